@@ -1,0 +1,27 @@
+//! What long work tells whoever watches it.
+
+/// One thing that happened. `task` is a name that a person knows: a step's or a sync's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressEvent<'a> {
+    /// A task began. `total_rows` where it is known beforehand.
+    Started { task: &'a str, total_rows: Option<u64> },
+    /// The task has come to `rows` rows so far, not since the last event.
+    Advanced { task: &'a str, rows: u64 },
+    /// The task is done.
+    Finished { task: &'a str, rows: u64 },
+    /// The task failed; the error itself goes to the caller.
+    Failed { task: &'a str },
+}
+
+/// Receives [`ProgressEvent`]s, from several threads at once. Must return quickly.
+pub trait Progress: Send + Sync + std::fmt::Debug {
+    fn on(&self, event: ProgressEvent<'_>);
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn on(&self, _: ProgressEvent<'_>) {}
+}

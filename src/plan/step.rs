@@ -1,0 +1,101 @@
+//! What a plan is made of.
+
+use kinfold_base::TableSchema;
+use sqlparser::ast;
+
+/// Everything that one run builds, in an order in which it can be built.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Each after the steps whose tables it reads.
+    pub steps: Vec<Step>,
+    /// Tables of the last run that steps read under the schema `previous`: where there was no last run, or a column is
+    /// new since, the engine shows empty tables and nulls of exactly this shape.
+    pub previous: Vec<(String, TableSchema)>,
+}
+
+/// One table, or for identity one group of tables, made from queries.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Unique in the plan; what progress and `--select` show.
+    pub name: String,
+    pub kind: StepKind,
+    /// Indices into [`Plan::steps`] of the steps whose tables it reads; each is smaller than its own.
+    pub after: Vec<usize>,
+    /// Models and sources that it reads, by full name, for diagnostics.
+    pub reads: Vec<String>,
+    pub work: Work,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    Model,
+    Test,
+    Identity,
+    Traits,
+    Segments,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A view: named SQL that later steps read; nothing runs.
+    View { name: String, query: ast::Query },
+    /// One query makes one table.
+    Table { output: Output, query: ast::Query },
+    /// Queries give rows of identifiers, the clustering kernel makes profiles of them.
+    Resolve(Box<Resolve>),
+    /// A query that must give no rows; each row it gives breaks a promise about a source.
+    Expect { query: ast::Query, message: String, fail: bool },
+}
+
+/// A table in the schema `kinfold`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    pub name: String,
+    pub keep: KeepTable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepTable {
+    /// Written for readers, replaced as a whole when the run commits.
+    Replace,
+    /// Written for readers, rows are added when the run commits.
+    Append,
+    /// Read by later steps of the same run, then gone.
+    Scratch,
+}
+
+/// Input of the clustering kernel, and the tables that it makes:
+///
+/// | table | columns |
+/// |---|---|
+/// | `<entity>_identifiers` | `identifier` text, `value` text, `profile_id` text, `first_seen_at` timestamp, `last_seen_at` timestamp, `sources` list of text |
+/// | `<entity>_history` (append) | `run_id` text, `at` timestamp, `change` text, `profile_id` text, `other_profile_id` text |
+/// | `<entity>_conflicts` | `identifier_a`, `value_a`, `identifier_b`, `value_b`, `rule`, `source` text, `first_seen_at` timestamp |
+/// | `_<entity>_profiles` (scratch) | `profile_id` text |
+#[derive(Debug, Clone)]
+pub struct Resolve {
+    pub entity: String,
+    /// Strongest first.
+    pub identifiers: Vec<ResolveIdentifier>,
+    pub rows: Vec<ResolveRows>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveIdentifier {
+    pub name: String,
+    pub limit: Option<u32>,
+}
+
+/// Distinct combinations of identifiers that occur in one table. The query's columns, in order: one text column, normalised,
+/// blocked values null, for each entry of `identifiers`; then `first_seen_at`, `last_seen_at` (timestamps, null if unknown).
+/// Rows with no identifier at all are left out.
+#[derive(Debug, Clone)]
+pub struct ResolveRows {
+    /// The table's full name, as it appears in `sources`.
+    pub source: String,
+    /// Indices into [`Resolve::identifiers`], ascending.
+    pub identifiers: Vec<usize>,
+    pub query: ast::Query,
+}
