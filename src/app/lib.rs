@@ -1,1 +1,34 @@
-//! See ARCHITECTURE.md.
+//! Use cases shared by the command line and, later, a server: load, check, compile, run, sync, show, query, init.
+//!
+//! This is where the parts meet: files are read here, the engine is opened here, the planner's SQL is handed to the engine here.
+//! It never prints and never exits.
+
+mod compile;
+mod destinations;
+mod error;
+mod execute;
+mod files;
+mod freshness;
+mod init;
+mod load;
+mod log;
+mod query;
+mod report;
+mod rows;
+mod run;
+mod secrets;
+mod show;
+mod sync;
+
+pub use compile::compile;
+pub use error::{AppError, AppErrorKind};
+pub use init::init;
+pub use kinfold_lang::json_schema;
+pub use kinfold_plan::{Dialect as SqlDialect, StepKind};
+pub use load::{Environment, Loaded, Options, Ready, load};
+pub use query::query;
+pub use report::{ErrorReport, RunReport, RunStatus, StepReport, StepStatus, SyncSummary};
+pub use rows::QueryResult;
+pub use run::{RunRequest, run};
+pub use show::{ShownProfile, ShownSegment, show_profile, show_segment};
+pub use sync::{SyncReport, SyncRequest, sync};

@@ -24,6 +24,12 @@ impl SourceText {
         Self { text: text.into(), span, runs }
     }
 
+    /// See the field: for whoever must take the text apart and put it together again.
+    #[must_use]
+    pub fn runs(&self) -> &[(u32, u32)] {
+        &self.runs
+    }
+
     /// Where a range of bytes of the text stands in the file.
     #[must_use]
     pub fn span_of(&self, range: Range<usize>) -> Span {

@@ -65,6 +65,10 @@ pub trait Engine: Send + Sync {
     /// writes them anew. Each table is shown with exactly the columns given.
     async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<(), EngineError>;
 
+    /// Kinfold's tables that readers see now, with their columns, in the order of their names: what `open_previous` may be given
+    /// where no plan says it.
+    async fn committed_tables(&self) -> Result<Vec<(String, TableSchema)>, EngineError>;
+
     /// Names a query, in the schema `kinfold`.
     async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError>;
 

@@ -1,1 +1,45 @@
-//! See ARCHITECTURE.md.
+//! Exact identity: values are normalised by type, values seen on one row are linked, linked values are one profile.
+//!
+//! The way through this crate, each step a type that the next one is made from:
+//!
+//! ```text
+//! Evidence ──push rows──▶ seal ──▶ Graph ──push_previous──▶ resolve ──▶ Resolution ──▶ identifiers, profiles,
+//!                                                                                   conflicts, history
+//! ```
+//!
+//! What holds for every result, whatever the order of rows, the size of batches and the number of threads:
+//! - the result is a function of the set of edges and of the previous assignment alone;
+//! - no profile has more values of an identifier than its limit, and each edge that was refused for it is told;
+//! - profile ids are unique, kept from the previous assignment where the rules of [`Change`] say so, and otherwise derived
+//!   from the profile's oldest identifier, so that a build from nothing gives the same ids each time.
+//!
+//! Deliberately absent: input and output, async code, Arrow, SQL, clocks and randomness.
+
+pub mod normalise;
+
+mod assign;
+mod cluster;
+mod column;
+mod error;
+mod evidence;
+mod graph;
+mod intern;
+mod limits;
+mod nodes;
+mod profile_id;
+mod resolution;
+mod rules;
+mod union_find;
+
+#[cfg(test)]
+mod tests;
+
+pub use column::{TextColumn, TimeColumn};
+pub use error::IdentityError;
+pub use evidence::Evidence;
+pub use graph::Graph;
+pub use profile_id::{ProfileId, ProfileIdText};
+pub use resolution::{
+    Change, ChangeKind, Conflict, IdentifierRow, IdentifierRows, IdentifierValue, Resolution, RowCursor, SourceSet,
+};
+pub use rules::{IdentifierRule, RowSource, Rules};

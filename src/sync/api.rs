@@ -124,6 +124,16 @@ pub trait Rows: Send + Sync {
     /// All wanted rows, with the payload's columns.
     async fn wanted(&self) -> Result<BatchStream, SyncError>;
 
+    /// How many rows are wanted. Asked only where a guard needs it; the default reads them all.
+    async fn wanted_count(&self) -> Result<u64, SyncError> {
+        let mut rows = self.wanted().await?;
+        let mut count = 0;
+        while let Some(batch) = futures::TryStreamExt::try_next(&mut rows).await? {
+            count += batch.num_rows() as u64;
+        }
+        Ok(count)
+    }
+
     /// The ledger that follows from an older one, a plan, and the outcomes of its rows, ordered by key.
     async fn fold(&self, ledger_files: &[String], plan_files: &[String], outcome_files: &[String]) -> Result<BatchStream, SyncError>;
 }

@@ -1,0 +1,38 @@
+# What one can do here; `just` lists it.
+
+cache := env("KINFOLD_CACHE", env("HOME") / ".cache/kinfold")
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", cache / "target")
+
+_default:
+    @just --list --unsorted
+
+# Build and run the sample project
+run *args:
+    cargo run --release -- run {{ args }}
+
+# All tests, with a real PostgreSQL and a real object store; `just test kill::` runs some
+test *args:
+    ./test {{ args }}
+
+# Formatting and lints, as reviewers expect them
+lint:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# What CI runs
+ci:
+    .ci/run
+
+# Kinfold beside the best separate tools, at 1 million customers and 20 million events; `just bench --customers 100000 --events 2000000`
+bench *args:
+    bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
+    cargo build --release
+    "{{ cache }}/venv/bin/python" bench/run.py {{ args }}
+
+# Make the sample's data again
+sample-data:
+    "{{ cache }}/venv/bin/python" data/generate.py
+
+# Licences, advisories and duplicates of dependencies
+deny:
+    cargo deny check

@@ -1,0 +1,52 @@
+//! `kinfold compile`
+
+use std::path::{Path, PathBuf};
+
+use kinfold_base::{RunId, Timestamp};
+use kinfold_plan::{Dialect, Work, render};
+
+use crate::{AppError, Ready};
+
+/// Writes the SQL of every step, and of every sync's rows, under `target/compiled/` in the project's folder. Gives the files written.
+///
+/// The same project, schemas and `as_of` give the same bytes; files of steps that no longer exist are removed.
+pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Result<Vec<PathBuf>, AppError> {
+    let as_of = as_of.unwrap_or_else(|| ready.options.clock.now());
+    let plan = ready.plan(as_of, &RunId::from("compiled".to_owned()));
+    let dir = ready.options.project_dir.join("target").join("compiled");
+    let failed = |path: &Path, e: &std::io::Error| AppError::outside(format!("cannot write {}: {e}", path.display()));
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).map_err(|e| failed(&dir, &e))?;
+    }
+    std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, &e))?;
+    let mut files = vec![];
+    let mut write = |name: String, text: String| -> Result<(), AppError> {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|e| failed(&path, &e))?;
+        files.push(path);
+        Ok(())
+    };
+    for (number, step) in plan.steps.iter().enumerate() {
+        let name = file_name(&step.name);
+        match &step.work {
+            Work::View { query, .. } | Work::Table { query, .. } | Work::Expect { query, .. } => {
+                write(format!("{:03}_{name}.sql", number + 1), render(query, dialect) + ";\n")?;
+            }
+            Work::Resolve(resolve) => {
+                for rows in &resolve.rows {
+                    let from = file_name(&rows.source);
+                    write(format!("{:03}_{name}_{from}.sql", number + 1), render(&rows.query, dialect) + ";\n")?;
+                }
+            }
+        }
+    }
+    for sync in &ready.project.syncs {
+        let query = kinfold_plan::delivery::wanted_query(&ready.project, sync);
+        write(format!("sync_{}.sql", file_name(&sync.name)), render(&query, dialect) + ";\n")?;
+    }
+    Ok(files)
+}
+
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
+}

@@ -1,0 +1,147 @@
+//! Runs the steps of a plan: each as soon as the steps it needs are done, several at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use kinfold_base::ProgressEvent;
+use kinfold_engine::{Engine, RunContext};
+use kinfold_plan::{Plan, Step, Work, render};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::AppError;
+use crate::report::{StepReport, StepStatus};
+
+/// What became of a plan: a report for each step, in the plan's order, and the first error.
+pub(crate) struct Executed {
+    pub(crate) steps: Vec<StepReport>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) error: Option<AppError>,
+}
+
+/// Runs every step of `plan`, at most `at_once` at the same time. After an error no further step is begun, and those under way
+/// are stopped; nothing is committed here.
+pub(crate) async fn execute(
+    engine: Arc<dyn Engine>,
+    plan: &Plan,
+    run: &RunContext,
+    at_once: usize,
+    cancel: &CancellationToken,
+) -> Executed {
+    let mut steps: Vec<StepReport> = plan.steps.iter().map(skipped).collect();
+    let mut warnings = vec![];
+    let mut waiting: BTreeSet<usize> = (0..plan.steps.len()).collect();
+    let mut done = BTreeSet::new();
+    let mut under_way = JoinSet::new();
+    let mut error = None;
+    loop {
+        while error.is_none() && under_way.len() < at_once.max(1) {
+            let ready = waiting.iter().copied().find(|i| plan.steps[*i].after.iter().all(|a| done.contains(a)));
+            let Some(index) = ready else { break };
+            waiting.remove(&index);
+            let (engine, step, run) = (Arc::clone(&engine), plan.steps[index].clone(), run.clone());
+            under_way.spawn(async move {
+                let started = Instant::now();
+                let result = run_step(engine.as_ref(), &step, &run).await;
+                (index, started.elapsed().as_secs_f64(), result)
+            });
+        }
+        let joined = tokio::select! {
+            joined = under_way.join_next() => joined,
+            () = cancel.cancelled(), if error.is_none() => {
+                error = Some(AppError::outside("the run was stopped").hint("nothing was changed; run it again"));
+                under_way.abort_all();
+                continue;
+            }
+        };
+        let Some(joined) = joined else { break };
+        match joined {
+            Ok((index, seconds, Ok(outcome))) => {
+                let report = &mut steps[index];
+                report.rows = outcome.rows;
+                report.seconds = seconds;
+                report.status = if outcome.warning.is_some() { StepStatus::Warned } else { StepStatus::Done };
+                warnings.extend(outcome.warning);
+                done.insert(index);
+            }
+            Ok((index, seconds, Err(e))) => {
+                steps[index].seconds = seconds;
+                steps[index].status = StepStatus::Failed;
+                run.progress.on(ProgressEvent::Failed { task: &steps[index].name });
+                if error.is_none() {
+                    let name = &plan.steps[index].name;
+                    error = Some(AppError { message: format!("step {name}: {}", e.message), ..e });
+                }
+                under_way.abort_all();
+            }
+            Err(e) if e.is_cancelled() => {}
+            Err(e) => {
+                if error.is_none() {
+                    error = Some(AppError {
+                        kind: crate::AppErrorKind::Bug,
+                        ..AppError::outside(format!("a step ended unexpectedly: {e}"))
+                    });
+                }
+                under_way.abort_all();
+            }
+        }
+    }
+    Executed { steps, warnings, error }
+}
+
+pub(crate) fn planned(step: &Step) -> StepReport {
+    StepReport { status: StepStatus::Planned, ..skipped(step) }
+}
+
+fn skipped(step: &Step) -> StepReport {
+    StepReport { name: step.name.clone(), kind: step.kind, rows: 0, seconds: 0.0, status: StepStatus::Skipped }
+}
+
+struct StepOutcome {
+    rows: u64,
+    warning: Option<String>,
+}
+
+async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext) -> Result<StepOutcome, AppError> {
+    let dialect = engine.dialect();
+    let told = |rows| {
+        run.progress.on(ProgressEvent::Finished { task: &step.name, rows });
+        Ok(StepOutcome { rows, warning: None })
+    };
+    match &step.work {
+        Work::View { name, query } => {
+            engine.create_view(name, &render(query, dialect)).await?;
+            Ok(StepOutcome { rows: 0, warning: None })
+        }
+        Work::Table { output, query } => {
+            run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
+            let written = engine.create_table(run, output, &render(query, dialect)).await?;
+            told(written.rows)
+        }
+        Work::Resolve(resolve) => {
+            run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
+            let rows = kinfold_engine::resolve(engine, run, resolve).await?;
+            told(rows)
+        }
+        Work::Expect { query, message, fail } => expect(engine, &render(query, dialect), message, *fail).await,
+    }
+}
+
+/// Counts the rows that break a promise. The query gives each of them, so only a count is kept.
+async fn expect(engine: &dyn Engine, sql: &str, message: &str, fail: bool) -> Result<StepOutcome, AppError> {
+    let mut broken = 0_u64;
+    let mut rows = engine.query(sql, &[]).await?.batches;
+    while let Some(batch) = rows.next().await {
+        broken += batch?.num_rows() as u64;
+    }
+    if broken == 0 {
+        return Ok(StepOutcome { rows: 0, warning: None });
+    }
+    let message = format!("{message} ({broken} {})", if broken == 1 { "row" } else { "rows" });
+    if fail {
+        return Err(AppError::input(message).hint("mend the data, or relax the test in the source's columns"));
+    }
+    Ok(StepOutcome { rows: broken, warning: Some(message) })
+}

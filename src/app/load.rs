@@ -1,0 +1,140 @@
+//! From a folder to a project that can run: files are read, schemas asked for, everything checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use kinfold_base::{Clock, Diagnostic, Faults, Progress, RunId, SourceMap, Timestamp};
+use kinfold_engine::{Engine, LakeEngine, LakeOptions, Stores};
+use kinfold_lang::CheckInput;
+use kinfold_lang::project::Project;
+use kinfold_plan::{Plan, PlanInput, Work, entity_tables, log_tables, plan, render};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{AppError, files, secrets};
+
+/// Looks up an environment variable.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// How many sources are looked at at once.
+const SCHEMAS_AT_ONCE: usize = 8;
+
+/// What holds for every use case.
+#[derive(Clone)]
+pub struct Options {
+    pub project_dir: PathBuf,
+    pub target: Option<String>,
+    pub threads: usize,
+    /// For queries; the engine's default where absent.
+    pub memory_limit_bytes: Option<u64>,
+    pub environment: Environment,
+    pub clock: Arc<dyn Clock>,
+    pub progress: Arc<dyn Progress>,
+    pub faults: Arc<dyn Faults>,
+    /// Once cancelled, syncs stop sending and end cleanly.
+    pub cancel: CancellationToken,
+}
+
+/// What came of reading and checking a folder.
+pub struct Loaded {
+    pub sources: SourceMap,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Absent if any diagnostic is an error.
+    pub ready: Option<Ready>,
+}
+
+/// A checked project and an engine that knows its sources.
+pub struct Ready {
+    pub(crate) options: Options,
+    pub(crate) project: Arc<Project>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) stores: Arc<Stores>,
+}
+
+/// Reads and checks the project.
+///
+/// # Errors
+/// When there is no project, or the engine cannot start. What is wrong inside the project is a diagnostic.
+pub async fn load(options: &Options) -> Result<Loaded, AppError> {
+    let project_dir = std::path::absolute(&options.project_dir)
+        .map_err(|e| AppError::input(format!("cannot use the folder {}: {e}", options.project_dir.display())))?;
+    let options = Options { project_dir, ..options.clone() };
+    let (sources, mut diagnostics) = files::read(&options.project_dir)?;
+    let parsed = kinfold_lang::parse(&sources);
+    let environment = Arc::clone(&options.environment);
+    let lookup = move |name: &str| environment(name);
+    let setup = parsed.setup(&options.project_dir, options.target.as_deref(), &lookup);
+
+    let secret_options = options.clone();
+    let lake = LakeEngine::open(LakeOptions {
+        location: setup.lake.location.clone(),
+        storage: setup.storage.clone(),
+        secrets: Arc::new(move |r| secrets::read(r, &secret_options.environment, &secret_options.project_dir)),
+        threads: options.threads,
+        memory_limit_bytes: options.memory_limit_bytes,
+        scratch_dir: None,
+    })?;
+    let stores = lake.stores();
+    let engine: Arc<dyn Engine> = Arc::new(lake);
+
+    let schemas: BTreeMap<_, _> = stream::iter(&setup.sources)
+        .map(|source| {
+            let engine = Arc::clone(&engine);
+            async move { (source.name.clone(), engine.source_schema(source).await.map_err(|e| describe(&e))) }
+        })
+        .buffer_unordered(SCHEMAS_AT_ONCE)
+        .collect()
+        .await;
+    let checked = kinfold_lang::check(
+        &parsed,
+        &CheckInput {
+            schemas,
+            connectors: kinfold_connectors::specs(),
+            target: options.target.as_deref(),
+            project_dir: &options.project_dir,
+            env: &lookup,
+        },
+    );
+    diagnostics.extend(checked.diagnostics);
+    let broken = diagnostics.iter().any(Diagnostic::is_error);
+    let ready = match checked.project {
+        Some(project) if !broken => {
+            engine.open_sources(&project.sources).await?;
+            Some(Ready { options, project: Arc::new(project), engine, stores })
+        }
+        _ => None,
+    };
+    Ok(Loaded { sources, diagnostics, ready })
+}
+
+fn describe(error: &kinfold_engine::EngineError) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message.clone(),
+    }
+}
+
+impl Ready {
+    /// Everything that one run builds.
+    pub(crate) fn plan(&self, as_of: Timestamp, run_id: &RunId) -> Plan {
+        plan(&self.project, &PlanInput { as_of, run_id: run_id.clone() })
+    }
+
+    /// Makes models, and what the last run committed, known to the engine.
+    pub(crate) async fn open_tables(&self) -> Result<(), AppError> {
+        let mut tables = log_tables();
+        for entity in &self.project.entities {
+            tables.extend(entity_tables(entity));
+        }
+        self.engine.open_previous(&tables).await?;
+        // Views hold no instant, so any will do.
+        for step in self.plan(Timestamp::UNIX_EPOCH, &RunId::from(String::new())).steps {
+            if let Work::View { name, query } = step.work {
+                self.engine.create_view(&name, &render(&query, self.engine.dialect())).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Small results as JSON values, for showing and for `--output json`.
+
+use arrow::array::RecordBatch;
+use futures::StreamExt;
+use kinfold_engine::RecordStream;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{AppError, AppErrorKind};
+
+/// Column names and rows of values, in order.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct QueryResult {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+    /// There were more rows than were asked for.
+    pub truncated: bool,
+}
+
+/// The first `limit` rows of a stream; the rest is not read.
+pub(crate) async fn first_rows(stream: RecordStream, limit: usize) -> Result<QueryResult, AppError> {
+    let columns: Vec<String> = stream.schema.fields().iter().map(|f| f.name().clone()).collect();
+    let mut result = QueryResult { columns, ..QueryResult::default() };
+    let mut batches = stream.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let room = limit - result.rows.len();
+        result.truncated = batch.num_rows() > room;
+        result.rows.extend(values(&batch.slice(0, batch.num_rows().min(room)))?);
+        if result.truncated {
+            break;
+        }
+    }
+    Ok(result)
+}
+
+/// The rows of a batch as JSON values, in the order of its columns. Names may occur twice.
+fn values(batch: &RecordBatch) -> Result<Vec<Vec<Value>>, AppError> {
+    let numbered = numbered(batch)?;
+    let width = numbered.num_columns();
+    Ok(objects(&numbered)?.into_iter().map(|o| take_numbered(o, width)).collect())
+}
+
+/// The rows of a batch as JSON objects.
+pub(crate) fn objects(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>, AppError> {
+    if batch.num_rows() == 0 {
+        return Ok(vec![]);
+    }
+    let bug = |e: String| AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot show rows as JSON: {e}")) };
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    writer.write(batch).and_then(|()| writer.finish()).map_err(|e| bug(e.to_string()))?;
+    serde_json::from_slice(&writer.into_inner()).map_err(|e| bug(e.to_string()))
+}
+
+fn numbered(batch: &RecordBatch) -> Result<RecordBatch, AppError> {
+    use arrow::datatypes::{Field, Schema};
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(i, f)| Field::new(i.to_string(), f.data_type().clone(), true))
+        .collect();
+    RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), batch.columns().to_vec())
+        .map_err(|e| AppError { kind: AppErrorKind::Bug, ..AppError::outside(e.to_string()) })
+}
+
+fn take_numbered(mut object: Map<String, Value>, width: usize) -> Vec<Value> {
+    (0..width).map(|i| object.remove(&i.to_string()).unwrap_or(Value::Null)).collect()
+}

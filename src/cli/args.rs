@@ -1,0 +1,213 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Kinfold turns customer data that is already in your lake into profiles, segments and audiences, from YAML in git.
+#[derive(Debug, Parser)]
+#[command(name = "kinfold", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that hold for every command.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Global {
+    /// The project's folder, where kinfold.yml lies
+    #[arg(long, global = true, value_name = "DIR", env = "KINFOLD_PROJECT", default_value = ".")]
+    pub(super) project: PathBuf,
+
+    /// Which of the project's targets to use
+    #[arg(long, global = true, value_name = "NAME", env = "KINFOLD_TARGET")]
+    pub(super) target: Option<String>,
+
+    /// What to print on standard output: text for people, or one JSON object
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(super) output: OutputFormat,
+
+    /// How many threads work at once [default: one for each processor]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+
+    /// How much memory queries may take before they spill to disk, such as 512MB or 4GiB [default: 60 % of the machine's]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size, env = "KINFOLD_MEMORY_LIMIT")]
+    pub(super) memory_limit: Option<u64>,
+
+    /// Say more on standard error: -v what is done, -vv how
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a new project that runs at once
+    Init(InitArgs),
+    /// Check the project and print everything that is wrong with it
+    Check,
+    /// Write each step's SQL under target/compiled/
+    Compile(CompileArgs),
+    /// Build profiles and segments, then deliver all syncs
+    Run(RunArgs),
+    /// Deliver syncs from the tables that the last run built
+    Sync(SyncArgs),
+    /// Look at one profile or one segment
+    #[command(subcommand)]
+    Show(ShowCommand),
+    /// Run a SQL query over sources, models and Kinfold's tables
+    Query(QueryArgs),
+    /// Print the JSON schema of the YAML files, for editors
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The folder to make; it must be empty or not exist
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompileArgs {
+    /// The instant that every `within` counts from [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) as_of: Option<Timestamp>,
+
+    /// How to spell the SQL
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = DialectName::Datafusion)]
+    pub(super) dialect: DialectName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DialectName {
+    Datafusion,
+    Postgresql,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Build only these steps, tables, traits' entities or segments, and what they need; deliver only the syncs named
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(super) select: Vec<String>,
+
+    /// Build tables, deliver nothing
+    #[arg(long)]
+    pub(super) no_sync: bool,
+
+    /// Check and plan, then say what would be built and delivered, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// The instant that every `within` counts from, such as 2026-01-31T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    /// The syncs to deliver [default: all]
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+
+    /// Count what would be sent and show the first rows; send nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Send every row again, whatever was acknowledged before
+    #[arg(long)]
+    pub(super) full: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ShowCommand {
+    /// A profile: its identifiers, traits and segments
+    Profile(ShowProfileArgs),
+    /// A segment: its size, some members, and who entered and left in the last run
+    Segment(ShowSegmentArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowProfileArgs {
+    /// An identifier and its value, such as email=ada@example.com, or a profile_id
+    #[arg(value_name = "IDENTIFIER=VALUE")]
+    pub(super) identifier: String,
+
+    /// The entity to look in [default: the only one, or the first that has such an identifier]
+    #[arg(long, value_name = "NAME")]
+    pub(super) entity: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowSegmentArgs {
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+
+    /// How many members to show
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct QueryArgs {
+    /// One SELECT statement
+    #[arg(value_name = "SQL")]
+    pub(super) sql: String,
+
+    /// Show at most so many rows; a sync or a model delivers more
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) limit: u32,
+}
+
+/// Bytes from `512MB`, `4GiB`, `1.5G` or a bare number of bytes.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a size; write for example 512MB or 4GiB"))?;
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "k" | "kib" => 1 << 10,
+        "mb" => 1_000_000,
+        "m" | "mib" => 1 << 20,
+        "gb" => 1_000_000_000,
+        "g" | "gib" => 1 << 30,
+        "tb" => 1_000_000_000_000,
+        "t" | "tib" => 1 << 40,
+        other => return Err(format!("`{other}` is not a unit of size; use B, KB, MB, GB, KiB, MiB or GiB")),
+    };
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size needs no more than 52 bits")]
+    let bytes = (number * factor as f64) as u64;
+    if bytes < 16 << 20 { Err("the memory limit must be at least 16MiB".into()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("512MB"), Ok(512_000_000));
+        assert_eq!(parse_size("1.5GiB"), Ok(1_610_612_736));
+        assert!(parse_size("5 parsecs").is_err_and(|e| e.contains("not a unit")));
+        assert!(parse_size("many").is_err());
+        assert!(parse_size("1KB").is_err_and(|e| e.contains("at least")));
+    }
+}

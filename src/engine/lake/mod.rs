@@ -1,0 +1,421 @@
+//! The lake engine: DataFusion in this process, over files on a disk or in object storage.
+//!
+//! What holds:
+//! - a table that readers see changes only in `commit`, and each in one step;
+//! - what a run has written and not committed is seen by later queries of the same engine, and by nobody else;
+//! - no query holds more rows in memory than the memory limit allows: what does not fit goes to the scratch folder;
+//! - a query of a user reads declared tables and nothing else.
+//!
+//! Deliberately absent: file paths in SQL, statements that write, and statements that change settings.
+
+mod catalog;
+mod delta;
+mod discover;
+mod files;
+mod infer;
+mod named;
+mod previous;
+mod scratch;
+mod session;
+mod sources;
+mod staged;
+mod user_sql;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, ident};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kinfold_base::{Clock, SignedDuration, TableSchema, Timestamp};
+use kinfold_lang::project::{SourceTable, StorageRule, TableName};
+use kinfold_plan::{Dialect, KeepTable, Output};
+
+use crate::api::{Engine, FileTable, RecordStream, RunContext, Written};
+use crate::error::EngineError;
+use crate::failure::{self, bug, input};
+use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
+use crate::lake::scratch::ScratchDir;
+use crate::lake::staged::Staged;
+use crate::lake::write::{Batches, Purpose};
+use crate::stores::{Place, SecretResolver, Stores};
+use crate::types::{table_schema, timestamp_type};
+
+/// How many sources or tables are opened at once.
+const CONCURRENT_TABLES: usize = 8;
+
+/// What a lake engine is made of.
+#[derive(Clone)]
+pub struct LakeOptions {
+    /// Where tables are written: an absolute path or a URL. Kinfold's tables are under `<location>/kinfold/`.
+    pub location: String,
+    pub storage: Vec<StorageRule>,
+    pub secrets: SecretResolver,
+    /// How many threads a query may keep busy; the runtime that calls the engine must have as many.
+    pub threads: usize,
+    /// What queries may hold in memory; none is no limit.
+    pub memory_limit_bytes: Option<u64>,
+    /// Where temporary files go. The engine makes a folder of its own in it, and removes it in the end.
+    pub scratch_dir: PathBuf,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// DataFusion in this process. It needs a Tokio runtime with more than one thread.
+pub struct LakeEngine {
+    // Declared first: dropped before the folder that it spills into.
+    state: SessionState,
+    names: Arc<Names>,
+    stores: Arc<Stores>,
+    /// `<location>/kinfold`.
+    tables: Place,
+    threads: usize,
+    clock: Arc<dyn Clock>,
+    /// What each run has written and not committed, in the order of writing.
+    staged: Mutex<HashMap<String, Vec<Staged>>>,
+    /// Sources that `source_schema` has opened and `open_sources` will want.
+    opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+    scratch_store: Place,
+    _scratch: ScratchDir,
+}
+
+impl std::fmt::Debug for LakeEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LakeEngine").field("tables", &self.tables.label).finish_non_exhaustive()
+    }
+}
+
+impl LakeEngine {
+    /// Opens an engine. Nothing is read or written yet, except the scratch folder, which is made.
+    ///
+    /// # Errors
+    /// When the location is of no known kind, its storage rule cannot be used, or the scratch folder cannot be made.
+    pub fn open(options: LakeOptions) -> Result<Self, EngineError> {
+        let stores = Arc::new(Stores::new(options.storage, options.secrets));
+        let scratch = ScratchDir::new(&options.scratch_dir)?;
+        let names = Arc::new(Names::default());
+        let everything = Visible { names: Arc::clone(&names), files: GivenTables::default(), public_only: false };
+        let state = session::state(options.threads, options.memory_limit_bytes, &scratch, Arc::new(everything))?;
+        let tables = stores.place(&options.location)?.child("kinfold");
+        let scratch_store = staged::scratch_place(scratch.path())?;
+        for place in [&tables, &scratch_store] {
+            state.runtime_env().register_object_store(place.store_url.as_ref(), Arc::clone(&place.store));
+        }
+        Ok(Self {
+            state,
+            names,
+            stores,
+            tables,
+            threads: options.threads.max(1),
+            clock: options.clock,
+            staged: Mutex::default(),
+            opened: Mutex::default(),
+            scratch_store,
+            _scratch: scratch,
+        })
+    }
+
+    /// The object stores of this engine's project, for whoever keeps files beside its tables.
+    #[must_use]
+    pub fn stores(&self) -> Arc<Stores> {
+        Arc::clone(&self.stores)
+    }
+
+    /// A session that sees some of the names.
+    fn session(&self, files: GivenTables, public_only: bool) -> SessionState {
+        let visible = Visible { names: Arc::clone(&self.names), files, public_only };
+        SessionStateBuilder::new_from_existing(self.state.clone()).with_catalog_list(Arc::new(visible)).build()
+    }
+
+    async fn plan(&self, sql: &str, what: &str) -> Result<LogicalPlan, EngineError> {
+        self.state.create_logical_plan(sql).await.map_err(|e| failure::query(e, what))
+    }
+
+    async fn physical(state: &SessionState, plan: &LogicalPlan, what: &str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+        state.create_physical_plan(plan).boxed().await.map_err(|e| failure::query(e, what))
+    }
+
+    async fn run(state: &SessionState, plan: &LogicalPlan, what: &str) -> Result<RecordStream, EngineError> {
+        let plan = Self::physical(state, plan, what).await?;
+        let stream = execute_stream(plan, state.task_ctx()).map_err(|e| failure::query(e, what))?;
+        let schema = stream.schema();
+        Ok(RecordStream { schema, batches: named_errors(stream, what) })
+    }
+
+    /// The query's rows as one stream for each thread.
+    fn streams(&self, plan: Arc<dyn ExecutionPlan>, what: &str) -> Result<Vec<Batches>, EngineError> {
+        let failed = |e| failure::query(e, what);
+        let context = self.state.task_ctx();
+        let partitions = plan.output_partitioning().partition_count();
+        if partitions != self.threads {
+            let one = execute_stream(plan, context).map_err(failed)?;
+            return Ok(write::share(named_errors(one, what), self.threads));
+        }
+        let streams = (0..partitions).map(|i| plan.execute(i, Arc::clone(&context)).map(|s| named_errors(s, what)));
+        streams.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    async fn write(
+        &self,
+        run: &RunContext,
+        output: &Output,
+        streams: Vec<Batches>,
+        schema: SchemaRef,
+    ) -> Result<Written, EngineError> {
+        let table = output.name.as_str();
+        let schema = write::written_schema(&schema, table)?;
+        let (dir, purpose) = match output.keep {
+            KeepTable::Scratch => (self.scratch_store.child(table), Purpose::Scratch),
+            KeepTable::Replace | KeepTable::Append => (self.tables.child(table), Purpose::Keep),
+        };
+        let committed = match output.keep {
+            KeepTable::Append => staged::committed(&self.state, &dir, table, &schema).await?,
+            KeepTable::Replace | KeepTable::Scratch => staged::Committed::nothing(&schema),
+        };
+        let files = write::write(streams, Arc::clone(&schema), &dir, table, purpose, Arc::clone(&run.progress)).await?;
+        let written = Written {
+            table: table.to_owned(),
+            rows: files.iter().map(|f| f.rows).sum(),
+            bytes: files.iter().map(|f| f.meta.size).sum(),
+        };
+        let staged = Staged { table: table.to_owned(), keep: output.keep, dir, files, columns: committed.columns.clone(), before: None };
+        self.stage(run, staged, committed).await?;
+        Ok(written)
+    }
+
+    /// Puts a written table in the place of what the name meant before.
+    async fn stage(&self, run: &RunContext, mut new: Staged, committed: staged::Committed) -> Result<(), EngineError> {
+        let mut earlier = Vec::new();
+        {
+            let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_run = staged.entry(run.run_id.to_string()).or_default();
+            if new.keep == KeepTable::Append {
+                earlier = of_run.iter().filter(|s| s.table == new.table).flat_map(|s| s.files.clone()).collect();
+            }
+        }
+        let files = committed.files.iter().chain(&earlier).chain(&new.files);
+        let table = staged::table(&self.state, &new.dir, &new.table, &new.columns, files).await?;
+        let replaced;
+        {
+            let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_run = staged.entry(run.run_id.to_string()).or_default();
+            let again = (new.keep != KeepTable::Append).then(|| of_run.iter().position(|s| s.table == new.table)).flatten();
+            replaced = again.map(|i| of_run.remove(i));
+            new.before = match &replaced {
+                Some(old) => old.before.clone(),
+                None => self.names.get(KINFOLD, &new.table),
+            };
+            let public = new.keep != KeepTable::Scratch;
+            self.names.put(KINFOLD, &new.table, table, public);
+            of_run.push(new);
+        }
+        if let Some(old) = replaced {
+            write::delete(&old.dir, &old.files).await;
+        }
+        Ok(())
+    }
+}
+
+/// The stream, its errors in plain words.
+fn named_errors(stream: datafusion::execution::SendableRecordBatchStream, what: &str) -> Batches {
+    let what = what.to_owned();
+    stream.map_err(move |e| failure::query(e, &what)).boxed()
+}
+
+#[async_trait]
+impl Engine for LakeEngine {
+    fn dialect(&self) -> Dialect {
+        Dialect::DataFusion
+    }
+
+    async fn source_schema(&self, source: &SourceTable) -> Result<TableSchema, EngineError> {
+        let table = sources::open(&self.stores, &self.state, source).await?;
+        let schema = table_schema(&table.schema());
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(source_key(source), table);
+        Ok(schema)
+    }
+
+    async fn open_sources(&self, sources: &[SourceTable]) -> Result<(), EngineError> {
+        let open = |source: &SourceTable| {
+            let source = source.clone();
+            async move {
+                let schema = source.name.schema.clone().ok_or_else(|| bug(format!("the table `{}` has no source", source.name)))?;
+                if [KINFOLD, PREVIOUS, FILES].contains(&schema.as_str()) {
+                    return Err(input(format!("a source cannot be called `{schema}`")).hint("that name is Kinfold's own: take another"));
+                }
+                let known = self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&source_key(&source));
+                let table = match known {
+                    Some(table) => table,
+                    None => sources::open(&self.stores, &self.state, &source).await?,
+                };
+                self.names.put(&schema, &source.name.name, table, true);
+                Ok(())
+            }
+            .boxed()
+        };
+        let opens: Vec<_> = sources.iter().map(open).collect();
+        stream::iter(opens).buffered(CONCURRENT_TABLES).try_collect().await
+    }
+
+    async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<(), EngineError> {
+        let open = |(name, columns): &(String, TableSchema)| {
+            let (name, columns) = (name.clone(), columns.clone());
+            async move {
+                let table = previous::open(&self.state, &self.tables.child(&name), &name, &columns).await?;
+                Ok::<_, EngineError>((name, table))
+            }
+            .boxed()
+        };
+        let opens: Vec<_> = tables.iter().map(open).collect();
+        let opened: Vec<_> = stream::iter(opens).buffered(CONCURRENT_TABLES).try_collect().await?;
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, table) in opened {
+            self.names.put(PREVIOUS, &name, Arc::clone(&table), true);
+            let mut written = staged.values_mut().flatten().filter(|s| s.table == name).peekable();
+            if written.peek().is_none() {
+                self.names.put(KINFOLD, &name, table, true);
+            }
+        }
+        Ok(())
+    }
+
+    async fn committed_tables(&self) -> Result<Vec<(String, TableSchema)>, EngineError> {
+        let names = previous::table_names(&self.tables).await?;
+        let looks: Vec<_> = names
+            .into_iter()
+            .map(|name| {
+                async move {
+                    let table = delta::load(&self.tables.child(&name), &name).await?;
+                    let schema = table.map(|t| delta::schema(&t, &name)).transpose()?;
+                    Ok::<_, EngineError>(schema.map(|s| (name, table_schema(&s))))
+                }
+                .boxed()
+            })
+            .collect();
+        let found: Vec<_> = stream::iter(looks).buffered(CONCURRENT_TABLES).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError> {
+        let plan = self.plan(sql, &format!("the model `{name}`")).await?;
+        self.names.put(KINFOLD, name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))), true);
+        Ok(())
+    }
+
+    async fn describe(&self, sql: &str) -> Result<TableSchema, EngineError> {
+        let plan = self.plan(sql, "the query").await?;
+        Ok(table_schema(plan.schema().as_arrow()))
+    }
+
+    async fn query(&self, sql: &str, files: &[FileTable]) -> Result<RecordStream, EngineError> {
+        let given = staged::given_tables(&self.stores, &self.state, files).await?;
+        let session = self.session(Arc::new(given), false);
+        let what = "the query";
+        let plan = session.create_logical_plan(sql).await.map_err(|e| failure::query(e, what))?;
+        Self::run(&session, &plan, what).await
+    }
+
+    async fn user_query(&self, sql: &str) -> Result<RecordStream, EngineError> {
+        let session = self.session(GivenTables::default(), true);
+        let plan = user_sql::plan(&session, sql, &self.names).await?;
+        Self::run(&session, &plan, "the query").await
+    }
+
+    async fn create_table(&self, run: &RunContext, output: &Output, sql: &str) -> Result<Written, EngineError> {
+        let what = format!("the table `{}`", output.name);
+        let plan = self.plan(sql, &what).await?;
+        let plan = Self::physical(&self.state, &plan, &what).await?;
+        let schema = plan.schema();
+        let streams = self.streams(plan, &what)?;
+        self.write(run, output, streams, schema).await
+    }
+
+    async fn create_table_from(&self, run: &RunContext, output: &Output, rows: RecordStream) -> Result<Written, EngineError> {
+        self.write(run, output, write::share(rows.batches, self.threads), rows.schema).await
+    }
+
+    async fn commit(&self, run: &RunContext) -> Result<(), EngineError> {
+        loop {
+            let next = {
+                let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+                staged.get(run.run_id.as_str()).and_then(|s| s.iter().find(|s| s.keep != KeepTable::Scratch)).cloned()
+            };
+            let Some(next) = next else { break };
+            next.commit(self.clock.now()).await?;
+            let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(of_run) = staged.get_mut(run.run_id.as_str())
+                && let Some(i) = of_run.iter().position(|s| s.files_are(&next))
+            {
+                of_run.remove(i);
+            }
+        }
+        // Only scratch tables are left of the run.
+        self.discard(run).await
+    }
+
+    async fn discard(&self, run: &RunContext) -> Result<(), EngineError> {
+        let dropped = self.staged.lock().unwrap_or_else(PoisonError::into_inner).remove(run.run_id.as_str());
+        // Last first, so that each name ends up with what it meant before the run.
+        for staged in dropped.into_iter().flatten().rev() {
+            match &staged.before {
+                Some(before) => self.names.put(KINFOLD, &staged.table, Arc::clone(before), true),
+                None => drop(self.names.take(KINFOLD, &staged.table)),
+            }
+            write::delete(&staged.dir, &staged.files).await;
+        }
+        Ok(())
+    }
+
+    async fn vacuum(&self, keep: SignedDuration) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        for name in previous::table_names(&self.tables).await? {
+            let removed = delta::vacuum(&self.tables.child(&name), &name, keep, now).await?;
+            tracing::debug!(table = name, removed, "old files removed");
+        }
+        Ok(())
+    }
+
+    async fn newest(&self, table: &TableName, column: &str) -> Result<Option<Timestamp>, EngineError> {
+        let what = format!("the newest `{column}` of {table}");
+        let failed = |e| failure::query(e, &what);
+        let schema = table.schema.as_deref().unwrap_or(KINFOLD);
+        let provider = self.names.get(schema, &table.name).ok_or_else(|| bug(format!("{table} is not open")))?;
+        let exact = provider.schema();
+        let known = exact.fields().iter().find(|f| f.name() == column).or_else(|| {
+            exact.fields().iter().find(|f| f.name().eq_ignore_ascii_case(column))
+        });
+        let column = known.ok_or_else(|| input(format!("{table} has no column `{column}`")))?.name().clone();
+        let plan = LogicalPlanBuilder::scan("source", provider_as_source(provider), None)
+            .and_then(|b| b.aggregate(Vec::<datafusion::logical_expr::Expr>::new(), vec![max(ident(&column)).alias("newest_value")]))
+            .and_then(|b| b.project(vec![datafusion::logical_expr::cast(col("newest_value"), timestamp_type()).alias("newest")]))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        let mut rows = Self::run(&self.state, &plan, &what).await?.batches;
+        while let Some(batch) = rows.try_next().await? {
+            use datafusion::arrow::array::{Array, AsArray};
+            let values = batch.column(0).as_primitive::<datafusion::arrow::datatypes::TimestampMicrosecondType>();
+            if !values.is_empty() && values.is_valid(0) {
+                let instant = Timestamp::from_microsecond(values.value(0));
+                return Ok(Some(instant.map_err(|_| input(format!("{what} is too far away to be a time")))?));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a source's table depends on.
+fn source_key(source: &SourceTable) -> String {
+    let columns: Vec<_> = source.columns.iter().map(|c| (&c.name, &c.ty)).collect();
+    format!("{}\n{}\n{:?}\n{columns:?}", source.name, source.url, source.format)
+}

@@ -1,0 +1,67 @@
+//! How DataFusion is set up.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::catalog::CatalogProviderList;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool, UnboundedMemoryPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use crate::error::EngineError;
+use crate::failure;
+use crate::functions;
+use crate::lake::catalog::{CATALOG, KINFOLD};
+use crate::lake::scratch::ScratchDir;
+
+/// Footers of Parquet files that are kept in memory.
+const METADATA_CACHE_BYTES: usize = 64 << 20;
+/// How many of the largest consumers an error about memory tells of.
+const TOLD_CONSUMERS: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
+
+/// What queries share: memory, disk, settings, functions.
+pub(crate) fn state(
+    threads: usize,
+    memory_limit_bytes: Option<u64>,
+    scratch: &ScratchDir,
+    names: Arc<dyn CatalogProviderList>,
+) -> Result<SessionState, EngineError> {
+    let pool: Arc<dyn MemoryPool> = match memory_limit_bytes {
+        // Fair: a sort that comes late gets its share, instead of failing because an earlier one has taken all.
+        Some(bytes) => Arc::new(TrackConsumersPool::new(FairSpillPool::new(usize::try_from(bytes).unwrap_or(usize::MAX)), TOLD_CONSUMERS)),
+        None => Arc::new(UnboundedMemoryPool::default()),
+    };
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![scratch.path().join("spill")]))
+        // The disk itself is the limit.
+        .with_max_temp_directory_size(u64::MAX);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(pool)
+        .with_disk_manager_builder(disk)
+        .with_metadata_cache_limit(METADATA_CACHE_BYTES)
+        .build_arc()
+        .map_err(|e| failure::query(e, "the engine"))?;
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads.max(1))
+        .with_batch_size(8192)
+        .with_collect_statistics(true)
+        .with_default_catalog_and_schema(CATALOG, KINFOLD)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("+00:00".to_owned());
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    options.execution.parquet.schema_force_view_types = true;
+    options.sql_parser.map_string_types_to_utf8view = true;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_catalog_list(names)
+        .build();
+    functions::register(&mut state).map_err(|e| failure::query(e, "the engine's functions"))?;
+    Ok(state)
+}

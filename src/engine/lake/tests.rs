@@ -1,0 +1,1 @@
+//! The lake engine over real files in temporary folders.

@@ -1,0 +1,219 @@
+//! Rows into Parquet files, one writer for each stream, all at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use kinfold_base::{Progress, ProgressEvent, new_writer_id};
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
+use parquet::arrow::AsyncArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use tokio::task::JoinSet;
+
+use crate::error::EngineError;
+use crate::failure::{self, bug, input};
+use crate::stores::Place;
+use crate::types::{delta_type, sql_type};
+
+/// Rows of one stream.
+pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, EngineError>>;
+
+/// Row groups are what readers share out among threads and skip by statistics.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+/// How much is gathered before it is sent to a store.
+const UPLOAD_BYTES: usize = 8 << 20;
+
+/// A file that was written.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenFile {
+    pub(crate) meta: ObjectMeta,
+    pub(crate) rows: u64,
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// For readers, for years: small.
+    Keep,
+    /// For the next step of the run: quick.
+    Scratch,
+}
+
+/// How columns are written; errors name the column that cannot be.
+pub(crate) fn written_schema(schema: &Schema, table: &str) -> Result<SchemaRef, EngineError> {
+    let field = |f: &Arc<Field>| {
+        let ty = delta_type(f.data_type()).map_err(|reason| {
+            input(format!("the table `{table}` has a column `{}` that is {reason}", f.name()))
+                .hint(format!("cast it to another type, such as `cast(\"{}\" as text)`", f.name()))
+        })?;
+        Ok(Field::new(f.name(), ty, true))
+    };
+    let fields = schema.fields().iter().map(field).collect::<Result<Vec<_>, EngineError>>()?;
+    if let Some((_, twice)) = fields.iter().enumerate().find(|(i, f)| fields[..*i].iter().any(|g| g.name() == f.name())) {
+        return Err(input(format!("the table `{table}` has two columns called `{}`", twice.name()))
+            .hint("give each column a name of its own with `as`"));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Writes every stream to a file of its own under `dir`; streams without rows make none.
+///
+/// # Errors
+/// When a stream fails or the store does; the files written so far are then deleted.
+pub(crate) async fn write(
+    streams: Vec<Batches>,
+    schema: SchemaRef,
+    dir: &Place,
+    table: &str,
+    purpose: Purpose,
+    progress: Arc<dyn Progress>,
+) -> Result<Vec<WrittenFile>, EngineError> {
+    let rows = Arc::new(AtomicU64::new(0));
+    let stem = new_writer_id();
+    let mut tasks = JoinSet::new();
+    let mut paths = Vec::new();
+    for (i, stream) in streams.into_iter().enumerate() {
+        let path = dir.path.clone().join(format!("part-{i:05}-{stem}.parquet"));
+        paths.push(path.clone());
+        let job = Job { schema: Arc::clone(&schema), dir: dir.clone(), path, table: table.to_owned(), purpose };
+        let (rows, progress, table) = (Arc::clone(&rows), Arc::clone(&progress), table.to_owned());
+        tasks.spawn(write_one(job, stream, move |more| {
+            let rows = rows.fetch_add(more, Ordering::Relaxed) + more;
+            progress.on(ProgressEvent::Advanced { task: &table, rows });
+        }));
+    }
+    let mut written = Vec::new();
+    let mut failed = None;
+    while let Some(done) = tasks.join_next().await {
+        match done {
+            Ok(Ok(file)) => written.extend(file),
+            Ok(Err(e)) => {
+                failed.get_or_insert(e);
+                tasks.abort_all();
+            }
+            Err(e) if e.is_cancelled() => {}
+            Err(e) => {
+                failed.get_or_insert(bug(format!("writing the table `{table}` broke off: {e}")));
+                tasks.abort_all();
+            }
+        }
+    }
+    if let Some(e) = failed {
+        delete(dir, &written).await;
+        return Err(e);
+    }
+    written.sort_by(|a, b| a.meta.location.cmp(&b.meta.location));
+    Ok(written)
+}
+
+/// One stream as several, each batch to whoever asks first: its rows are then encoded by several writers at once.
+pub(crate) fn share(stream: Batches, takers: usize) -> Vec<Batches> {
+    let shared = Arc::new(tokio::sync::Mutex::new(stream.fuse()));
+    let take = |_| {
+        let shared = Arc::clone(&shared);
+        futures::stream::poll_fn({
+            let mut next: Option<BoxFuture<'static, Option<Result<RecordBatch, EngineError>>>> = None;
+            move |context| {
+                let waiting = next.get_or_insert_with(|| {
+                    let shared = Arc::clone(&shared);
+                    async move { shared.lock().await.next().await }.boxed()
+                });
+                let taken = std::task::ready!(waiting.poll_unpin(context));
+                next = None;
+                std::task::Poll::Ready(taken)
+            }
+        })
+        .boxed()
+    };
+    (0..takers.max(1)).map(take).collect()
+}
+
+/// Deletes files that nobody will read. What cannot be deleted now is left to the vacuum.
+pub(crate) async fn delete(dir: &Place, files: &[WrittenFile]) {
+    for file in files {
+        if let Err(e) = dir.store.delete(&file.meta.location).await {
+            tracing::warn!(error = %e, "a file that is no longer needed could not be deleted");
+        }
+    }
+}
+
+struct Job {
+    schema: SchemaRef,
+    dir: Place,
+    path: Path,
+    table: String,
+    purpose: Purpose,
+}
+
+async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Result<Option<WrittenFile>, EngineError> {
+    let what = format!("the table `{}`", job.table);
+    let mut writer = None;
+    let mut rows = 0;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let batch = cast(&batch, &job.schema, &job.table)?;
+        if writer.is_none() {
+            let out = BufWriter::with_capacity(Arc::clone(&job.dir.store), job.path.clone(), UPLOAD_BYTES);
+            let new = AsyncArrowWriter::try_new(out, Arc::clone(&job.schema), Some(properties(job.purpose)))
+                .map_err(|e| failure::query(e.into(), &what))?;
+            writer = Some(new);
+        }
+        let Some(writer) = writer.as_mut() else { continue };
+        writer.write(&batch).await.map_err(|e| failure::query(e.into(), &what))?;
+        let more = batch.num_rows() as u64;
+        rows += more;
+        on_rows(more);
+    }
+    let Some(mut writer) = writer else { return Ok(None) };
+    writer.finish().await.map_err(|e| failure::query(e.into(), &what))?;
+    let meta = job.dir.store.head(&job.path).await.map_err(|e| failure::store(e, &what))?;
+    Ok(Some(WrittenFile { meta, rows }))
+}
+
+fn properties(purpose: Purpose) -> WriterProperties {
+    let builder = WriterProperties::builder()
+        .set_created_by(format!("kinfold {}", env!("CARGO_PKG_VERSION")))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    match purpose {
+        Purpose::Keep => builder
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .build(),
+        Purpose::Scratch => builder
+            .set_compression(Compression::UNCOMPRESSED)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .build(),
+    }
+}
+
+/// The batch in the types of the schema, by position.
+pub(crate) fn cast(batch: &RecordBatch, schema: &SchemaRef, table: &str) -> Result<RecordBatch, EngineError> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let one = |(column, field): (&ArrayRef, &Arc<Field>)| {
+        if column.data_type() == field.data_type() {
+            return Ok(Arc::clone(column));
+        }
+        cast_with_options(column, field.data_type(), &options).map_err(|_| {
+            input(format!(
+                "the table `{table}`: a value of `{}` does not fit {}",
+                field.name(),
+                sql_type(field.data_type())
+            ))
+        })
+    };
+    let columns = batch.columns().iter().zip(schema.fields()).map(one).collect::<Result<Vec<_>, EngineError>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|e| failure::arrow(e, &format!("the table `{table}`")))
+}

@@ -1,0 +1,45 @@
+//! Columns of rows, as the kernel reads them, without knowing their format.
+
+/// Text values, some of them missing.
+pub trait TextColumn {
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value at `row`, which is smaller than [`TextColumn::len`]; none where it is missing.
+    fn text(&self, row: usize) -> Option<&str>;
+}
+
+/// Instants in microseconds since 1970, UTC, some of them missing.
+pub trait TimeColumn {
+    /// The instant at `row`; none where it is not known.
+    fn micros(&self, row: usize) -> Option<i64>;
+}
+
+impl TextColumn for [Option<&str>] {
+    fn len(&self) -> usize {
+        <[_]>::len(self)
+    }
+
+    fn text(&self, row: usize) -> Option<&str> {
+        self[row]
+    }
+}
+
+impl TextColumn for Vec<Option<String>> {
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn text(&self, row: usize) -> Option<&str> {
+        self[row].as_deref()
+    }
+}
+
+impl TimeColumn for Vec<Option<i64>> {
+    fn micros(&self, row: usize) -> Option<i64> {
+        self[row]
+    }
+}

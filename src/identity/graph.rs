@@ -1,0 +1,155 @@
+//! The graph of an entity: values are nodes, and two values on one row have an edge.
+
+use crate::assign::{self, Known};
+use crate::evidence::Seen;
+use crate::intern::{self, Ref, Shard, Staged, Unknown};
+use crate::nodes::Nodes;
+use crate::profile_id::ProfileIds;
+use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster};
+
+/// All rows of all sources, and what the last run made of them.
+#[derive(Debug)]
+pub struct Graph {
+    rules: Rules,
+    flush_at: usize,
+    same_as: Vec<u16>,
+    nodes: Nodes,
+    rows: Rows,
+    previous: ProfileIds,
+    staged: Staged<Known>,
+}
+
+/// Rows that link two or more values. An edge is not stored: every pair on a row is one.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    blocks: Vec<Block>,
+    /// The identifier of each column of each source.
+    identifiers: Vec<Vec<u8>>,
+}
+
+/// Rows that came in one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    /// Row after row, one for each column of its source; [`Ref::NONE`] where a value is missing.
+    pub(crate) refs: Vec<Ref>,
+    /// When each row was first seen.
+    first: Vec<i64>,
+    runs: Vec<Run>,
+}
+
+/// Neighbouring rows of one source.
+#[derive(Debug)]
+struct Run {
+    source: u16,
+    rows: u32,
+}
+
+impl Block {
+    /// Adds a row, whose refs follow later.
+    pub(crate) fn push(&mut self, source: u16, first: i64) {
+        self.first.push(first);
+        match self.runs.last_mut() {
+            Some(run) if run.source == source => run.rows += 1,
+            _ => self.runs.push(Run { source, rows: 1 }),
+        }
+    }
+}
+
+impl Rows {
+    /// The identifier of each column of a source.
+    pub(crate) fn identifiers(&self, source: u16) -> &[u8] {
+        &self.identifiers[usize::from(source)]
+    }
+
+    /// Calls `each` with the source, the time and the values of every row.
+    pub(crate) fn each(&self, mut each: impl FnMut(u16, i64, &[Ref])) {
+        for block in &self.blocks {
+            let (mut refs, mut first) = (&block.refs[..], &block.first[..]);
+            for run in &block.runs {
+                let (rows, width) = (run.rows as usize, self.identifiers(run.source).len());
+                let (times, values) = (first.split_off(..rows), refs.split_off(..rows * width));
+                let (times, values) = times.zip(values).expect("a block holds the rows of its runs");
+                for (at, row) in times.iter().zip(values.chunks_exact(width)) {
+                    each(run.source, *at, row);
+                }
+            }
+        }
+    }
+}
+
+impl Graph {
+    pub(crate) fn new(
+        rules: Rules,
+        flush_at: usize,
+        same_as: Vec<u16>,
+        mut shards: Vec<Shard<Seen>>,
+        blocks: Vec<Block>,
+    ) -> Self {
+        for shard in &mut shards {
+            shard.shrink();
+            shard.attributes.shrink();
+        }
+        let identifiers = rules.sources.iter().map(|s| s.identifiers.iter().map(|i| *i as u8).collect()).collect();
+        let rows = Rows { blocks, identifiers };
+        let nodes = Nodes::new(shards);
+        Self { rules, flush_at, same_as, nodes, rows, previous: ProfileIds::default(), staged: Staged::new() }
+    }
+
+    /// How many distinct values there are.
+    pub fn values(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Takes in rows of the last run's `<entity>_identifiers`: an identifier's name, a value, and the id of its profile.
+    /// Values that no source has any more, and identifiers that the rules no longer name, are passed over.
+    ///
+    /// # Errors
+    /// When the columns differ in length, or a profile id is none that Kinfold makes.
+    pub fn push_previous(
+        &mut self,
+        identifiers: &dyn TextColumn,
+        values: &dyn TextColumn,
+        profile_ids: &dyn TextColumn,
+    ) -> Result<(), IdentityError> {
+        if identifiers.len() != values.len() || identifiers.len() != profile_ids.len() {
+            return Err(IdentityError::Misuse("columns of different lengths"));
+        }
+        for row in 0..identifiers.len() {
+            let (Some(name), Some(value), Some(id)) =
+                (identifiers.text(row), values.text(row), profile_ids.text(row))
+            else {
+                continue;
+            };
+            let id = ProfileId::parse(id).ok_or(IdentityError::ForeignProfileId)?;
+            let known = Known(self.previous.number(id));
+            if let Some(identifier) = self.rules.identifiers.iter().position(|rule| rule.name == name) {
+                self.staged.push(identifier as u8, value, known)?;
+            }
+            if self.staged.len() >= self.flush_at {
+                self.flush_previous()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clusters the values within the limits, and gives each profile its id.
+    ///
+    /// # Errors
+    /// When there is no room for the last of the previous assignment.
+    pub fn resolve(mut self) -> Result<Resolution, IdentityError> {
+        self.flush_previous()?;
+        drop(self.staged);
+        for shard in &mut self.nodes.shards {
+            shard.forget();
+        }
+        let clustering = cluster::cluster(&self.nodes, &self.rows, &self.rules);
+        drop(self.rows);
+        let assignment = assign::assign(&self.rules, &self.nodes, &clustering, &self.previous);
+        Ok(Resolution::new(self.rules, self.same_as, self.nodes, clustering, assignment))
+    }
+
+    fn flush_previous(&mut self) -> Result<(), IdentityError> {
+        let shared = self.previous.all();
+        intern::flush(&mut self.nodes.shards, &mut self.staged, Unknown::Skip, shared, self.rules.threads)
+    }
+}

@@ -1,0 +1,77 @@
+//! The values of an entity as nodes of a graph: dense integers from 0.
+
+use std::cmp::Ordering;
+
+use crate::evidence::{Seen, UNKNOWN_FIRST, UNKNOWN_LAST};
+use crate::intern::{Ref, SHARDS, Shard};
+
+/// Every distinct value, numbered shard by shard. The numbers depend on how rows arrived: no result may depend on them.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    pub(crate) shards: Vec<Shard<Seen>>,
+    /// The number of each shard's first node, then the number of nodes.
+    starts: Vec<u32>,
+}
+
+impl Nodes {
+    pub(crate) fn new(shards: Vec<Shard<Seen>>) -> Self {
+        let mut starts = Vec::with_capacity(SHARDS + 1);
+        let mut next = 0;
+        for shard in &shards {
+            starts.push(next);
+            next += shard.names().len() as u32;
+        }
+        starts.push(next);
+        Self { shards, starts }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.starts[SHARDS] as usize
+    }
+
+    /// The node of a value that the interner keeps at `at`; none for [`Ref::NONE`].
+    pub(crate) fn node(&self, at: Ref) -> Option<u32> {
+        (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())
+    }
+
+    pub(crate) fn start(&self, shard: usize) -> u32 {
+        self.starts[shard]
+    }
+
+    fn place(&self, node: u32) -> (&Shard<Seen>, usize) {
+        let shard = self.starts.partition_point(|start| *start <= node) - 1;
+        (&self.shards[shard], (node - self.starts[shard]) as usize)
+    }
+
+    pub(crate) fn identifier(&self, node: u32) -> u8 {
+        let (shard, number) = self.place(node);
+        shard.names().identifiers()[number]
+    }
+
+    pub(crate) fn value(&self, node: u32) -> &str {
+        let (shard, number) = self.place(node);
+        shard.names().value(number)
+    }
+
+    /// Which of two nodes is the older: the one seen first; of those seen at once, or nobody knows when, the stronger
+    /// identifier; of those the smaller value.
+    pub(crate) fn by_age(&self, a: u32, b: u32) -> Ordering {
+        let ((shard_a, a), (shard_b, b)) = (self.place(a), self.place(b));
+        let key = |shard: &Shard<Seen>, number: usize| {
+            (shard.attributes.first[number], shard.names().identifiers()[number])
+        };
+        key(shard_a, a)
+            .cmp(&key(shard_b, b))
+            .then_with(|| shard_a.names().value(a).cmp(shard_b.names().value(b)))
+    }
+}
+
+/// An instant as callers see it.
+pub(crate) fn known_first(micros: i64) -> Option<i64> {
+    (micros != UNKNOWN_FIRST).then_some(micros)
+}
+
+/// As [`known_first`], for the last time a value was seen.
+pub(crate) fn known_last(micros: i64) -> Option<i64> {
+    (micros != UNKNOWN_LAST).then_some(micros)
+}

@@ -1,0 +1,214 @@
+//! What came out: profiles, the values that point to them, the edges that were refused, and what changed.
+
+use crate::assign::Assignment;
+use crate::cluster::Clustering;
+use crate::limits::Refused;
+use crate::nodes::{Nodes, known_first, known_last};
+use crate::{ProfileId, Rules};
+
+/// The profiles of an entity. All of it can be read many times, and from several threads.
+#[derive(Debug)]
+pub struct Resolution {
+    rules: Rules,
+    /// For each source, the number of the first one of the same name.
+    same_as: Vec<u16>,
+    nodes: Nodes,
+    clustering: Clustering,
+    assignment: Assignment,
+}
+
+/// A value and the profile it points to.
+#[derive(Debug, Clone, Copy)]
+pub struct IdentifierRow<'a> {
+    /// An index into [`Rules::identifiers`].
+    pub identifier: usize,
+    pub value: &'a str,
+    pub profile_id: ProfileId,
+    /// Microseconds since 1970, UTC; none if no row says.
+    pub first_seen: Option<i64>,
+    pub last_seen: Option<i64>,
+    pub sources: SourceSet<'a>,
+}
+
+/// The sources that a value was seen in.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceSet<'a>(&'a [u8]);
+
+impl SourceSet<'_> {
+    /// Indices into [`Rules::sources`], ascending; of sources with one name, the first stands for all.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let has = move |source: &usize| self.0[source / 8] >> (source % 8) & 1 == 1;
+        (0..self.0.len() * 8).filter(has)
+    }
+}
+
+/// A value of an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentifierValue<'a> {
+    /// An index into [`Rules::identifiers`].
+    pub identifier: usize,
+    pub value: &'a str,
+}
+
+/// An edge that was refused, because `b`'s profile and `a`'s would together have had too many values of an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict<'a> {
+    /// The stronger of the two.
+    pub a: IdentifierValue<'a>,
+    pub b: IdentifierValue<'a>,
+    /// The strongest identifier that forbids it, as an index, and its limit.
+    pub identifier: usize,
+    pub limit: u32,
+    /// Where the edge was first seen, as an index into [`Rules::sources`].
+    pub source: usize,
+    /// Microseconds since 1970, UTC; none if no row says.
+    pub first_seen: Option<i64>,
+}
+
+/// What happened to a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Change {
+    pub kind: ChangeKind,
+    pub profile_id: ProfileId,
+    pub other_profile_id: Option<ProfileId>,
+}
+
+/// The kinds of [`Change`].
+///
+/// In a merge the oldest profile's id stays; in a split the part with the oldest identifier keeps it. Where all of a
+/// profile's values are gone from the sources, nothing is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// The profile is new, and none of its values had one before.
+    Created,
+    /// The oldest identifier of the other profile is now in this one, which is older; the other's id is gone.
+    Merged,
+    /// Values of the other profile are now in this one, but not its oldest, which went elsewhere or stayed.
+    Split,
+}
+
+impl ChangeKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Merged => "merged",
+            Self::Split => "split",
+        }
+    }
+}
+
+/// A place among the rows of [`Resolution::identifier_rows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowCursor {
+    identifier: u8,
+    shard: u16,
+    number: u32,
+}
+
+impl Resolution {
+    pub(crate) fn new(
+        rules: Rules,
+        same_as: Vec<u16>,
+        nodes: Nodes,
+        clustering: Clustering,
+        assignment: Assignment,
+    ) -> Self {
+        Self { rules, same_as, nodes, clustering, assignment }
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// How many rows [`Resolution::identifier_rows`] gives.
+    pub fn identifier_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The ids of all profiles, each once, in no particular order.
+    pub fn profiles(&self) -> &[ProfileId] {
+        &self.assignment.ids
+    }
+
+    /// What changed since the previous assignment, in the order of kind and ids.
+    pub fn changes(&self) -> &[Change] {
+        &self.assignment.changes
+    }
+
+    /// The edges that were refused, in the order in which edges are considered.
+    pub fn conflicts(&self) -> impl ExactSizeIterator<Item = Conflict<'_>> {
+        self.clustering.refused.iter().map(|refused| self.conflict(refused))
+    }
+
+    /// Every value with its profile, from `cursor` on: identifier by identifier, within one in no particular order.
+    ///
+    /// [`IdentifierRows::cursor`] tells where to go on, so that rows can be taken in chunks without holding a borrow.
+    pub fn identifier_rows(&self, cursor: RowCursor) -> IdentifierRows<'_> {
+        IdentifierRows { resolution: self, cursor }
+    }
+
+    fn conflict(&self, refused: &Refused) -> Conflict<'_> {
+        let edge = &refused.edge;
+        let named = |node: u32| IdentifierValue {
+            identifier: usize::from(self.nodes.identifier(node)),
+            value: self.nodes.value(node),
+        };
+        let identifier = usize::from(refused.identifier);
+        Conflict {
+            a: named(edge.a),
+            b: named(edge.b),
+            identifier,
+            limit: self.rules.identifiers[identifier].limit.unwrap_or(1).max(1),
+            source: usize::from(self.same_as[usize::from(edge.source)]),
+            first_seen: known_first(edge.first),
+        }
+    }
+}
+
+/// Rows of [`Resolution::identifier_rows`].
+#[derive(Debug, Clone)]
+pub struct IdentifierRows<'a> {
+    resolution: &'a Resolution,
+    cursor: RowCursor,
+}
+
+impl IdentifierRows<'_> {
+    /// Where the next row is.
+    pub fn cursor(&self) -> RowCursor {
+        self.cursor
+    }
+}
+
+impl<'a> Iterator for IdentifierRows<'a> {
+    type Item = IdentifierRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Resolution { rules, nodes, clustering, assignment, .. } = self.resolution;
+        let at = &mut self.cursor;
+        while usize::from(at.identifier) < rules.identifiers.len() {
+            let Some(shard) = nodes.shards.get(usize::from(at.shard)) else {
+                *at = RowCursor { identifier: at.identifier + 1, ..RowCursor::default() };
+                continue;
+            };
+            let rest = shard.names().identifiers().get(at.number as usize..).unwrap_or_default();
+            let Some(skip) = rest.iter().position(|identifier| *identifier == at.identifier) else {
+                *at = RowCursor { shard: at.shard + 1, number: 0, ..*at };
+                continue;
+            };
+            let number = at.number as usize + skip;
+            at.number = number as u32 + 1;
+            let node = nodes.start(usize::from(at.shard)) as usize + number;
+            let seen = &shard.attributes;
+            return Some(IdentifierRow {
+                identifier: usize::from(at.identifier),
+                value: shard.names().value(number),
+                profile_id: assignment.ids[clustering.labels[node] as usize],
+                first_seen: known_first(seen.first[number]),
+                last_seen: known_last(seen.last[number]),
+                sources: SourceSet(&seen.sources[number * seen.stride..(number + 1) * seen.stride]),
+            });
+        }
+        None
+    }
+}

@@ -1,0 +1,134 @@
+use super::*;
+
+/// One source of three identifiers.
+const SOURCES: &[(&str, &[usize])] = &[("crm", &[0, 1, 2])];
+
+fn row(values: [&str; 3], at: i64) -> Row {
+    let values = values.into_iter().map(|v| Some(v.to_owned()).filter(|v| !v.is_empty())).collect();
+    (0, values, Some(at), Some(at))
+}
+
+fn change(kind: &str, profile: &str, other: &str) -> (String, String, String) {
+    (kind.to_owned(), profile.to_owned(), other.to_owned())
+}
+
+#[test]
+fn in_a_merge_the_oldest_profile_stays() {
+    let rules = rules(&[None; 3], SOURCES);
+    let rows = vec![row(["u1", "a@x", ""], 10), row(["u2", "b@x", ""], 5)];
+    let apart = run(&rules, &rows, &[], PLAIN);
+    let (first, second) = (apart.profile(0, "u2").to_owned(), apart.profile(0, "u1").to_owned());
+    assert_ne!(first, second);
+    let together = [rows, vec![row(["", "a@x", "p1"], 20), row(["", "b@x", "p1"], 20)]].concat();
+    let merged = run(&rules, &together, &apart.as_previous(), PLAIN);
+    assert_eq!(merged.profiles, BTreeSet::from([first.clone()]));
+    assert_eq!(merged.changes, BTreeSet::from([change("merged", &first, &second)]));
+}
+
+#[test]
+fn in_a_split_the_part_with_the_oldest_identifier_stays() {
+    let rules = rules(&[None; 3], SOURCES);
+    let (a, b) = (row(["u1", "a@x", ""], 10), row(["u2", "b@x", ""], 5));
+    let link = row(["u1", "b@x", ""], 20);
+    let whole = run(&rules, &[a.clone(), b.clone(), link], &[], PLAIN);
+    let id = whole.profile(0, "u1").to_owned();
+    let parts = run(&rules, &[a, b], &whole.as_previous(), PLAIN);
+    assert_eq!(parts.profile(0, "u2"), id);
+    let other = parts.profile(0, "u1");
+    assert_ne!(other, id);
+    assert_eq!(parts.changes, BTreeSet::from([change("split", other, &id)]));
+}
+
+#[test]
+fn a_new_profile_does_not_take_an_id_that_is_in_use() {
+    let rules = rules(&[None; 3], SOURCES);
+    // The id of the first build comes from u1. Then the older v1 joins, and they part again: v1's part keeps that id, so
+    // u1's, whose id it would be, gets another one, and the same one each time.
+    let u = row(["u1", "a@x", ""], 10);
+    let first = run(&rules, std::slice::from_ref(&u), &[], PLAIN);
+    let id = first.profile(0, "u1").to_owned();
+    let v = row(["v1", "b@x", ""], 5);
+    let joined = run(&rules, &[u.clone(), v.clone(), row(["u1", "b@x", ""], 20)], &first.as_previous(), PLAIN);
+    assert_eq!(joined.profiles, BTreeSet::from([id.clone()]));
+    let parted = run(&rules, &[u.clone(), v.clone()], &joined.as_previous(), PLAIN);
+    assert_eq!(parted.profile(0, "v1"), id);
+    assert_ne!(parted.profile(0, "u1"), id);
+    assert_eq!(parted, run(&rules, &[v, u], &joined.as_previous(), PLAIN));
+}
+
+#[test]
+fn values_that_left_the_sources_leave_without_a_word() {
+    let rules = rules(&[None; 3], SOURCES);
+    let first = run(&rules, &[row(["u1", "a@x", ""], 10), row(["u2", "", ""], 11)], &[], PLAIN);
+    let second = run(&rules, &[row(["", "a@x", ""], 10)], &first.as_previous(), PLAIN);
+    assert_eq!(second.profile(1, "a@x"), first.profile(0, "u1"));
+    assert_eq!(second.profiles.len(), 1);
+    assert_eq!(second.changes, BTreeSet::new());
+}
+
+#[test]
+fn ids_are_those_of_every_build() {
+    // Literal, so that no change of the derivation goes unseen: it would give every profile a new id on a rebuild.
+    let rules = rules(&[None; 3], SOURCES);
+    let built = run(&rules, &[row(["u1", "a@x", ""], 10), row(["", "", "p9"], 3)], &[], PLAIN);
+    assert_eq!(built.profile(1, "a@x"), "");
+    assert_eq!(built.profile(2, "p9"), "");
+}
+
+#[test]
+fn ids_are_written_in_twelve_characters() {
+    let id = ProfileId::derive("customer", "email", "ada@example.com", 0);
+    assert_eq!(ProfileId::parse(id.text().as_str()), Some(id));
+    assert_eq!(id.text().as_str().len(), 12);
+    for generation in 0..2000 {
+        let (a, b) = (id, ProfileId::derive("customer", "email", "ada@example.com", generation));
+        assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        assert_eq!(ProfileId::parse(&b.to_string()), Some(b));
+    }
+    for text in ["", "0", "0123456789abc", "0123456789aB", "0123456789ai", "0123456789a\u{e9}"] {
+        assert_eq!(ProfileId::parse(text), None, "{text}");
+    }
+    // Where one part ends and the next begins is part of the name.
+    assert_ne!(ProfileId::derive("a", "bc", "d", 0), ProfileId::derive("ab", "c", "d", 0));
+}
+
+#[test]
+fn many_rows_give_the_same_on_any_number_of_threads() {
+    let rules = rules(&[Some(1), Some(3), Some(4)], SOURCES);
+    let row_of = |i: u64| {
+        let pick = |salt: u64, of: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32) % of;
+        let at = pick(40, 1000) as i64;
+        let email = if pick(3, 4) == 0 { String::new() } else { format!("a{}@x", pick(7, 15_000)) };
+        row([&format!("u{}", pick(11, 9_000)), &email, &format!("p{}", pick(23, 30_000))], at)
+    };
+    let rows: Vec<Row> = (0..20_000).map(row_of).collect();
+    let expected = run(&rules, &rows, &[], PLAIN);
+    assert!(!expected.conflicts.is_empty());
+    let turned: Vec<Row> = rows.into_iter().rev().collect();
+    for threads in [2, 3, 7] {
+        let feeding = Feeding { batch: 777, flush_at: 10_000, threads };
+        assert_eq!(run(&rules, &turned, &[], feeding), expected);
+        let again = run(&rules, &turned, &expected.as_previous(), feeding);
+        assert_eq!((again.values, again.changes), (expected.values.clone(), BTreeSet::new()));
+    }
+}
+
+#[test]
+fn misuse_is_told() {
+    use crate::IdentityError;
+    let mut evidence = Evidence::new(rules(&[None; 2], &[("crm", &[0, 1])])).unwrap();
+    let (one, two) = (vec![Some("a".to_owned())], vec![Some("b".to_owned()), None]);
+    let times = vec![None, None];
+    assert!(matches!(evidence.push(1, &[&one, &one], &times, &times), Err(IdentityError::Misuse(_))));
+    assert!(matches!(evidence.push(0, &[&one], &times, &times), Err(IdentityError::Misuse(_))));
+    assert!(matches!(evidence.push(0, &[&one, &two], &times, &times), Err(IdentityError::Misuse(_))));
+    let missing = Evidence::new(rules(&[None], &[("crm", &[0, 1])]));
+    assert!(matches!(missing, Err(IdentityError::Misuse(_))));
+    let too_many = Evidence::new(rules(&[None; 256], &[]));
+    assert!(matches!(too_many, Err(IdentityError::TooManyIdentifiers)));
+    let mut graph = evidence.seal().unwrap();
+    let ids = vec![Some("not an id".to_owned())];
+    assert_eq!(graph.push_previous(&vec![Some("id0".into())], &one, &ids), Err(IdentityError::ForeignProfileId));
+    assert!(matches!(graph.push_previous(&one, &two, &ids), Err(IdentityError::Misuse(_))));
+    assert_eq!(graph.resolve().unwrap().identifier_count(), 0);
+}

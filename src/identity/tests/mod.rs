@@ -1,0 +1,131 @@
+//! The kernel against its definition, on small random inputs and on named ones.
+
+mod ids;
+mod naive;
+mod properties;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Change, Evidence, IdentifierRule, ProfileId, Resolution, RowCursor, RowSource, Rules};
+
+/// A row: its source, its values in the order of the source's columns, when it was first and last seen.
+type Row = (usize, Vec<Option<String>>, Option<i64>, Option<i64>);
+
+/// How the kernel is fed: none of it may matter.
+#[derive(Debug, Clone, Copy)]
+struct Feeding {
+    batch: usize,
+    flush_at: usize,
+    threads: usize,
+}
+
+const PLAIN: Feeding = Feeding { batch: usize::MAX, flush_at: usize::MAX, threads: 1 };
+
+/// What one value ended with: its profile, first and last time, and sources.
+type Seen = (String, Option<i64>, Option<i64>, Vec<String>);
+/// Identifier and value.
+type Value = (usize, String);
+
+/// Everything that comes out, in a form without order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Outcome {
+    values: BTreeMap<Value, Seen>,
+    profiles: BTreeSet<String>,
+    changes: BTreeSet<(String, String, String)>,
+    /// Two ends, the identifier whose limit forbids it, source, time.
+    conflicts: Vec<(Value, Value, usize, String, Option<i64>)>,
+}
+
+impl Outcome {
+    /// The clusters, each as a set of values.
+    fn clusters(&self) -> BTreeSet<BTreeSet<Value>> {
+        let mut clusters: BTreeMap<&str, BTreeSet<Value>> = BTreeMap::new();
+        for (value, (profile, ..)) in &self.values {
+            clusters.entry(profile).or_default().insert(value.clone());
+        }
+        clusters.into_values().collect()
+    }
+
+    fn profile(&self, identifier: usize, value: &str) -> &str {
+        &self.values[&(identifier, value.to_owned())].0
+    }
+
+    /// Rows as the next run reads them.
+    fn as_previous(&self) -> Vec<(Value, String)> {
+        self.values.iter().map(|(value, (profile, ..))| (value.clone(), profile.clone())).collect()
+    }
+}
+
+fn rules(limits: &[Option<u32>], sources: &[(&str, &[usize])]) -> Rules {
+    let identifier = |(i, limit): (usize, &Option<u32>)| IdentifierRule { name: format!("id{i}"), limit: *limit };
+    let source = |(name, ids): &(&str, &[usize])| RowSource { name: (*name).to_owned(), identifiers: ids.to_vec() };
+    Rules {
+        entity: "customer".into(),
+        identifiers: limits.iter().enumerate().map(identifier).collect(),
+        sources: sources.iter().map(source).collect(),
+        threads: 1,
+    }
+}
+
+fn run(rules: &Rules, rows: &[Row], previous: &[(Value, String)], feeding: Feeding) -> Outcome {
+    let mut evidence = Evidence::new(Rules { threads: feeding.threads, ..rules.clone() }).unwrap();
+    evidence.flush_at = feeding.flush_at;
+    for same_source in rows.chunk_by(|a, b| a.0 == b.0) {
+        for batch in same_source.chunks(feeding.batch.min(same_source.len())) {
+            let source = batch[0].0;
+            let width = rules.sources[source].identifiers.len();
+            let column = |c: usize| batch.iter().map(|row| row.1[c].clone()).collect::<Vec<_>>();
+            let columns: Vec<_> = (0..width).map(column).collect();
+            let columns: Vec<&dyn crate::TextColumn> = columns.iter().map(|c| c as _).collect();
+            let first: Vec<_> = batch.iter().map(|row| row.2).collect();
+            let last: Vec<_> = batch.iter().map(|row| row.3).collect();
+            evidence.push(source, &columns, &first, &last).unwrap();
+        }
+    }
+    let mut graph = evidence.seal().unwrap();
+    for batch in previous.chunks(feeding.batch.min(previous.len().max(1))) {
+        let names: Vec<_> = batch.iter().map(|((identifier, _), _)| Some(format!("id{identifier}"))).collect();
+        let values: Vec<_> = batch.iter().map(|((_, value), _)| Some(value.clone())).collect();
+        let ids: Vec<_> = batch.iter().map(|(_, id)| Some(id.clone())).collect();
+        graph.push_previous(&names, &values, &ids).unwrap();
+    }
+    outcome(&graph.resolve().unwrap())
+}
+
+fn outcome(resolution: &Resolution) -> Outcome {
+    let source_name = |source: usize| resolution.rules().sources[source].name.clone();
+    let mut outcome = Outcome::default();
+    // Taken a few rows at a time, as the engine does.
+    let mut cursor = RowCursor::default();
+    loop {
+        let mut rows = resolution.identifier_rows(cursor);
+        let before = outcome.values.len();
+        for row in rows.by_ref().take(3) {
+            let sources = row.sources.iter().map(source_name).collect();
+            let seen = (row.profile_id.to_string(), row.first_seen, row.last_seen, sources);
+            let double = outcome.values.insert((row.identifier, row.value.to_owned()), seen);
+            assert_eq!(double, None, "a value came twice");
+        }
+        cursor = rows.cursor();
+        if outcome.values.len() == before {
+            break;
+        }
+    }
+    assert_eq!(outcome.values.len(), resolution.identifier_count());
+    outcome.profiles = resolution.profiles().iter().map(ProfileId::to_string).collect();
+    assert_eq!(outcome.profiles.len(), resolution.profiles().len(), "profile ids are unique");
+    let text = |id: ProfileId| id.to_string();
+    outcome.changes = resolution
+        .changes()
+        .iter()
+        .map(|Change { kind, profile_id, other_profile_id }| {
+            (kind.as_str().to_owned(), text(*profile_id), other_profile_id.map(text).unwrap_or_default())
+        })
+        .collect();
+    let end = |value: crate::IdentifierValue<'_>| (value.identifier, value.value.to_owned());
+    outcome.conflicts = resolution
+        .conflicts()
+        .map(|c| (end(c.a), end(c.b), c.identifier, source_name(c.source), c.first_seen))
+        .collect();
+    outcome
+}

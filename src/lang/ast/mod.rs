@@ -1,0 +1,40 @@
+//! The format as people write it: one struct for one concept. Doc comments are the help that editors show.
+//!
+//! A choice is one key naming the case, or a plain word. Unknown keys are refused.
+
+mod config;
+mod entity;
+mod segment;
+mod shape;
+mod source;
+mod sync;
+mod types;
+
+pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
+pub use entity::{Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Link, Phone, Pick, PickFrom, Trait};
+pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
+pub use shape::{OneOrMany, SettingValue, WordOr};
+pub use source::{Column, ColumnTest, Csv, Format, Freshness, Model, Source, Table};
+pub use sync::{Destination, Guard, Mode, Nulls, OnLeave, Sync};
+pub use types::{Map, Scalar, ScalarKind, Spanned, Sql, Text};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What any file under `models/`, `segments/`, `syncs/` or `connectors/` may hold.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// Tables that exist already.
+    pub sources: Vec<Source>,
+    /// Named queries.
+    pub models: Vec<Model>,
+    /// What profiles are about.
+    pub entities: Vec<Entity>,
+    /// Named sets of profiles.
+    pub segments: Vec<Segment>,
+    /// Connectors with settings and credentials.
+    pub destinations: Vec<Destination>,
+    /// What goes to which destination.
+    pub syncs: Vec<Sync>,
+}

@@ -1,0 +1,2 @@
+pub(crate) mod shape;
+pub(crate) mod yaml;

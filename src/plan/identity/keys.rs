@@ -1,0 +1,105 @@
+//! From the rows of a table to the profiles they belong to.
+//!
+//! Values are normalised after grouping by the raw ones, since a table has far fewer distinct identifiers than rows.
+
+use kinfold_lang::project::{Block, Entity, Identifier, IdentifierType};
+use sqlparser::ast::{BinaryOperator, Expr, Query};
+
+use crate::sql::{
+    Select, and, binary, call, case, cast_text, coalesce, col, col_of, derived, eq, in_list, is_not_null, kinfold, null, or, text,
+};
+
+/// The identifiers by which a table's rows are told apart: an index into [`Entity::identifiers`], ascending, and SQL.
+pub(crate) type Ids = [(usize, Expr)];
+
+/// The column that holds an identifier as it stands in the source.
+pub(crate) fn raw_name(entity: &Entity, index: usize) -> String {
+    format!("raw_{}", identifier(entity, index).name)
+}
+
+/// The column that holds an identifier normalised.
+pub(crate) fn id_name(entity: &Entity, index: usize) -> String {
+    format!("id_{}", identifier(entity, index).name)
+}
+
+fn identifier(entity: &Entity, index: usize) -> &Identifier {
+    &entity.identifiers[index]
+}
+
+/// `(SQL, raw name)` of each identifier, for the innermost projection.
+pub(crate) fn raw_items(entity: &Entity, ids: &Ids) -> Vec<(Expr, String)> {
+    ids.iter().map(|(index, expr)| (expr.clone(), raw_name(entity, *index))).collect()
+}
+
+/// Columns `id_…`, null for what is nothing, invalid or blocked, and `keep`, from a stage that has `raw_…` columns.
+pub(crate) fn normalised(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
+    let id = |(index, _): &(usize, Expr)| {
+        let identifier = identifier(entity, *index);
+        let raw = || cast_text(col(&raw_name(entity, *index)));
+        (allowed(identifier, raw()), id_name(entity, *index))
+    };
+    Select::from_stage(stage).items(ids.iter().map(id)).columns(keep.iter().map(String::as_str)).query()
+}
+
+/// The normalised value, unless it is blocked.
+fn allowed(identifier: &Identifier, raw: Expr) -> Expr {
+    let value = || normaliser(&identifier.ty, raw.clone());
+    let blocked_value = |block: &Block| match block {
+        Block::Value(v) => Some(normaliser(&identifier.ty, text(v))),
+        Block::Matches(_) => None,
+    };
+    let pattern = |block: &Block| match block {
+        Block::Matches(p) => Some(binary(raw.clone(), BinaryOperator::PGRegexMatch, text(p))),
+        Block::Value(_) => None,
+    };
+    let values: Vec<Expr> = identifier.block.iter().filter_map(blocked_value).collect();
+    let patterns = identifier.block.iter().filter_map(pattern);
+    let listed = (!values.is_empty()).then(|| in_list(value(), values, false));
+    let blocked: Vec<Expr> = listed.into_iter().chain(patterns).collect();
+    if blocked.is_empty() {
+        return value();
+    }
+    case([(or(blocked), null())], Some(value()))
+}
+
+/// A value brought into the identifier's form; null where nothing is left of it.
+pub(crate) fn normaliser(ty: &IdentifierType, value: Expr) -> Expr {
+    match ty {
+        IdentifierType::Exact => call("kinfold_exact", vec![value]),
+        IdentifierType::Lower => call("kinfold_lower", vec![value]),
+        IdentifierType::Digits => call("kinfold_digits", vec![value]),
+        IdentifierType::Uuid => call("kinfold_uuid", vec![value]),
+        IdentifierType::Email => call("kinfold_email", vec![value]),
+        IdentifierType::Phone { region } => {
+            call("kinfold_phone", vec![value, region.as_deref().map_or_else(|| cast_text(null()), text)])
+        }
+    }
+}
+
+/// `profile_id` and `keep`, from a stage that has `id_…` columns: each row under the profile of its strongest identifier.
+pub(crate) fn owned(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
+    let name = |index: usize| text(&identifier(entity, index).name);
+    let id = |index: usize| col_of(stage, &id_name(entity, index));
+    let known = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"));
+    let (known, on) = match ids {
+        [(index, _)] => {
+            let known = known.filter([eq(col("identifier"), name(*index))]).columns(["value", "profile_id"]);
+            (known, eq(col_of("known", "value"), id(*index)))
+        }
+        _ => {
+            let names = ids.iter().map(|(index, _)| name(*index)).collect();
+            let known = known.filter([in_list(col("identifier"), names, false)]);
+            let strongest = case(ids.iter().map(|(index, _)| (is_not_null(id(*index)), name(*index))), None);
+            let value = coalesce(ids.iter().map(|(index, _)| id(*index)).collect());
+            (
+                known.columns(["identifier", "value", "profile_id"]),
+                and([eq(col_of("known", "identifier"), strongest), eq(col_of("known", "value"), value)]),
+            )
+        }
+    };
+    keep.iter()
+        .fold(Select::from_stage(stage).join(derived(known.query(), "known"), on).item(col_of("known", "profile_id"), "profile_id"), |select, name| {
+            select.item(col_of(stage, name), name)
+        })
+        .query()
+}

@@ -1,0 +1,106 @@
+//! The queries of `kinfold show`: one profile, one segment.
+
+use kinfold_lang::project::Entity;
+use sqlparser::ast::{Expr, LimitClause, Query};
+
+use crate::identity::keys::normaliser;
+use crate::segments::segments_table;
+use crate::sql::{
+    Aggregate, Select, Sort, and, boolean, case, cast_text, coalesce, col, col_of, count_rows, derived, eq, int, kinfold, text,
+};
+
+/// The `profile_id` that has a value of an identifier, given by its index in [`Entity::identifiers`] and as a person wrote it.
+#[must_use]
+pub fn profile_of(entity: &Entity, identifier: usize, value: &str) -> Query {
+    let rule = &entity.identifiers[identifier];
+    Select::from(identifiers(entity))
+        .column("profile_id")
+        .filter([eq(col("identifier"), text(&rule.name)), eq(col("value"), normaliser(&rule.ty, cast_text(text(value))))])
+        .query()
+}
+
+/// One row: `profile_id` and every trait.
+#[must_use]
+pub fn traits_of(entity: &Entity, profile_id: &str) -> Query {
+    Select::from(kinfold(&entity.name, "p"))
+        .column("profile_id")
+        .columns(entity.traits.iter().map(|t| t.name.as_str()))
+        .filter([is_profile(profile_id)])
+        .query()
+}
+
+/// `identifier`, `value`, `first_seen_at`, `last_seen_at`, `sources`; strongest identifiers first.
+#[must_use]
+pub fn identifiers_of(entity: &Entity, profile_id: &str) -> Query {
+    let ranks = entity.identifiers.iter().zip(0_u32..).map(|(i, rank)| (eq(col("identifier"), text(&i.name)), int(rank)));
+    Select::from(identifiers(entity))
+        .columns(["identifier", "value", "first_seen_at", "last_seen_at", "sources"])
+        .filter([is_profile(profile_id)])
+        .order_by(vec![Sort::up(case(ranks, None)), Sort::up(col("first_seen_at")), Sort::up(col("value"))])
+        .query()
+}
+
+/// `segment`, `entered_at`.
+#[must_use]
+pub fn segments_of(entity: &Entity, profile_id: &str) -> Query {
+    Select::from(kinfold(&segments_table(entity), "s"))
+        .columns(["segment", "entered_at"])
+        .filter([is_profile(profile_id)])
+        .order_by(vec![Sort::up(col("segment"))])
+        .query()
+}
+
+/// One row of counts: `profiles`, `members`, and those that `entered` and `left` in the last run.
+#[must_use]
+pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
+    let count = |table: &str, filter: Vec<Expr>, name: &str| {
+        derived(Select::from(kinfold(table, "t")).item(count_rows().build(), name).filter(filter).query(), name)
+    };
+    let of_segment = || eq(col("segment"), text(segment));
+    let changes = format!("{}_segment_changes", entity.name);
+    // The last run is the last that built segments, whether it changed this one or not.
+    let last_run = Select::from(kinfold("runs", "r"))
+        .item(Aggregate::new("max", vec![col("run_id")]).build(), "run_id")
+        .filter([eq(col("step"), text(&segments_table(entity))), eq(col("status"), text("done"))])
+        .query();
+    let changed = |change: &str| {
+        let matching = and([eq(col_of("c", "segment"), text(segment)), eq(col_of("c", "change"), text(change))]);
+        Aggregate::new("sum", vec![case([(matching, int(1))], Some(int(0)))]).build()
+    };
+    let of_last_run = Select::from(kinfold(&changes, "c"))
+        .join(derived(last_run, "last"), eq(col_of("c", "run_id"), col_of("last", "run_id")))
+        .item(coalesce(vec![changed("entered"), int(0)]), "entered")
+        .item(coalesce(vec![changed("left"), int(0)]), "left")
+        .query();
+    Select::from(count(&entity.name, vec![], "profiles"))
+        .join(count(&segments_table(entity), vec![of_segment()], "members"), boolean(true))
+        .join(derived(of_last_run, "changes"), boolean(true))
+        .columns(["profiles", "members", "entered", "left"])
+        .query()
+}
+
+/// The traits of the first `limit` members, by `profile_id`, with `entered_at`.
+#[must_use]
+pub fn segment_members(entity: &Entity, segment: &str, limit: u32) -> Query {
+    let member = and([
+        eq(col_of("s", "profile_id"), col_of("p", "profile_id")),
+        eq(col_of("s", "segment"), text(segment)),
+    ]);
+    let mut query = Select::from(kinfold(&entity.name, "p"))
+        .join(kinfold(&segments_table(entity), "s"), member)
+        .item(col_of("p", "profile_id"), "profile_id")
+        .item(col_of("s", "entered_at"), "entered_at")
+        .items(entity.traits.iter().map(|t| (col_of("p", &t.name), t.name.clone())))
+        .order_by(vec![Sort::up(col("profile_id"))])
+        .query();
+    query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(int(limit)), offset: None, limit_by: vec![] });
+    query
+}
+
+fn identifiers(entity: &Entity) -> sqlparser::ast::TableFactor {
+    kinfold(&format!("{}_identifiers", entity.name), "i")
+}
+
+fn is_profile(profile_id: &str) -> Expr {
+    eq(col("profile_id"), text(profile_id))
+}

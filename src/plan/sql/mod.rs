@@ -1,0 +1,14 @@
+//! A small builder for SQL as syntax trees.
+//!
+//! Invariants: identifiers are always quoted, values are always literals of their type, and an expression that stands inside
+//! another is in brackets wherever it could be read differently. No SQL text is put together anywhere in this crate.
+
+mod expr;
+mod query;
+
+pub(crate) use expr::{
+    Aggregate, and, array, array_slice, between, boolean, call, case, case_of, cast, cast_big_int, cast_double, cast_instant,
+    cast_text, coalesce, col, col_of, columns_in, concat, count_rows, decimal_type, eq, binary, in_list, instant, int, is_not_null,
+    is_null, is_true, literal, not, null, number, or, text, window, Sort,
+};
+pub(crate) use query::{Select, Stages, derived, kinfold, previous, relation, table, union_all};

@@ -1,0 +1,172 @@
+//! All steps, in order.
+
+use std::collections::{BTreeSet, HashMap};
+
+use kinfold_base::{RunId, Timestamp};
+use kinfold_lang::project::{Entity, Project, Segment, TableName};
+use sqlparser::ast::Query;
+
+use crate::step::{KeepTable, Output, Plan, Step, StepKind, Work};
+use crate::traits::{Scans, Scratch};
+use crate::{identity, segments, sources, tables, traits};
+
+/// What a plan depends on besides the project.
+#[derive(Debug, Clone)]
+pub struct PlanInput {
+    /// The instant of the run: every `within` counts from it.
+    pub as_of: Timestamp,
+    pub run_id: RunId,
+}
+
+/// Everything that one run builds.
+#[must_use]
+pub fn plan(project: &Project, input: &PlanInput) -> Plan {
+    let mut steps = Steps::default();
+    for source in &project.sources {
+        let tests: Vec<usize> = sources::steps(source, input.as_of).into_iter().map(|s| steps.add(s)).collect();
+        steps.ready.insert(source.name.clone(), tests);
+    }
+    for model in &project.models {
+        let view = steps.add(Step {
+            name: model.name.clone(),
+            kind: StepKind::Model,
+            after: steps.before(&model.reads),
+            reads: names(&model.reads),
+            work: Work::View { name: model.name.clone(), query: model.query.clone() },
+        });
+        steps.ready.insert(TableName::bare(&model.name), vec![view]);
+    }
+    let mut previous = vec![];
+    for entity in &project.entities {
+        let segments: Vec<&Segment> = project.segments.iter().filter(|s| s.entity == entity.name).collect();
+        add_entity(&mut steps, entity, &segments, input);
+        let read = [format!("{}_identifiers", entity.name), segments::segments_table(entity)];
+        previous.extend(tables::entity_tables(entity).into_iter().filter(|(name, _)| read.contains(name)));
+    }
+    Plan { steps: steps.list, previous }
+}
+
+#[derive(Debug, Default)]
+struct Steps {
+    list: Vec<Step>,
+    names: BTreeSet<String>,
+    /// The steps that must be done before a table of the project is read.
+    ready: HashMap<TableName, Vec<usize>>,
+}
+
+impl Steps {
+    /// A name that is taken gets a number.
+    fn add(&mut self, mut step: Step) -> usize {
+        let mut name = step.name.clone();
+        let mut n = 1;
+        while !self.names.insert(name.clone()) {
+            n += 1;
+            name = format!("{}_{n}", step.name);
+        }
+        step.name = name;
+        self.list.push(step);
+        self.list.len() - 1
+    }
+
+    fn table(&mut self, name: String, kind: StepKind, keep: KeepTable, needs: Needs, query: Query) -> usize {
+        let mut after = self.before(&needs.tables);
+        after.extend(needs.steps);
+        after.sort_unstable();
+        after.dedup();
+        let output = Output { name: name.clone(), keep };
+        self.add(Step { name, kind, after, reads: names(&needs.tables), work: Work::Table { output, query } })
+    }
+
+    fn before(&self, tables: &[TableName]) -> Vec<usize> {
+        let all: BTreeSet<usize> = tables.iter().filter_map(|t| self.ready.get(t)).flatten().copied().collect();
+        all.into_iter().collect()
+    }
+}
+
+/// What a step reads.
+#[derive(Debug, Default)]
+struct Needs {
+    tables: Vec<TableName>,
+    steps: Vec<usize>,
+}
+
+fn names(tables: &[TableName]) -> Vec<String> {
+    tables.iter().map(ToString::to_string).collect()
+}
+
+fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: &PlanInput) {
+    let mut scans = Scans::new(entity, input.as_of);
+    let columns = traits::collect(entity, &mut scans);
+    let members = segments::collect(entity, segments, &mut scans);
+    let scans = scans;
+
+    let shared = add_shared(steps, entity, &scans);
+    let grouped = |scratch: usize| shared.iter().find(|s| s.scratch == scratch);
+    let resolve = identity::resolve(entity, |link| {
+        let same = |s: &&Shared| std::ptr::eq(&raw const entity.links[s.link], link);
+        shared.iter().find(same).map(|s| s.table.clone())
+    });
+    let linked: Vec<TableName> = entity.links.iter().map(|l| l.table.clone()).collect();
+    let mut after: Vec<usize> = steps.before(&linked).into_iter().chain(shared.iter().map(|s| s.step)).collect();
+    after.sort_unstable();
+    let identity = steps.add(Step {
+        name: format!("{}_identity", entity.name),
+        kind: StepKind::Identity,
+        after,
+        reads: names(&linked),
+        work: Work::Resolve(Box::new(resolve)),
+    });
+
+    let for_traits = columns.scratch(&scans);
+    let mut scratch_steps = vec![];
+    for (i, scratch) in scans.list.iter().enumerate() {
+        let kind = if for_traits.contains(&i) { StepKind::Traits } else { StepKind::Segments };
+        let (tables, query) = match scratch {
+            Scratch::Scan(scan) => {
+                (vec![scan.table.clone()], scan.query(entity, grouped(i).map(|s| s.table.as_str())))
+            }
+            Scratch::Frequent(f) => (f.sources.iter().map(|s| s.table.clone()).collect(), f.query(entity)),
+        };
+        let needs = Needs { tables, steps: [identity].into_iter().chain(grouped(i).map(|s| s.step)).collect() };
+        scratch_steps.push(steps.table(scans.name(i), kind, KeepTable::Scratch, needs, query));
+    }
+
+    let from = |scratch: &[usize], also: usize| Needs {
+        tables: vec![],
+        steps: scratch.iter().map(|i| scratch_steps[*i]).chain([also]).collect(),
+    };
+    let needs = from(&for_traits, identity);
+    let profiles =
+        steps.table(entity.name.clone(), StepKind::Traits, KeepTable::Replace, needs, columns.query(entity, &scans));
+    let needs = from(&members.scratch(&scans), profiles);
+    let query = members.query(entity, &scans, input.as_of);
+    let members = segments::segments_table(entity);
+    let members = steps.table(members, StepKind::Segments, KeepTable::Replace, needs, query);
+    let name = format!("{}_segment_changes", entity.name);
+    let query = segments::changes(entity, input.run_id.as_str(), input.as_of);
+    steps.table(name, StepKind::Segments, KeepTable::Append, from(&[], members), query);
+}
+
+/// A table grouped by raw identifiers once, for identity and for traits.
+#[derive(Debug)]
+struct Shared {
+    scratch: usize,
+    /// Index into [`Entity::links`].
+    link: usize,
+    table: String,
+    step: usize,
+}
+
+fn add_shared(steps: &mut Steps, entity: &Entity, scans: &Scans<'_>) -> Vec<Shared> {
+    let mut shared = vec![];
+    for (scratch, scan) in scans.list.iter().enumerate() {
+        let Scratch::Scan(scan) = scan else { continue };
+        let Some(link) = entity.links.iter().position(|l| scan.groups_like(&l.table, &l.ids)) else { continue };
+        let table = format!("{}_rows", scans.name(scratch));
+        let needs = Needs { tables: vec![scan.table.clone()], steps: vec![] };
+        let query = scan.grouped(entity, identity::seen_at(&entity.links[link]));
+        let step = steps.table(table.clone(), StepKind::Identity, KeepTable::Scratch, needs, query);
+        shared.push(Shared { scratch, link, table, step });
+    }
+    shared
+}

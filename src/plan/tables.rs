@@ -1,0 +1,123 @@
+//! The shapes of the tables that Kinfold makes.
+
+use kinfold_base::{SqlType, TableSchema};
+use kinfold_lang::project::Entity;
+
+use crate::segments::segments_table;
+
+/// Every table that is written for an entity, without its schema, in the order of DESIGN's table.
+#[must_use]
+pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
+    let named = |suffix: &str, schema| (format!("{}{suffix}", entity.name), schema);
+    let profile = [("profile_id".to_owned(), SqlType::Text)].into_iter();
+    let traits = entity.traits.iter().map(|t| (t.name.clone(), t.ty.clone()));
+    vec![
+        named("", TableSchema::new(profile.chain(traits))),
+        named("_identifiers", identifiers()),
+        named("_history", history()),
+        named("_conflicts", conflicts()),
+        (segments_table(entity), segments()),
+        named("_segment_changes", segment_changes()),
+    ]
+}
+
+/// Tables that are written whatever the project's entities: `runs`, `sync_runs`, `sync_log`.
+#[must_use]
+pub fn log_tables() -> Vec<(String, TableSchema)> {
+    use SqlType::{Integer, Text, Timestamp};
+    let runs = [
+        ("run_id", Text),
+        ("as_of", Timestamp),
+        ("started_at", Timestamp),
+        ("ended_at", Timestamp),
+        ("status", Text),
+        ("step", Text),
+        ("kind", Text),
+        ("rows", Integer),
+        ("seconds", SqlType::Float),
+    ];
+    let sync_runs = [
+        ("run_id", Text),
+        ("sync", Text),
+        ("destination", Text),
+        ("started_at", Timestamp),
+        ("ended_at", Timestamp),
+        ("status", Text),
+        ("added", Integer),
+        ("updated", Integer),
+        ("removed", Integer),
+        ("acknowledged", Integer),
+        ("rejected", Integer),
+        ("retry", Integer),
+        ("unknown", Integer),
+        ("invalid", Integer),
+    ];
+    let sync_log = [
+        ("run_id", Text),
+        ("sync", Text),
+        ("destination", Text),
+        ("key", Text),
+        ("operation", Text),
+        ("outcome", Text),
+        ("reason", Text),
+        ("attempts", Integer),
+        ("at", Timestamp),
+    ];
+    vec![
+        ("runs".to_owned(), TableSchema::new(runs)),
+        ("sync_runs".to_owned(), TableSchema::new(sync_runs)),
+        ("sync_log".to_owned(), TableSchema::new(sync_log)),
+    ]
+}
+
+fn identifiers() -> TableSchema {
+    TableSchema::new([
+        ("identifier", SqlType::Text),
+        ("value", SqlType::Text),
+        ("profile_id", SqlType::Text),
+        ("first_seen_at", SqlType::Timestamp),
+        ("last_seen_at", SqlType::Timestamp),
+        ("sources", SqlType::List(Box::new(SqlType::Text))),
+    ])
+}
+
+fn history() -> TableSchema {
+    TableSchema::new([
+        ("run_id", SqlType::Text),
+        ("at", SqlType::Timestamp),
+        ("change", SqlType::Text),
+        ("profile_id", SqlType::Text),
+        ("other_profile_id", SqlType::Text),
+    ])
+}
+
+fn conflicts() -> TableSchema {
+    TableSchema::new([
+        ("identifier_a", SqlType::Text),
+        ("value_a", SqlType::Text),
+        ("identifier_b", SqlType::Text),
+        ("value_b", SqlType::Text),
+        ("rule", SqlType::Text),
+        ("source", SqlType::Text),
+        ("first_seen_at", SqlType::Timestamp),
+    ])
+}
+
+pub(crate) fn segments() -> TableSchema {
+    TableSchema::new([
+        ("segment", SqlType::Text),
+        ("profile_id", SqlType::Text),
+        ("arm", SqlType::Text),
+        ("entered_at", SqlType::Timestamp),
+    ])
+}
+
+fn segment_changes() -> TableSchema {
+    TableSchema::new([
+        ("segment", SqlType::Text),
+        ("profile_id", SqlType::Text),
+        ("change", SqlType::Text),
+        ("run_id", SqlType::Text),
+        ("at", SqlType::Timestamp),
+    ])
+}

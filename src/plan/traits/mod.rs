@@ -1,0 +1,234 @@
+//! Traits: aggregates over tables, picks among columns, and expressions over other traits.
+
+mod call;
+mod frequent;
+mod scan;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use kinfold_base::SqlType;
+use kinfold_lang::project::{AggregateValue, Entity, Keep, PickSource, RowSet, Trait, TraitBody, Window};
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, VisitMut, VisitorMut,
+};
+
+use crate::sql::{Select, Stages, call, case_of, coalesce, col_of, columns_in, eq, kinfold, literal, number};
+
+use call::Function;
+use frequent::{Counted, Frequent};
+pub(crate) use scan::{Scans, Scratch, Slot, alias};
+
+/// Traits as SQL over joined scratch tables, or over other traits.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    /// In the order of writing.
+    traits: Vec<(String, Expr, Layer)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layer {
+    /// Over scratch tables.
+    Tables,
+    /// Over the traits of lower layers; counted from 1.
+    Traits(usize),
+}
+
+/// Finds what each trait needs of which table.
+pub(crate) fn collect(entity: &Entity, scans: &mut Scans<'_>) -> Columns {
+    let mut layers: HashMap<&str, usize> = HashMap::new();
+    let mut traits = vec![];
+    for t in &entity.traits {
+        let (expr, layer) = match &t.body {
+            TraitBody::Aggregate { rows, value } => (aggregate(scans, rows, value, &t.ty), Layer::Tables),
+            TraitBody::Pick { from, keep } => (pick(scans, from, *keep), Layer::Tables),
+            TraitBody::Expression(expr) => {
+                let below = columns_in(expr).iter().filter_map(|name| layers.get(name.as_str())).max().copied();
+                (expr.clone(), Layer::Traits(below.unwrap_or(0) + 1))
+            }
+        };
+        layers.insert(&t.name, if let Layer::Traits(n) = layer { n } else { 0 });
+        traits.push((t.name.clone(), with_default(t, expr), layer));
+    }
+    Columns { traits }
+}
+
+fn with_default(t: &Trait, expr: Expr) -> Expr {
+    match &t.default {
+        Some(default) => coalesce(vec![expr, literal(default)]),
+        None => expr,
+    }
+}
+
+/// The scratch tables that traits read, as indices into [`Scans::list`], ascending.
+pub(crate) fn scratch_in(exprs: &[&Expr], scans: &Scans<'_>) -> Vec<usize> {
+    let tables: Vec<String> = exprs.iter().flat_map(|e| tables_in(e)).collect();
+    (0..scans.list.len()).filter(|i| tables.contains(&alias(*i))).collect()
+}
+
+fn tables_in(expr: &Expr) -> Vec<String> {
+    let mut tables = vec![];
+    let _ = sqlparser::ast::visit_expressions(expr, |e| {
+        if let Expr::CompoundIdentifier(parts) = e {
+            tables.extend(parts.first().map(|t| t.value.clone()));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    tables
+}
+
+impl Columns {
+    /// The scratch tables that the profiles' table reads.
+    pub(crate) fn scratch(&self, scans: &Scans<'_>) -> Vec<usize> {
+        let exprs: Vec<&Expr> = self.traits.iter().filter(|(.., layer)| *layer == Layer::Tables).map(|(_, e, _)| e).collect();
+        scratch_in(&exprs, scans)
+    }
+
+    /// `profile_id` and every trait, one row for each profile.
+    pub(crate) fn query(&self, entity: &Entity, scans: &Scans<'_>) -> Query {
+        let at = |layer: Layer| self.traits.iter().filter(move |(.., l)| *l == layer);
+        let profiles = Select::from(kinfold(&format!("_{}_profiles", entity.name), "p"))
+            .item(col_of("p", "profile_id"), "profile_id")
+            .items(at(Layer::Tables).map(|(name, expr, _)| (expr.clone(), name.clone())));
+        let base = join_scratch(profiles, "p", &self.scratch(scans), scans);
+        let depth = self.traits.iter().filter_map(|(.., l)| if let Layer::Traits(n) = l { Some(*n) } else { None }).max();
+        let Some(depth) = depth else { return base.query() };
+        let mut stages = Stages::default();
+        stages.add("traits_0", base.query());
+        for n in 1..=depth {
+            let below = format!("traits_{}", n - 1);
+            let items = at(Layer::Traits(n)).map(|(name, expr, _)| (expr.clone(), name.clone()));
+            stages.add(&format!("traits_{n}"), Select::from_stage(&below).all_of(&below).items(items).query());
+        }
+        let names = ["profile_id"].into_iter().chain(self.traits.iter().map(|(name, ..)| name.as_str()));
+        stages.finish(Select::from_stage(&format!("traits_{depth}")).columns(names).query())
+    }
+}
+
+/// Joins scratch tables to a relation that has a `profile_id`; profiles without a row keep theirs.
+pub(crate) fn join_scratch(select: Select, profiles: &str, scratch: &[usize], scans: &Scans<'_>) -> Select {
+    scratch.iter().fold(select, |select, i| {
+        let on = eq(col_of(&alias(*i), "profile_id"), col_of(profiles, "profile_id"));
+        select.left_join(kinfold(&scans.name(*i), &alias(*i)), on)
+    })
+}
+
+/// The number of a profile's rows.
+pub(crate) fn count_rows_of(scans: &mut Scans<'_>, rows: &RowSet) -> Slot {
+    scans.call(rows, Function::Count, None, None)
+}
+
+fn aggregate(scans: &mut Scans<'_>, rows: &RowSet, value: &AggregateValue, ty: &SqlType) -> Expr {
+    let condition = |scans: &Scans<'_>| scans.condition(rows, None);
+    let frequent = |value: &Expr, top, condition| Frequent {
+        sources: vec![Counted { table: rows.table.clone(), ids: rows.ids.clone(), value: value.clone(), condition }],
+        top,
+    };
+    match value {
+        AggregateValue::Plain(expr) => {
+            let mut expr = expr.clone();
+            let _ = expr.visit(&mut ReplaceCalls { scans, rows, ty });
+            expr
+        }
+        AggregateValue::MostFrequent(value) => {
+            let condition = condition(scans);
+            scans.frequent(frequent(value, None, condition)).expr()
+        }
+        AggregateValue::Top { value, count } => {
+            let condition = condition(scans);
+            scans.frequent(frequent(value, Some(*count), condition)).expr()
+        }
+    }
+}
+
+/// Puts columns of scratch tables where a user's expression calls aggregates.
+struct ReplaceCalls<'a, 'b> {
+    scans: &'a mut Scans<'b>,
+    rows: &'a RowSet,
+    ty: &'a SqlType,
+}
+
+impl VisitorMut for ReplaceCalls<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && let Some((name, value)) = aggregate_call(function, self.ty)
+        {
+            let filter = function.filter.as_deref().cloned();
+            *expr = self.scans.call(self.rows, name, value, filter).expr();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The aggregate that a call names, and its first argument; `None` for any other function.
+fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(Function, Option<Expr>)> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let arg = |i: usize| match list.args.get(i) {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Wildcard(_)))) => None,
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) => Some(expr.clone()),
+        _ => None,
+    };
+    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    let name = match function.name.to_string().to_ascii_lowercase().as_str() {
+        "count" if distinct => Function::CountDistinct,
+        "count" => Function::Count,
+        "sum" => Function::Sum,
+        "min" => Function::Min,
+        "max" => Function::Max,
+        "avg" => match ty {
+            SqlType::Decimal { precision, scale } => Function::Avg { decimal: Some((*precision, *scale)) },
+            _ => Function::Avg { decimal: None },
+        },
+        "first" => Function::First,
+        "last" => Function::Last,
+        "median" => Function::Percentile(number("0.5")),
+        "percentile" => Function::Percentile(arg(1)?),
+        _ => return None,
+    };
+    Some((name, arg(0)))
+}
+
+/// Of several sources the one by time, or the first one written that has a value; ties fall to the one written first.
+fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep) -> Expr {
+    if keep == Keep::MostFrequent {
+        let counted = |s: &PickSource| Counted {
+            table: s.table.clone(),
+            ids: s.ids.clone(),
+            value: s.value.clone(),
+            condition: None,
+        };
+        return scans.frequent(Frequent { sources: from.iter().map(counted).collect(), top: None }).expr();
+    }
+    let function = |s: &PickSource| match keep {
+        Keep::Oldest if s.at.is_some() => Function::First,
+        _ if s.at.is_some() => Function::Last,
+        // Without a time any value is as good as another, as long as it is always the same.
+        _ => Function::Min,
+    };
+    let slots: Vec<Slot> =
+        from.iter().map(|s| scans.call(&row_set(s), function(s), Some(s.value.clone()), None)).collect();
+    let values = || slots.iter().map(Slot::expr).collect::<Vec<_>>();
+    if let [only] = slots.as_slice() {
+        return only.expr();
+    }
+    if keep == Keep::SourceOrder {
+        return coalesce(values());
+    }
+    slots.iter().for_each(|slot| scans.keep_time(slot));
+    let timed: Vec<&Slot> = slots.iter().zip(from).filter(|(_, s)| s.at.is_some()).map(|(slot, _)| slot).collect();
+    let best = if keep == Keep::Oldest { "least" } else { "greatest" };
+    let best = call(best, timed.iter().map(|slot| slot.time()).collect());
+    case_of(best, timed.iter().map(|slot| (slot.time(), slot.expr())), Some(coalesce(values())))
+}
+
+fn row_set(source: &PickSource) -> RowSet {
+    RowSet {
+        table: source.table.clone(),
+        ids: source.ids.clone(),
+        time: source.at.clone(),
+        filter: None,
+        window: Window::Always,
+    }
+}

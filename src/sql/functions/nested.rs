@@ -1,0 +1,72 @@
+//! Functions over lists, maps and records.
+
+use super::{Arg, Function, Kind, Ret};
+
+const fn f(names: &'static [&'static str], args: &'static [Arg], ret: Ret) -> Function {
+    Function::new(Kind::Scalar, names, args, ret)
+}
+
+use Arg::{Any, Integer, List, Text};
+
+#[rustfmt::skip]
+pub(super) const NESTED: &[Function] = &[
+    f(&["make_array", "make_list"], &[], Ret::ListOfCommon).rest(Any),
+    f(&["range"], &[Any, Any, Any], Ret::ListOf(0)).optional(2),
+    f(&["generate_series"], &[Any, Any, Any], Ret::ListOf(0)).optional(2),
+    f(&["array_append", "list_append", "array_push_back", "list_push_back"], &[List, Any], Ret::Same(0)),
+    f(&["array_prepend", "list_prepend", "array_push_front", "list_push_front"], &[Any, List], Ret::Same(1)),
+    f(&["array_concat", "array_cat", "list_concat", "list_cat"], &[List], Ret::Same(0)).rest(List),
+    f(&["array_has", "list_has", "array_contains", "list_contains"], &[List, Any], Ret::Boolean),
+    f(&["array_has_all", "list_has_all"], &[List, List], Ret::Boolean),
+    f(&["array_has_any", "list_has_any", "arrays_overlap"], &[List, List], Ret::Boolean),
+    f(&["array_dims", "list_dims"], &[List], Ret::Integers),
+    f(&["array_ndims", "list_ndims"], &[List], Ret::Integer),
+    f(&["array_length", "list_length"], &[List, Integer], Ret::Integer).optional(1),
+    f(&["cardinality"], &[Any], Ret::Integer),
+    f(&["empty", "array_empty", "list_empty"], &[Any], Ret::Boolean),
+    f(&["array_element", "array_extract", "list_element", "list_extract"], &[List, Integer], Ret::ItemOf(0)),
+    f(&["array_slice", "list_slice"], &[List, Integer, Integer, Integer], Ret::Same(0)).optional(1),
+    f(&["array_pop_front", "list_pop_front"], &[List], Ret::Same(0)),
+    f(&["array_pop_back", "list_pop_back"], &[List], Ret::Same(0)),
+    f(&["array_any_value", "list_any_value"], &[List], Ret::ItemOf(0)),
+    f(&["array_first", "list_first"], &[List], Ret::ItemOf(0)).rest(Any),
+    f(&["array_max", "list_max"], &[List], Ret::ItemOf(0)),
+    f(&["array_min"], &[List], Ret::ItemOf(0)),
+    f(&["array_sum", "list_sum"], &[List], Ret::Unknown),
+    f(&["array_avg", "list_avg"], &[List], Ret::Unknown),
+    f(&["array_product", "list_product"], &[List], Ret::Unknown),
+    f(&["array_add", "list_add"], &[List, Any], Ret::Unknown),
+    f(&["array_subtract", "list_subtract"], &[List, Any], Ret::Unknown),
+    f(&["array_scale", "list_scale"], &[List, Any], Ret::Unknown),
+    f(&["array_normalize", "list_normalize"], &[List], Ret::Unknown),
+    f(&["array_compact", "list_compact"], &[List], Ret::Same(0)),
+    f(&["array_distance", "list_distance"], &[List, List], Ret::Float),
+    f(&["cosine_distance"], &[List, List], Ret::Float),
+    f(&["inner_product", "dot_product"], &[List, List], Ret::Float),
+    f(&["array_distinct", "list_distinct"], &[List], Ret::Same(0)),
+    f(&["array_union", "list_union"], &[List, List], Ret::Common(0)),
+    f(&["array_intersect", "list_intersect"], &[List, List], Ret::Common(0)),
+    f(&["array_except", "list_except"], &[List, List], Ret::Same(0)),
+    f(&["array_position", "list_position", "array_indexof", "list_indexof"], &[List, Any, Integer], Ret::Integer).optional(1),
+    f(&["array_positions", "list_positions"], &[List, Any], Ret::Integers),
+    f(&["array_remove", "list_remove"], &[List, Any], Ret::Same(0)),
+    f(&["array_remove_n", "list_remove_n"], &[List, Any, Integer], Ret::Same(0)),
+    f(&["array_remove_all", "list_remove_all"], &[List, Any], Ret::Same(0)),
+    f(&["array_repeat", "list_repeat"], &[Any, Integer], Ret::ListOf(0)),
+    f(&["array_replace", "list_replace"], &[List, Any, Any], Ret::Same(0)),
+    f(&["array_replace_n", "list_replace_n"], &[List, Any, Any, Integer], Ret::Same(0)),
+    f(&["array_replace_all", "list_replace_all"], &[List, Any, Any], Ret::Same(0)),
+    f(&["array_resize", "list_resize"], &[List, Integer, Any], Ret::Same(0)).optional(1),
+    f(&["array_reverse", "list_reverse"], &[List], Ret::Same(0)),
+    f(&["array_sort", "list_sort"], &[List, Text, Text], Ret::Same(0)).optional(2),
+    f(&["array_to_string", "list_to_string", "array_join", "list_join"], &[List, Text, Text], Ret::Text).optional(1),
+    f(&["string_to_array", "string_to_list"], &[Text, Text, Text], Ret::Texts).optional(1),
+    f(&["arrays_zip", "list_zip"], &[List], Ret::Unknown).rest(List),
+    f(&["flatten"], &[List], Ret::ItemOf(0)),
+    f(&["map"], &[Any], Ret::Unknown).rest(Any),
+    f(&["make_map"], &[], Ret::Unknown).rest(Any),
+    f(&["map_extract", "element_at"], &[Any, Any], Ret::Unknown),
+    f(&["map_keys"], &[Any], Ret::Unknown),
+    f(&["map_values"], &[Any], Ret::Unknown),
+    f(&["map_entries"], &[Any], Ret::Unknown),
+];

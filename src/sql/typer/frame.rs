@@ -1,0 +1,219 @@
+//! What an expression can see, and how a name is looked up in it.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use kinfold_base::{Column, SqlType, TableSchema};
+use sqlparser::ast::Ident;
+
+use crate::{Origin, Scope, TableRef};
+
+/// A column of rows that stand in a `from`.
+#[derive(Debug, Clone)]
+pub(crate) struct Col {
+    pub(crate) name: String,
+    pub(crate) ty: SqlType,
+    pub(crate) origin: Option<Origin>,
+    pub(crate) inputs: Rc<BTreeSet<Origin>>,
+}
+
+impl Col {
+    pub(crate) fn of_table(table: &TableRef, column: Column) -> Self {
+        let origin = Origin { table: table.clone(), column: column.name.clone() };
+        let inputs = Rc::new(BTreeSet::from([origin.clone()]));
+        Self { name: column.name, ty: column.ty, origin: Some(origin), inputs }
+    }
+
+    pub(crate) fn schema(columns: &[Self]) -> TableSchema {
+        TableSchema::new(columns.iter().map(|c| (c.name.clone(), c.ty.clone())))
+    }
+}
+
+/// Rows that can be named.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    /// What may stand before [`Rows::name`]: the schema of a table without an alias.
+    pub(crate) schema: Option<String>,
+    /// What a column may be qualified with.
+    pub(crate) name: Option<String>,
+    /// What columns are qualified with in the resolved SQL.
+    pub(crate) emit: Option<String>,
+    /// Absent where they are not known.
+    pub(crate) columns: Option<Vec<Col>>,
+}
+
+/// When names of a select list count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aliases {
+    Hidden,
+    /// Where no column of the `from` has the name.
+    Last,
+    /// Before columns of the `from`.
+    First,
+}
+
+/// All rows of one `from`.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) rows: Vec<Rows>,
+    /// Columns that `using` made one of two.
+    pub(crate) merged: Vec<String>,
+    /// The select list.
+    pub(crate) aliases: Vec<Col>,
+    pub(crate) when: Aliases,
+}
+
+/// A column that a name was found to mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Hit {
+    pub(crate) qualifier: Option<String>,
+    pub(crate) table: Option<TableRef>,
+    pub(crate) col: Col,
+    /// How many identifiers were used up; the rest name fields.
+    pub(crate) used: usize,
+}
+
+/// What came of a look-up in one frame.
+pub(crate) enum Lookup {
+    Hit(Box<Hit>),
+    Ambiguous(Vec<String>),
+    /// The qualifier is right, so the column is wrong: it is the identifier of this index.
+    NoColumn { at: usize, table: String, names: Vec<String> },
+    Nothing,
+}
+
+impl Frame {
+    pub(crate) fn new(rows: Vec<Rows>) -> Self {
+        Self { rows, merged: vec![], aliases: vec![], when: Aliases::Hidden }
+    }
+
+    /// The frame of a caller's scope.
+    pub(crate) fn of_scope(scope: &Scope) -> Self {
+        let several = scope.relations.len() > 1;
+        Self::new(
+            scope
+                .relations
+                .iter()
+                .map(|relation| {
+                    let table = (relation.schema.clone(), relation.name.clone().unwrap_or_default());
+                    let columns = relation.columns.as_ref().map(|schema| {
+                        schema.columns.iter().map(|c| Col::of_table(&table, c.clone())).collect()
+                    });
+                    Rows {
+                        schema: relation.schema.clone(),
+                        name: relation.name.clone(),
+                        emit: relation.name.clone().filter(|_| several),
+                        columns,
+                    }
+                })
+                .collect(),
+        )
+    }
+
+    pub(crate) fn lookup(&self, idents: &[Ident]) -> Lookup {
+        let mut wrong = None;
+        for qualifiers in (1..idents.len().min(3)).rev() {
+            let Some(rows) = self.rows_named(&idents[..qualifiers]) else { continue };
+            let name = &idents[qualifiers].value;
+            let used = qualifiers + 1;
+            match &rows.columns {
+                None => return Lookup::Hit(Box::new(open(rows, name, used))),
+                Some(columns) => match pick(columns, name, |c| &c.name).as_slice() {
+                    [] if wrong.is_none() => {
+                        wrong = Some(Lookup::NoColumn {
+                            at: qualifiers,
+                            table: rows.name.clone().unwrap_or_default(),
+                            names: columns.iter().map(|c| c.name.clone()).collect(),
+                        });
+                    }
+                    [] => {}
+                    [col, ..] => return Lookup::Hit(Box::new(hit(rows, col, used))),
+                },
+            }
+        }
+        match self.unqualified(&idents[0].value) {
+            Lookup::Nothing => wrong.unwrap_or(Lookup::Nothing),
+            found => found,
+        }
+    }
+
+    /// The rows that `table` or `schema.table` names.
+    pub(crate) fn rows_named(&self, qualifiers: &[Ident]) -> Option<&Rows> {
+        let (schema, name) = match qualifiers {
+            [name] => (None, &name.value),
+            [schema, name] => (Some(&schema.value), &name.value),
+            _ => return None,
+        };
+        let named: Vec<&Rows> = self.rows.iter().filter(|r| r.name.is_some()).collect();
+        let fits = |rows: &&&Rows, same: fn(&str, &str) -> bool| {
+            rows.name.as_deref().is_some_and(|n| same(n, name))
+                && schema.is_none_or(|s| rows.schema.as_deref().is_some_and(|r| same(r, s)))
+        };
+        let exact = |a: &str, b: &str| a == b;
+        let loose = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+        named.iter().find(|r| fits(r, exact)).or_else(|| named.iter().find(|r| fits(r, loose))).copied()
+    }
+
+    fn unqualified(&self, name: &str) -> Lookup {
+        let alias = || {
+            pick(&self.aliases, name, |c| &c.name).first().map(|col| {
+                let col = (*col).clone();
+                Lookup::Hit(Box::new(Hit { qualifier: None, table: None, col, used: 1 }))
+            })
+        };
+        if self.when == Aliases::First
+            && let Some(found) = alias()
+        {
+            return found;
+        }
+        let known: Vec<(&Rows, &Col)> =
+            self.rows.iter().flat_map(|r| r.columns.iter().flatten().map(move |c| (r, c))).collect();
+        let found = pick(&known, name, |(_, c)| &c.name);
+        if let [(rows, col), rest @ ..] = found.as_slice() {
+            let merged = self.merged.contains(&col.name);
+            if !rest.is_empty() && !merged {
+                let tables = found.iter().map(|(r, _)| r.name.clone().unwrap_or_default()).collect();
+                return Lookup::Ambiguous(tables);
+            }
+            let mut found = hit(rows, col, 1);
+            if merged {
+                found.qualifier = None;
+            }
+            return Lookup::Hit(Box::new(found));
+        }
+        if self.when == Aliases::Last
+            && let Some(found) = alias()
+        {
+            return found;
+        }
+        match self.rows.iter().filter(|r| r.columns.is_none()).collect::<Vec<_>>().as_slice() {
+            [] => Lookup::Nothing,
+            [rows] => Lookup::Hit(Box::new(open(rows, name, 1))),
+            [rows, ..] => Lookup::Hit(Box::new(Hit { qualifier: None, ..open(rows, name, 1) })),
+        }
+    }
+
+    /// Every name that an unqualified column may have.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let columns = self.rows.iter().flat_map(|r| r.columns.iter().flatten());
+        let aliases = self.aliases.iter().filter(|_| self.when != Aliases::Hidden);
+        columns.chain(aliases).map(|c| c.name.as_str())
+    }
+}
+
+fn hit(rows: &Rows, col: &Col, used: usize) -> Hit {
+    let table = rows.name.as_ref().map(|name| (rows.schema.clone(), name.clone()));
+    Hit { qualifier: rows.emit.clone(), table, col: col.clone(), used }
+}
+
+/// A column of rows that we know nothing of.
+fn open(rows: &Rows, name: &str, used: usize) -> Hit {
+    let col = Col { name: name.to_owned(), ty: SqlType::Unknown, origin: None, inputs: Rc::default() };
+    hit(rows, &col, used)
+}
+
+/// Items of exactly that name or, failing that, those that differ just in case.
+pub(crate) fn pick<'a, T>(items: &'a [T], name: &str, key: impl Fn(&T) -> &str) -> Vec<&'a T> {
+    let exact: Vec<&T> = items.iter().filter(|i| key(i) == name).collect();
+    if exact.is_empty() { items.iter().filter(|i| key(i).eq_ignore_ascii_case(name)).collect() } else { exact }
+}

