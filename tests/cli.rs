@@ -230,7 +230,7 @@ fn hook_of_vips(more: &str) -> String {
     format!(
         "
 destinations:
-  - {{name: hook, connector: webhook, settings: {{url: {{env: HOOK_URL}}}}}}
+  - {{name: hook, connector: webhook, settings: {{url_secret: {{env: HOOK_URL}}}}}}
 syncs:
   - name: vips_to_hook
     destination: hook

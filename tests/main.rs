@@ -14,3 +14,4 @@ mod kill;
 mod object_store;
 mod sample;
 mod tables;
+mod webhook;

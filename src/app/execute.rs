@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::AppError;
 use crate::report::{StepReport, StepStatus};
 
+/// Each step keeps all threads busy by itself; a few at once hide the waiting at their ends.
+const STEPS_AT_ONCE: usize = 4;
+
 /// What became of a plan: a report for each step, in the plan's order, and the first error.
 pub(crate) struct Executed {
     pub(crate) steps: Vec<StepReport>,
@@ -21,13 +24,13 @@ pub(crate) struct Executed {
     pub(crate) error: Option<AppError>,
 }
 
-/// Runs every step of `plan`, at most `at_once` at the same time. After an error no further step is begun, and those under way
+/// Runs every step of `plan`, at most four at the same time, and no more than there are `threads`. After an error no further step is begun, and those under way
 /// are stopped; nothing is committed here.
 pub(crate) async fn execute(
     engine: Arc<dyn Engine>,
     plan: &Plan,
     run: &RunContext,
-    at_once: usize,
+    threads: usize,
     cancel: &CancellationToken,
 ) -> Executed {
     let mut steps: Vec<StepReport> = plan.steps.iter().map(skipped).collect();
@@ -37,14 +40,14 @@ pub(crate) async fn execute(
     let mut under_way = JoinSet::new();
     let mut error = None;
     loop {
-        while error.is_none() && under_way.len() < at_once.max(1) {
+        while error.is_none() && under_way.len() < threads.clamp(1, STEPS_AT_ONCE) {
             let ready = waiting.iter().copied().find(|i| plan.steps[*i].after.iter().all(|a| done.contains(a)));
             let Some(index) = ready else { break };
             waiting.remove(&index);
             let (engine, step, run) = (Arc::clone(&engine), plan.steps[index].clone(), run.clone());
             under_way.spawn(async move {
                 let started = Instant::now();
-                let result = run_step(engine.as_ref(), &step, &run).await;
+                let result = run_step(engine.as_ref(), &step, &run, threads).await;
                 (index, started.elapsed().as_secs_f64(), result)
             });
         }
@@ -104,7 +107,7 @@ struct StepOutcome {
     warning: Option<String>,
 }
 
-async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext) -> Result<StepOutcome, AppError> {
+async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: usize) -> Result<StepOutcome, AppError> {
     let dialect = engine.dialect();
     let told = |rows| {
         run.progress.on(ProgressEvent::Finished { task: &step.name, rows });
@@ -122,8 +125,9 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext) -> Result<
         }
         Work::Resolve(resolve) => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
-            let rows = kinfold_engine::resolve(engine, run, resolve).await?;
-            told(rows)
+            let written = kinfold_engine::resolve(engine, run, &step.name, threads, resolve).await?;
+            let identifiers = format!("{}_identifiers", resolve.entity);
+            told(written.iter().find(|w| w.table == identifiers).map_or(0, |w| w.rows))
         }
         Work::Expect { query, message, fail } => expect(engine, &render(query, dialect), message, *fail).await,
     }

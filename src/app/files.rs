@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use kinfold_base::{Diagnostic, SourceMap};
 
+use kinfold_lang::{CONFIG_FILE, FOLDERS, is_project_file};
+
 use crate::AppError;
 
-/// The folders whose `.yml` files belong to a project.
-const FOLDERS: &[&str] = &["models", "segments", "syncs", "connectors"];
 /// More than this is not a file that a person wrote.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
@@ -20,8 +20,8 @@ pub(crate) fn read(dir: &Path) -> Result<(SourceMap, Vec<Diagnostic>), AppError>
         return Err(AppError::input(format!("there is no folder {}", dir.display()))
             .hint("name the project's folder with --project"));
     }
-    let mut paths = vec![PathBuf::from("kinfold.yml")];
-    if !dir.join("kinfold.yml").is_file() {
+    let mut paths = vec![PathBuf::from(CONFIG_FILE)];
+    if !dir.join(CONFIG_FILE).is_file() {
         return Err(AppError::input(format!("there is no kinfold.yml in {}", dir.display()))
             .hint("name the project's folder with --project, or make a new project with `kinfold init DIR`"));
     }
@@ -31,7 +31,7 @@ pub(crate) fn read(dir: &Path) -> Result<(SourceMap, Vec<Diagnostic>), AppError>
     }
     let mut sources = SourceMap::default();
     for path in paths {
-        let name = path.to_string_lossy().replace('\\', "/");
+        let name = slashed(&path);
         match read_text(&dir.join(&path)) {
             Ok(text) => {
                 sources.add(name, text);
@@ -61,15 +61,18 @@ fn walk(dir: &Path, folder: &Path, paths: &mut Vec<PathBuf>, diagnostics: &mut V
             continue;
         }
         let path = folder.join(&name);
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
         // A folder that is a link is not followed: it could lead in a circle.
         let is_dir = dir.join(&path).symlink_metadata().is_ok_and(|m| m.is_dir());
         if is_dir {
             walk(dir, &path, paths, diagnostics);
-        } else if matches!(extension, "yml" | "yaml") || (extension == "sql" && path.starts_with("models")) {
+        } else if is_project_file(&slashed(&path)) {
             paths.push(path);
         }
     }
+}
+
+fn slashed(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
 }
 
 fn read_text(path: &Path) -> Result<String, String> {

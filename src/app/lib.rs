@@ -12,6 +12,7 @@ mod freshness;
 mod init;
 mod load;
 mod log;
+mod memory;
 mod query;
 mod report;
 mod rows;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use kinfold_base::{Clock, Diagnostic, Faults, Progress, RunId, SourceMap, Timestamp};
-use kinfold_engine::{Engine, LakeEngine, LakeOptions, Stores};
+use kinfold_engine::{Engine, ErrorKind, LakeEngine, LakeOptions, Stores};
 use kinfold_lang::CheckInput;
 use kinfold_lang::project::Project;
 use kinfold_plan::{Plan, PlanInput, Work, entity_tables, log_tables, plan, render};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppError, files, secrets};
+use crate::{AppError, files, memory, secrets};
 
 /// Looks up an environment variable.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -27,7 +27,7 @@ pub struct Options {
     pub project_dir: PathBuf,
     pub target: Option<String>,
     pub threads: usize,
-    /// For queries; the engine's default where absent.
+    /// What queries may hold in memory before they spill; 60 % of the machine's where absent.
     pub memory_limit_bytes: Option<u64>,
     pub environment: Environment,
     pub clock: Arc<dyn Clock>,
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// Absent if any diagnostic is an error.
     pub ready: Option<Ready>,
+    /// A source could not be reached, through no fault of the project's files.
+    pub unreachable: bool,
 }
 
 /// A checked project and an engine that knows its sources.
@@ -73,20 +75,24 @@ pub async fn load(options: &Options) -> Result<Loaded, AppError> {
         storage: setup.storage.clone(),
         secrets: Arc::new(move |r| secrets::read(r, &secret_options.environment, &secret_options.project_dir)),
         threads: options.threads,
-        memory_limit_bytes: options.memory_limit_bytes,
-        scratch_dir: None,
+        memory_limit_bytes: Some(options.memory_limit_bytes.unwrap_or_else(memory::default_limit_bytes)),
+        scratch_dir: std::env::temp_dir(),
+        clock: Arc::clone(&options.clock),
     })?;
     let stores = lake.stores();
     let engine: Arc<dyn Engine> = Arc::new(lake);
 
-    let schemas: BTreeMap<_, _> = stream::iter(&setup.sources)
+    let found: Vec<_> = stream::iter(&setup.sources)
         .map(|source| {
             let engine = Arc::clone(&engine);
-            async move { (source.name.clone(), engine.source_schema(source).await.map_err(|e| describe(&e))) }
+            async move { (source.name.clone(), engine.source_schema(source).await) }
         })
         .buffer_unordered(SCHEMAS_AT_ONCE)
         .collect()
         .await;
+    let unreachable = found.iter().any(|(_, schema)| schema.as_ref().is_err_and(|e| e.kind == ErrorKind::Outside));
+    let schemas: BTreeMap<_, _> =
+        found.into_iter().map(|(name, schema)| (name, schema.map_err(|e| describe(&e)))).collect();
     let checked = kinfold_lang::check(
         &parsed,
         &CheckInput {
@@ -106,7 +112,7 @@ pub async fn load(options: &Options) -> Result<Loaded, AppError> {
         }
         _ => None,
     };
-    Ok(Loaded { sources, diagnostics, ready })
+    Ok(Loaded { sources, diagnostics, ready, unreachable })
 }
 
 fn describe(error: &kinfold_engine::EngineError) -> String {

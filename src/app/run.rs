@@ -54,9 +54,8 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     }
 
     let began = options.clock.now();
-    let at_once = options.threads.clamp(1, 4);
-    let executed =
-        execute::execute(Arc::clone(&ready.engine), &selection.plan, &run, at_once, &options.cancel).await;
+    let engine = Arc::clone(&ready.engine);
+    let executed = execute::execute(engine, &selection.plan, &run, options.threads, &options.cancel).await;
     report.steps = executed.steps;
     report.warnings.extend(executed.warnings);
     let mut error = executed.error;

@@ -1,13 +1,12 @@
 //! `kinfold sync`, and the second half of `kinfold run`: hands each sync its rows, its state, its destination and its log.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
-use kinfold_base::{ProgressEvent, RunId, SyncMode};
+use kinfold_base::{ProgressEvent, RunId};
 use kinfold_engine::{Engine, FileTable, RunContext};
 use kinfold_lang::project::{self, Nulls};
 use kinfold_plan::{delivery, render};
@@ -131,7 +130,7 @@ async fn deliver_one(
         .find(|d| d.name == sync.destination)
         .ok_or_else(|| AppError::input(format!("there is no destination `{}`", sync.destination)))?;
     let connector = Destinations::new(ready).open(destination).await?;
-    let rows = EngineRows::new(ready, sync).await?;
+    let rows = EngineRows::new(ready, sync, connector.limits().whole).await?;
     let url = format!("{}/kinfold/_state/syncs/{}", ready.project.lake.location, sync.name);
     let (store, prefix) = ready.stores.store_for(&url)?;
     let job = SyncJob {
@@ -214,7 +213,7 @@ struct EngineRows {
 }
 
 impl EngineRows {
-    async fn new(ready: &Ready, sync: &project::Sync) -> Result<Self, AppError> {
+    async fn new(ready: &Ready, sync: &project::Sync, whole: bool) -> Result<Self, AppError> {
         let engine = Arc::clone(&ready.engine);
         let dialect = engine.dialect();
         let wanted = render(&delivery::wanted_query(&ready.project, sync), dialect);
@@ -222,8 +221,8 @@ impl EngineRows {
         let payload = engine.query(&wanted, &[]).await?.schema;
         Ok(Self {
             payload,
-            diff: render(&delivery::diff_query(&ready.project, sync, false), dialect),
-            diff_full: render(&delivery::diff_query(&ready.project, sync, true), dialect),
+            diff: render(&delivery::diff_query(&ready.project, sync, false, whole), dialect),
+            diff_full: render(&delivery::diff_query(&ready.project, sync, true, whole), dialect),
             fold: render(&delivery::fold_query(), dialect),
             count: render(&delivery::wanted_count_query(&ready.project, sync), dialect),
             wanted,

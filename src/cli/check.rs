@@ -9,7 +9,11 @@ use crate::cli::output::{Printer, count};
 pub(super) async fn check(options: &Options, printer: &Printer) -> Result<Ended, AppError> {
     let loaded = kinfold_app::load(options).await?;
     let report = CheckReport::new(&loaded.diagnostics, &loaded.sources);
-    let ended = if report.errors == 0 { Ended::Done } else { Ended::InputWrong };
+    let ended = match report.errors {
+        0 => Ended::Done,
+        _ if loaded.unreachable => Ended::OutsideFailed,
+        _ => Ended::InputWrong,
+    };
     if printer.is_json() {
         printer.json(&report);
         return Ok(ended);

@@ -7,7 +7,10 @@ use crate::cli::output::{Printer, count};
 use crate::cli::{Ended, load};
 
 pub(super) async fn compile(args: &CompileArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let dialect = match args.dialect {
         DialectName::Datafusion => SqlDialect::DataFusion,
         DialectName::Postgresql => SqlDialect::PostgreSql,

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use kinfold_app::{AppError, AppErrorKind, Loaded, Options};
+use kinfold_app::{AppError, AppErrorKind, Loaded, Options, Ready};
 use kinfold_base::{Progress, Silent, SystemClock};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,17 @@ pub(crate) enum Ended {
     OutsideFailed,
     /// Done, but some rows were refused. Exit code 3.
     Refusals,
+}
+
+impl Ended {
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::InputWrong => 1,
+            Self::OutsideFailed => 2,
+            Self::Refusals => 3,
+        }
+    }
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -70,10 +81,7 @@ pub(crate) fn main() -> ExitCode {
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match ended {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::InputWrong) => ExitCode::from(1),
-        Ok(Ended::OutsideFailed) => ExitCode::from(2),
-        Ok(Ended::Refusals) => ExitCode::from(3),
+        Ok(ended) => ExitCode::from(ended.exit_code()),
         Err(e) => {
             printer.error(&e);
             ExitCode::from(exit_code(e.kind))
@@ -135,21 +143,22 @@ fn cancel_on_interrupt() -> CancellationToken {
             cancelled.cancel();
             Printer::new(OutputFormat::Text).note("stopping; press Ctrl-C again to stop at once");
             if tokio::signal::ctrl_c().await.is_ok() {
-                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                fault::kill_this_process();
             }
         }
     });
     token
 }
 
-/// Loads the project for a command that needs it whole: prints what is wrong with it, and gives nothing if there are errors.
-async fn load(options: &Options, printer: &Printer) -> Result<Option<kinfold_app::Ready>, AppError> {
-    let Loaded { sources, diagnostics, ready } = kinfold_app::load(options).await?;
+/// Loads the project for a command that needs it whole. Prints what is wrong with it; if that is an error, tells how the command ends.
+async fn load(options: &Options, printer: &Printer) -> Result<Result<Ready, Ended>, AppError> {
+    let Loaded { sources, diagnostics, ready, unreachable } = kinfold_app::load(options).await?;
     printer.diagnostics(&diagnostics, &sources);
-    if ready.is_none() {
-        printer.failed_check(&diagnostics, &sources);
-    }
-    Ok(ready)
+    Ok(ready.ok_or_else(|| {
+        let ended = if unreachable { Ended::OutsideFailed } else { Ended::InputWrong };
+        printer.failed_check(&diagnostics, &sources, ended);
+        ended
+    }))
 }
 
 fn start_logging(verbose: u8) {

@@ -6,6 +6,7 @@ use kinfold_app::{AppError, AppErrorKind};
 use kinfold_base::{Diagnostic, SourceMap};
 use serde::Serialize;
 
+use crate::cli::Ended;
 use crate::cli::args::OutputFormat;
 use crate::cli::diagnostics::{CheckReport, render};
 
@@ -60,13 +61,13 @@ impl Printer {
     }
 
     /// Why a command does not go on: the project has errors, which people have seen already.
-    pub(crate) fn failed_check(self, diagnostics: &[Diagnostic], sources: &SourceMap) {
+    pub(crate) fn failed_check(self, diagnostics: &[Diagnostic], sources: &SourceMap, ended: Ended) {
         let report = CheckReport::new(diagnostics, sources);
         if self.is_json() {
             self.json(&serde_json::json!({
                 "status": "failed",
                 "error": format!("the project has {}", count(report.errors, "error")),
-                "exit_code": 1,
+                "exit_code": ended.exit_code(),
                 "check": report,
             }));
         } else {

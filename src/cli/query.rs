@@ -8,7 +8,10 @@ use crate::cli::show::table;
 use crate::cli::{Ended, load};
 
 pub(super) async fn query(args: &QueryArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let result = kinfold_app::query(&ready, &args.sql, args.limit as usize).await?;
     if printer.is_json() {
         printer.json(&result);

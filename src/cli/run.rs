@@ -10,7 +10,10 @@ use crate::cli::output::{Printer, count};
 use crate::cli::{Ended, load, sync};
 
 pub(super) async fn run(args: &RunArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let request = RunRequest {
         select: args.select.clone(),
         no_sync: args.no_sync,

@@ -12,14 +12,20 @@ use crate::cli::output::Printer;
 use crate::cli::{Ended, load};
 
 pub(super) async fn profile(args: &ShowProfileArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let shown = kinfold_app::show_profile(&ready, &args.identifier, args.entity.as_deref()).await?;
     if printer.is_json() { printer.json(&shown) } else { printer.text(&profile_text(&shown)) }
     Ok(Ended::Done)
 }
 
 pub(super) async fn segment(args: &ShowSegmentArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let shown = kinfold_app::show_segment(&ready, &args.name, args.limit).await?;
     if printer.is_json() { printer.json(&shown) } else { printer.text(&segment_text(&shown)) }
     Ok(Ended::Done)
@@ -69,7 +75,7 @@ fn segment_text(shown: &ShownSegment) -> String {
 /// Rows as an aligned table, cut to the terminal's width.
 pub(super) fn table(result: &QueryResult) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(&result.columns);
     for row in &result.rows {
         table.add_row(row.iter().map(cell));

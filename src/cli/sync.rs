@@ -11,7 +11,10 @@ use crate::cli::output::Printer;
 use crate::cli::{Ended, load};
 
 pub(super) async fn sync(args: &SyncArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
-    let Some(ready) = load(options, printer).await? else { return Ok(Ended::InputWrong) };
+    let ready = match load(options, printer).await? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
     let request = SyncRequest { names: args.names.clone(), dry_run: args.dry_run, full: args.full };
     let report = kinfold_app::sync(&ready, &request).await?;
     if printer.is_json() {
@@ -40,7 +43,7 @@ pub(super) fn render(syncs: &[SyncSummary]) -> String {
         return String::new();
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["sync", "destination", "status", "added", "updated", "removed", "refused", "retry", "unknown", "invalid", "unchanged"]);
     for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -35,7 +35,7 @@ pub(crate) fn io(action: &str, place: &str, error: &std::io::Error) -> SyncError
         Io::NotFound => {
             outside(format!("cannot {action} {place}: no such file or folder"), "check the setting `location`")
         }
-        Io::NotADirectory | Io::IsADirectory => outside(
+        Io::NotADirectory | Io::IsADirectory | Io::AlreadyExists => outside(
             format!("cannot {action} {place}: {error}"),
             "a folder and a file of the same name are in each other's way",
         ),

@@ -11,6 +11,8 @@ mod file;
 mod json;
 mod postgres;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod webhook;
 
 use std::path::PathBuf;

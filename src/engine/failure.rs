@@ -77,7 +77,12 @@ fn read_chain(error: &(dyn Error + 'static), what: &str) -> EngineError {
     while let Some(e) = next {
         innermost = e;
         if let Some(known) = e.downcast_ref::<EngineError>() {
-            return EngineError { kind: known.kind, message: known.message.clone(), hint: known.hint.clone(), source: None };
+            return EngineError {
+                kind: known.kind,
+                message: known.message.clone(),
+                hint: known.hint.clone(),
+                source: None,
+            };
         }
         if let Some(file) = e.downcast_ref::<FileError>() {
             place = Some((&file.table, &file.file));
@@ -86,6 +91,9 @@ fn read_chain(error: &(dyn Error + 'static), what: &str) -> EngineError {
             return said;
         }
         next = cause(e);
+    }
+    if innermost.to_string().contains("No space left on device") {
+        return disk_full(what);
     }
     match place {
         Some((table, file)) => unreadable(table, file, first_line(&innermost.to_string())),
@@ -145,35 +153,36 @@ fn read_one(e: &(dyn Error + 'static), what: &str, place: Option<(&str, &str)>) 
         };
     }
     if let Some(e) = e.downcast_ref::<SchemaError>() {
-        return Some(input(format!("{what} failed: {}", first_line(&e.to_string()))));
+        return Some(read_schema(e, what));
     }
     e.downcast_ref::<DeltaTableError>().and_then(|e| read_delta(e, what))
 }
 
 fn read_io(e: &io::Error, what: &str) -> Option<EngineError> {
     match e.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
-            outside(format!("the disk is full: {what} could not be written"))
-                .hint("free space on that disk, or set another location; nothing that readers see was changed"),
-        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(disk_full(what)),
         io::ErrorKind::PermissionDenied => Some(outside(format!("access was denied while working on {what}"))),
         _ => None,
     }
+}
+
+fn disk_full(what: &str) -> EngineError {
+    outside(format!("the disk is full: {what} could not be written"))
+        .hint("free space on that disk, or set another location; nothing that readers see was changed")
 }
 
 fn read_store(e: &object_store::Error, what: &str, place: Option<(&str, &str)>) -> Option<EngineError> {
     use object_store::Error as E;
     let at = place.map_or_else(|| what.to_owned(), |(table, file)| format!("{table} ({file})"));
     Some(match e {
-        E::NotFound { .. } if e.to_string().contains("NoSuchBucket") => {
-            outside(format!("the bucket of {at} does not exist")).hint("create the bucket, or correct its name")
-        }
+        E::NotFound { .. } if e.to_string().contains("NoSuchBucket") => no_bucket(&at),
         E::NotFound { path, .. } => input(format!("{at}: there is no file {path}")).hint("check the path"),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
             if let Some(io) = io_below(e) {
-                return Some(outside(format!("access to {at} was denied: {}", first_line(&io.to_string()))).hint(
-                    "give this user the right to read and write there",
-                ));
+                return Some(
+                    outside(format!("access to {at} was denied: {}", first_line(&io.to_string())))
+                        .hint("give this user the right to read and write there"),
+                );
             }
             outside(format!("access to {at} was denied: the credential is wrong or lacks the permission"))
                 .hint("check the credential and its permissions in the `storage` rule for this URL")
@@ -183,7 +192,13 @@ fn read_store(e: &object_store::Error, what: &str, place: Option<(&str, &str)>) 
                 return None;
             }
             let text = e.to_string();
-            if ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "403", "401"].iter().any(|s| text.contains(s)) {
+            if text.contains("NoSuchBucket") || text.contains("404 Not Found") {
+                return Some(no_bucket(&at));
+            }
+            if ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "403 Forbidden", "401 Unauthorized"]
+                .iter()
+                .any(|s| text.contains(s))
+            {
                 return Some(
                     outside(format!("access to {at} was denied: the credential is wrong or lacks the permission"))
                         .hint("check the credential and its permissions in the `storage` rule for this URL"),
@@ -195,7 +210,8 @@ fn read_store(e: &object_store::Error, what: &str, place: Option<(&str, &str)>) 
                         .hint("name the credential in a `storage` rule for this URL, or set it in the environment"),
                 );
             }
-            if ["error sending request", "timed out", "timeout", "dns error", "onnection"].iter().any(|s| text.contains(s)) {
+            if ["error sending request", "timed out", "dns error", "tcp connect error"].iter().any(|s| text.contains(s))
+            {
                 return Some(
                     outside(format!("{at} could not be reached: {}", deepest(e)))
                         .hint("check the endpoint and region in the `storage` rule for this URL, and the network"),
@@ -208,6 +224,10 @@ fn read_store(e: &object_store::Error, what: &str, place: Option<(&str, &str)>) 
         }
         _ => outside(format!("{at} could not be used: {}", plain(&e.to_string()))),
     })
+}
+
+fn no_bucket(at: &str) -> EngineError {
+    outside(format!("the bucket of {at} does not exist")).hint("create the bucket, or correct its name")
 }
 
 fn io_below<'a>(e: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
@@ -231,20 +251,36 @@ fn deepest(e: &(dyn Error + 'static)) -> String {
 
 fn read_datafusion(e: &DataFusionError, what: &str) -> Option<EngineError> {
     Some(match e {
-        DataFusionError::ResourcesExhausted(text) if text.contains("disk") || text.contains("temp") => outside(format!(
-            "{what} needs more temporary disk space than it may use"
-        ))
-        .hint("free space where temporary files go, or raise the memory limit so that less is spilled"),
+        DataFusionError::Execution(text) if text.contains("No space left on device") => disk_full(what),
+        DataFusionError::ResourcesExhausted(text) if text.contains("disk") || text.contains("temp") => {
+            outside(format!("{what} needs more temporary disk space than it may use"))
+                .hint("free space where temporary files go, or raise the memory limit so that less is spilled")
+        }
         DataFusionError::ResourcesExhausted(_) => {
             outside(format!("{what} needs more memory than the memory limit allows"))
                 .hint("raise --memory-limit, or lower --threads so that each of fewer workers gets more of it")
         }
         DataFusionError::SQL(e, _) => input(format!("{what} is not valid SQL: {}", first_line(&e.to_string()))),
         DataFusionError::Plan(text) => input(format!("{what} cannot be planned: {}", plain(text))),
-        DataFusionError::NotImplemented(text) => input(format!("{what} uses what the engine cannot do: {}", plain(text))),
+        DataFusionError::NotImplemented(text) => {
+            input(format!("{what} uses what the engine cannot do: {}", plain(text)))
+        }
         DataFusionError::Execution(text) => input(format!("{what} failed: {}", without_values(&plain(text)))),
         _ => return None,
     })
+}
+
+fn read_schema(e: &SchemaError, what: &str) -> EngineError {
+    let SchemaError::FieldNotFound { field, valid_fields } = e else {
+        return input(format!("{what} cannot be planned: {}", plain(&e.to_string())));
+    };
+    let names = || valid_fields.iter().map(|c| c.name.as_str());
+    let said = input(format!("{what} names a column `{}` that does not exist", field.name));
+    match kinfold_base::did_you_mean(&field.name, names()) {
+        Some(near) => said.hint(format!("did you mean `{near}`?")),
+        None if valid_fields.is_empty() => said,
+        None => said.hint(format!("there are {}", names().take(40).collect::<Vec<_>>().join(", "))),
+    }
 }
 
 fn read_arrow(e: &ArrowError, what: &str, place: Option<(&str, &str)>) -> Option<EngineError> {
@@ -257,9 +293,10 @@ fn read_arrow(e: &ArrowError, what: &str, place: Option<(&str, &str)>) -> Option
                     .hint("cast to a wider type before calculating, such as `cast(x as decimal(38, 4))`"),
             );
         }
-        ArrowError::CsvError(text) | ArrowError::JsonError(text) | ArrowError::ParseError(text) | ArrowError::CastError(text) => {
-            plain(text)
-        }
+        ArrowError::CsvError(text)
+        | ArrowError::JsonError(text)
+        | ArrowError::ParseError(text)
+        | ArrowError::CastError(text) => plain(text),
         other => plain(&other.to_string()),
     };
     let Some((table, file)) = place else { return Some(input(format!("{what} failed: {}", without_values(&text)))) };
@@ -268,7 +305,8 @@ fn read_arrow(e: &ArrowError, what: &str, place: Option<(&str, &str)>) -> Option
 
 /// A row that cannot be read, from what the readers of CSV and JSON say about it.
 fn damaged_row(table: &str, file: &str, text: &str) -> EngineError {
-    let line = number_after(text, "line ");
+    // Rows with a wrong number of fields are counted from 1, values of a wrong type from 0.
+    let line = number_after(text, "line ").map(|n| if text.contains("as type ") { n + 1 } else { n });
     let at = line.map_or_else(String::new, |n| format!(" at line {n}"));
     if text.contains("incorrect number of fields") {
         let expected = number_after(text, "expected ").map_or_else(String::new, |n| format!(" {n}"));
@@ -280,6 +318,10 @@ fn damaged_row(table: &str, file: &str, text: &str) -> EngineError {
     if text.to_lowercase().contains("utf-8") {
         return input(format!("{table}: {file}{at} holds bytes that are not UTF-8")).hint("write the file in UTF-8");
     }
+    if let Some(path) = json_field(text) {
+        return input(format!("{table}: {file}: the column `{path}` holds values of different types"))
+            .hint("give all its values one type, or declare one that fits them all under `columns`");
+    }
     if let Some(rest) = text.split("as type ").nth(1) {
         let ty: String = rest.chars().take_while(|c| *c != ' ').collect();
         let column = number_after(text, "for column ").map_or_else(String::new, |n| format!(" in column {}", n + 1));
@@ -289,8 +331,16 @@ fn damaged_row(table: &str, file: &str, text: &str) -> EngineError {
     unreadable(table, file, &without_values(text))
 }
 
+/// The path of the field in which a value of JSON has another type than expected.
+fn json_field(text: &str) -> Option<String> {
+    let fields = text.split("whilst decoding field '").skip(1).filter_map(|rest| rest.split('\'').next());
+    let path = fields.collect::<Vec<_>>().join(".");
+    (!path.is_empty()).then_some(path)
+}
+
 fn unreadable(table: &str, file: &str, reason: &str) -> EngineError {
-    input(format!("{table}: {file} cannot be read: {reason}")).hint("the file may be cut short or damaged: write it anew")
+    input(format!("{table}: {file} cannot be read: {reason}"))
+        .hint("the file may be cut short or damaged: write it anew")
 }
 
 fn read_delta(e: &DeltaTableError, what: &str) -> Option<EngineError> {
@@ -330,7 +380,18 @@ fn number_after(text: &str, word: &str) -> Option<u64> {
 /// One line, without the prefixes that layers put before a message.
 fn plain(text: &str) -> String {
     let mut text = first_line(text).trim();
-    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "Parquet error: ", "External error: ", "Cast error: ", "Parser error: ", "Csv error: ", "Json error: ", "EOF: "] {
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "External error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Csv error: ",
+        "Json error: ",
+        "EOF: ",
+    ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     text.trim_end_matches('.').to_owned()
@@ -383,7 +444,8 @@ mod tests {
         );
         check(
             in_file(ArrowError::ParseError(
-                "Error while parsing value 'ada@x.com' as type 'Int64' for column 0 at line 2. Row data: '[ada@x.com]'".into(),
+                "Error while parsing value 'ada@x.com' as type 'Int64' for column 0 at line 1. Row data: '[ada@x.com]'"
+                    .into(),
             )),
             ErrorKind::Input,
             "shop.orders: /d/a.csv at line 2: a value in column 1 cannot be read as Int64",

@@ -112,7 +112,10 @@ impl MultipartUpload for DurableUpload {
         let result = self.inner.complete().await?;
         let path = self.path.clone();
         blocking(move || {
-            File::open(&path).and_then(|file| file.sync_all()).and_then(|()| sync_dir(&path)).map_err(|e| failed(&path, e))
+            File::open(&path)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| sync_dir(&path))
+                .map_err(|e| failed(&path, e))
         })
         .await?;
         Ok(result)
@@ -134,9 +137,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 /// Writes beside the place, flushes, then moves into place: whole or not at all.
 fn put(path: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
     let staged = staged_path(path);
-    let result = write_flushed(&staged, payload).and_then(|()| {
-        if create { fs::hard_link(&staged, path) } else { fs::rename(&staged, path) }
-    });
+    let result = write_flushed(&staged, payload)
+        .and_then(|()| if create { fs::hard_link(&staged, path) } else { fs::rename(&staged, path) });
     if create || result.is_err() {
         // Nothing reads it; left behind it only takes space.
         let _ = fs::remove_file(&staged);

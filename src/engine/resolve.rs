@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListBuilder, PrimitiveArray, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, ListBuilder, PrimitiveArray, RecordBatch, StringBuilder, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use futures::{StreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
-use kinfold_identity::{Evidence, Graph, IdentifierRule, IdentityError, Resolution, RowCursor, RowSource, Rules, TextColumn, TimeColumn};
+use kinfold_identity::{
+    Evidence, Graph, IdentifierRule, IdentityError, Resolution, RowCursor, RowSource, Rules, TextColumn, TimeColumn,
+};
 use kinfold_plan::{KeepTable, Output, Resolve};
 use tokio::sync::mpsc;
 
@@ -41,8 +43,11 @@ pub async fn resolve(
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
     let graph = read_rows(engine, run, task, work, evidence).await?;
     if graph.values() == 0 {
-        return Err(input(format!("the entity `{}` has no identifiers: no row of its sources holds a usable one", work.entity))
-            .hint("check the columns under `ids`, and what `block` and the identifiers' types leave out"));
+        return Err(input(format!(
+            "the entity `{}` has no identifiers: no row of its sources holds a usable one",
+            work.entity
+        ))
+        .hint("check the columns under `ids`, and what `block` and the identifiers' types leave out"));
     }
     let graph = read_previous(engine, work, graph).await?;
     let resolution = blocking(move || graph.resolve()).await?.map_err(|e| identity(&e, &work.entity))?;
@@ -53,7 +58,11 @@ fn rules(work: &Resolve, threads: usize) -> Rules {
     Rules {
         entity: work.entity.clone(),
         identifiers: work.identifiers.iter().map(|i| IdentifierRule { name: i.name.clone(), limit: i.limit }).collect(),
-        sources: work.rows.iter().map(|r| RowSource { name: r.source.clone(), identifiers: r.identifiers.clone() }).collect(),
+        sources: work
+            .rows
+            .iter()
+            .map(|r| RowSource { name: r.source.clone(), identifiers: r.identifiers.clone() })
+            .collect(),
         threads,
     }
 }
@@ -125,7 +134,8 @@ fn push(evidence: &mut Evidence, source: usize, batch: &RecordBatch) -> Result<(
     let Some(values) = batch.num_columns().checked_sub(2) else {
         return Err(Pushing::Shape(bug("a query of identifiers has no columns for times")));
     };
-    let texts = batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
+    let texts =
+        batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
     let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
     let time = |i: usize| Micros::new(batch.column(i)).map_err(Pushing::Shape);
     evidence.push(source, &texts, &time(values)?, &time(values + 1)?).map_err(Pushing::Kernel)
@@ -140,7 +150,8 @@ async fn read_previous(engine: &dyn Engine, work: &Resolve, mut graph: Graph) ->
     let (send, mut receive) = mpsc::channel::<RecordBatch>(QUEUE);
     let taking = tokio::task::spawn_blocking(move || {
         while let Some(batch) = receive.blocking_recv() {
-            let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
+            let columns =
+                batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
             let [identifiers, values, ids] = columns.as_slice() else {
                 return Err(Pushing::Shape(bug("the last run's identifiers have other columns than were asked for")));
             };
@@ -173,7 +184,12 @@ fn table_name(work: &Resolve, what: &str) -> String {
     format!("{}_{what}", work.entity)
 }
 
-async fn write(engine: &dyn Engine, run: &RunContext, work: &Resolve, resolution: Arc<Resolution>) -> Result<Vec<Written>, EngineError> {
+async fn write(
+    engine: &dyn Engine,
+    run: &RunContext,
+    work: &Resolve,
+    resolution: Arc<Resolution>,
+) -> Result<Vec<Written>, EngineError> {
     let mut written = Vec::new();
     let (at, run_id) = (run.as_of.as_microsecond(), run.run_id.to_string());
     let outputs: [(String, KeepTable, SchemaRef, Make); 4] = [
@@ -204,11 +220,13 @@ fn produce(schema: SchemaRef, resolution: Arc<Resolution>, make: Make) -> Record
     let columns = Arc::clone(&schema);
     tokio::task::spawn_blocking(move || {
         make(&resolution, &mut |arrays| {
-            let batch = RecordBatch::try_new(Arc::clone(&columns), arrays).map_err(|e| failure::arrow(e, "the resolved identities"));
+            let batch = RecordBatch::try_new(Arc::clone(&columns), arrays)
+                .map_err(|e| failure::arrow(e, "the resolved identities"));
             send.blocking_send(batch).is_ok()
         });
     });
-    let batches = stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|batch| (batch, receive)) });
+    let batches =
+        stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|batch| (batch, receive)) });
     RecordStream { schema, batches: batches.boxed() }
 }
 
@@ -231,9 +249,11 @@ fn identifiers(resolution: &Resolution, send: Send<'_>) {
     let rules = resolution.rules();
     let mut rows = resolution.identifier_rows(RowCursor::default()).peekable();
     while rows.peek().is_some() {
-        let (mut identifier, mut value, mut profile) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+        let (mut identifier, mut value, mut profile) =
+            (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
         let (mut first, mut last) = (times(), times());
-        let mut sources = ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
+        let mut sources =
+            ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
         for row in rows.by_ref().take(BATCH_ROWS) {
             identifier.append_value(&rules.identifiers[row.identifier].name);
             value.append_value(row.value);
@@ -311,7 +331,14 @@ fn conflicts(resolution: &Resolution, send: Send<'_>) {
         let mut first = times();
         for c in rows.by_ref().take(BATCH_ROWS) {
             let rule = format!("limit of {} is {}", name(c.identifier), c.limit);
-            let row = [name(c.a.identifier), c.a.value, name(c.b.identifier), c.b.value, &rule, &rules.sources[c.source].name];
+            let row = [
+                name(c.a.identifier),
+                c.a.value,
+                name(c.b.identifier),
+                c.b.value,
+                &rule,
+                &rules.sources[c.source].name,
+            ];
             texts.iter_mut().zip(row).for_each(|(builder, text)| builder.append_value(text));
             first.append_option(c.first_seen);
         }
@@ -377,7 +404,9 @@ impl TimeColumn for Micros {
     }
 }
 
-async fn blocking<T: std::marker::Send + 'static>(work: impl FnOnce() -> T + std::marker::Send + 'static) -> Result<T, EngineError> {
+async fn blocking<T: std::marker::Send + 'static>(
+    work: impl FnOnce() -> T + std::marker::Send + 'static,
+) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))
 }
 
@@ -386,5 +415,10 @@ fn identity(e: &IdentityError, entity: &str) -> EngineError {
         IdentityError::Misuse(_) => ErrorKind::Bug,
         _ => ErrorKind::Input,
     };
-    EngineError { kind, message: format!("the identities of `{entity}` cannot be resolved: {e}"), hint: None, source: None }
+    EngineError {
+        kind,
+        message: format!("the identities of `{entity}` cannot be resolved: {e}"),
+        hint: None,
+        source: None,
+    }
 }

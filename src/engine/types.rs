@@ -21,11 +21,14 @@ pub fn sql_type(ty: &DataType) -> SqlType {
         DataType::Boolean => SqlType::Boolean,
         t if t.is_integer() => SqlType::Integer,
         DataType::Float16 | DataType::Float32 | DataType::Float64 => SqlType::Float,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
-            SqlType::Decimal { precision: *p, scale: *s }
-        }
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => SqlType::Decimal { precision: *p, scale: *s },
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => SqlType::Text,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => SqlType::Binary,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            SqlType::Binary
+        }
         DataType::Date32 | DataType::Date64 => SqlType::Date,
         DataType::Time32(_) | DataType::Time64(_) => SqlType::Time,
         DataType::Timestamp(_, _) => SqlType::Timestamp,
@@ -99,7 +102,9 @@ pub(crate) fn unify(a: &DataType, b: &DataType) -> Option<DataType> {
     Some(match (a, b) {
         (T::Null, x) | (x, T::Null) => x.clone(),
         (x, y) if x.is_integer() && y.is_integer() => match (x, y) {
-            (T::UInt64, _) | (_, T::UInt64) if !(x.is_unsigned_integer() && y.is_unsigned_integer()) => T::Decimal128(20, 0),
+            (T::UInt64, _) | (_, T::UInt64) if !(x.is_unsigned_integer() && y.is_unsigned_integer()) => {
+                T::Decimal128(20, 0)
+            }
             (T::UInt64, _) | (_, T::UInt64) => T::UInt64,
             _ => T::Int64,
         },
@@ -121,9 +126,7 @@ pub(crate) fn unify(a: &DataType, b: &DataType) -> Option<DataType> {
         (T::Date32 | T::Date64, T::Date32 | T::Date64) => T::Date32,
         (x, y) if sql_type(x) == sql_type(y) && matches!(sql_type(x), SqlType::Text) => T::Utf8View,
         (x, y) if sql_type(x) == sql_type(y) && matches!(sql_type(x), SqlType::Binary) => T::BinaryView,
-        (T::List(x), T::List(y)) => {
-            T::List(Arc::new(Field::new(x.name(), unify(x.data_type(), y.data_type())?, true)))
-        }
+        (T::List(x), T::List(y)) => T::List(Arc::new(Field::new(x.name(), unify(x.data_type(), y.data_type())?, true))),
         (T::Struct(x), T::Struct(y)) => T::Struct(unify_fields(x, y)?),
         _ => return None,
     })
@@ -156,7 +159,9 @@ fn finer(a: TimeUnit, b: TimeUnit) -> bool {
 /// How a column is written into a Delta table, so that every reader of Delta understands it; the reason where none would.
 pub(crate) fn delta_type(ty: &DataType) -> Result<DataType, String> {
     use DataType as T;
-    let item = |f: &Field| -> Result<FieldRef, String> { Ok(Arc::new(Field::new("element", delta_type(f.data_type())?, true))) };
+    let item = |f: &Field| -> Result<FieldRef, String> {
+        Ok(Arc::new(Field::new("element", delta_type(f.data_type())?, true)))
+    };
     Ok(match ty {
         T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64 | T::Date32 => ty.clone(),
         T::UInt8 => T::Int16,
@@ -174,7 +179,9 @@ pub(crate) fn delta_type(ty: &DataType) -> Result<DataType, String> {
         T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => T::Binary,
         T::Date64 => T::Date32,
         T::Timestamp(_, _) => timestamp_type(),
-        T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) | T::FixedSizeList(f, _) => T::List(item(f)?),
+        T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) | T::FixedSizeList(f, _) => {
+            T::List(item(f)?)
+        }
         T::Struct(fields) => T::Struct(
             fields
                 .iter()
@@ -194,11 +201,17 @@ mod tests {
     fn files_agree_on_the_kind_of_value_and_take_the_wider_form() {
         assert_eq!(unify(&DataType::Int32, &DataType::Int64), Some(DataType::Int64));
         assert_eq!(unify(&DataType::Utf8, &DataType::LargeUtf8), Some(DataType::Utf8View));
-        assert_eq!(unify(&DataType::Decimal128(10, 2), &DataType::Decimal128(12, 4)), Some(DataType::Decimal128(12, 4)));
+        assert_eq!(
+            unify(&DataType::Decimal128(10, 2), &DataType::Decimal128(12, 4)),
+            Some(DataType::Decimal128(12, 4))
+        );
         assert_eq!(unify(&DataType::Int64, &DataType::Utf8), None);
         assert_eq!(unify(&DataType::Int64, &DataType::Float64), None);
         assert_eq!(
-            unify(&DataType::Timestamp(TimeUnit::Millisecond, None), &DataType::Timestamp(TimeUnit::Nanosecond, Some("Z".into()))),
+            unify(
+                &DataType::Timestamp(TimeUnit::Millisecond, None),
+                &DataType::Timestamp(TimeUnit::Nanosecond, Some("Z".into()))
+            ),
             Some(DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())))
         );
     }

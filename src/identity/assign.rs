@@ -1,33 +1,33 @@
 //! Which id each cluster gets, and what became of the ids of the last run.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::cluster::Clustering;
 use crate::evidence::Seen;
 use crate::intern::{Receive, Ref};
 use crate::nodes::Nodes;
-use crate::profile_id::ProfileIds;
 use crate::resolution::{Change, ChangeKind};
 use crate::{ProfileId, Rules};
 
-/// No node, no profile.
-const NONE: u32 = u32::MAX;
-
-/// The number of the profile that had a value in the last run.
+/// The profile that had a value in the last run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known(pub(crate) u32);
+pub(crate) struct Known(pub(crate) ProfileId);
 
 impl Receive<Known> for Seen {
-    type Shared = [ProfileId];
+    type Context = ();
 
-    fn receive(&mut self, at: Ref, known: &Known, ids: &[ProfileId]) {
+    fn receive(&mut self, at: Ref, known: &Known, (): &()) {
         if self.previous.is_empty() {
-            self.previous = vec![NONE; self.first.len()];
+            self.previous = vec![None; self.first.len()];
         }
         let previous = &mut self.previous[at.number() as usize];
         // A value had one profile. Should a table say otherwise, the order of its rows must not decide.
-        if *previous == NONE || ids[known.0 as usize] < ids[*previous as usize] {
-            *previous = known.0;
+        *previous = Some(previous.map_or(known.0, |other| other.min(known.0)));
+    }
+
+    fn miss(&mut self, known: &Known) {
+        if self.bereft.last() != Some(&known.0) {
+            self.bereft.push(known.0);
         }
     }
 }
@@ -44,95 +44,117 @@ pub(crate) struct Assignment {
 /// A profile's id stays with the cluster that has the profile's oldest identifier. Where several ids meet in one cluster,
 /// that of the oldest profile stays, the age of a profile being that of its oldest identifier. A cluster without an id gets
 /// one that is derived from its oldest identifier.
-pub(crate) fn assign(rules: &Rules, nodes: &Nodes, clustering: &Clustering, previous: &ProfileIds) -> Assignment {
-    let known = KnownNodes::new(nodes, clustering, previous.all().len());
-    let mut ids = vec![None; clustering.clusters];
-    for (id, profile) in ids.iter_mut().zip(&known.keeps) {
-        *id = previous.all().get(*profile as usize).copied();
+///
+/// What `nodes` know of the last run is used up.
+pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) -> Assignment {
+    let mut taken: Vec<ProfileId> = nodes.shards.iter_mut().flat_map(|s| s.attributes.bereft.drain(..)).collect();
+    let inheritance = Inheritance::new(nodes, clustering);
+    for shard in &mut nodes.shards {
+        shard.attributes.previous = Vec::new();
     }
-    derive(rules, nodes, clustering, previous, &mut ids);
+    taken.extend(inheritance.shares.iter().map(|share| share.0));
+    taken.sort_unstable();
+    taken.dedup();
+
+    let mut ids = inheritance.keeps.clone();
+    derive(rules, nodes, clustering, &taken, &mut ids);
     let ids: Vec<ProfileId> = ids.into_iter().map(|id| id.expect("each cluster got an id")).collect();
-    let changes = changes(clustering, previous.all(), &known, &ids);
+    let changes = changes(&inheritance, &ids);
     Assignment { ids, changes }
 }
 
 /// How the profiles of the last run lie over the clusters of this one.
-struct KnownNodes {
-    /// Node and profile, for each node that had one.
-    profiles: Vec<(u32, u32)>,
-    /// For each profile the cluster of its oldest node; [`NONE`] if no source has any of its values any more.
-    heirs: Vec<u32>,
-    /// For each cluster the profile whose id it keeps, or [`NONE`]. Empty if there was no last run.
-    keeps: Vec<u32>,
+struct Inheritance {
+    /// A profile and a cluster that has values of it, for each such pair, ascending.
+    shares: Vec<(ProfileId, u32)>,
+    /// For each cluster the profile whose id it keeps.
+    keeps: Vec<Option<ProfileId>>,
+    /// The cluster of the oldest identifier of each profile that more than one cluster has values of.
+    heirs: HashMap<ProfileId, u32>,
 }
 
-impl KnownNodes {
-    fn new(nodes: &Nodes, clustering: &Clustering, profiles: usize) -> Self {
-        if profiles == 0 {
-            return Self { profiles: Vec::new(), heirs: Vec::new(), keeps: Vec::new() };
-        }
-        let known = nodes.shards.iter().enumerate().flat_map(|(shard, values)| {
-            let start = nodes.start(shard);
-            (start..).zip(&values.attributes.previous).map(|(node, profile)| (node, *profile))
+impl Inheritance {
+    fn new(nodes: &Nodes, clustering: &Clustering) -> Self {
+        // Nearly every cluster holds the values of one profile, and nearly every profile is held by one cluster: only the
+        // others need a closer look.
+        let mut keeps = vec![None; clustering.clusters];
+        let mut shares = Vec::new();
+        let mut contested = vec![false; clustering.clusters];
+        nodes.each(|node, shard, number| {
+            let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
+            let cluster = clustering.labels[node as usize];
+            let keeper = keeps[cluster as usize].get_or_insert(profile);
+            if *keeper != profile {
+                contested[cluster as usize] = true;
+                shares.push((profile, cluster));
+            }
         });
-        let known: Vec<(u32, u32)> = known.filter(|(_, profile)| *profile != NONE).collect();
-        let oldest = oldest(nodes, profiles, known.iter().copied());
-        let label = |node: u32| clustering.labels.get(node as usize).copied().unwrap_or(NONE);
-        let heirs: Vec<u32> = oldest.iter().map(|node| label(*node)).collect();
-        let mut keeps = vec![NONE; clustering.clusters];
-        for (profile, heir) in (0_u32..).zip(&heirs).filter(|(_, heir)| **heir != NONE) {
-            let keeper = &mut keeps[*heir as usize];
-            if *keeper == NONE || nodes.by_age(oldest[profile as usize], oldest[*keeper as usize]).is_lt() {
-                *keeper = profile;
+        shares.extend((0_u32..).zip(&keeps).filter_map(|(cluster, keeper)| Some(((*keeper)?, cluster))));
+        shares.sort_unstable();
+        shares.dedup();
+        for clusters in shares.chunk_by(|a, b| a.0 == b.0).filter(|clusters| clusters.len() > 1) {
+            clusters.iter().for_each(|(_, cluster)| contested[*cluster as usize] = true);
+        }
+        let mut inheritance = Self { shares, keeps, heirs: HashMap::new() };
+        if contested.contains(&true) {
+            inheritance.decide(nodes, clustering, &contested);
+        }
+        inheritance
+    }
+
+    /// Finds the heir of each profile that has values in a contested cluster, and lets the oldest of them keep its id.
+    fn decide(&mut self, nodes: &Nodes, clustering: &Clustering, contested: &[bool]) {
+        let is_contested = |cluster: u32| contested[cluster as usize];
+        let mut oldest: HashMap<ProfileId, u32> = HashMap::new();
+        nodes.each(|node, shard, number| {
+            let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
+            if is_contested(clustering.labels[node as usize]) {
+                let current = oldest.entry(profile).or_insert(node);
+                if nodes.by_age(node, *current).is_lt() {
+                    *current = node;
+                }
+            }
+        });
+        for (_, cluster) in self.shares.iter().filter(|(_, cluster)| is_contested(*cluster)) {
+            self.keeps[*cluster as usize] = None;
+        }
+        for (profile, node) in &oldest {
+            let heir = clustering.labels[*node as usize];
+            self.heirs.insert(*profile, heir);
+            let keeper = self.keeps[heir as usize].get_or_insert(*profile);
+            if nodes.by_age(*node, oldest[keeper]).is_lt() {
+                *keeper = *profile;
             }
         }
-        Self { profiles: known, heirs, keeps }
     }
-}
-
-/// The oldest node of each group, from pairs of node and group; [`NONE`] for a group without nodes.
-fn oldest(nodes: &Nodes, groups: usize, grouped: impl Iterator<Item = (u32, u32)>) -> Vec<u32> {
-    let mut oldest = vec![NONE; groups];
-    for (node, group) in grouped {
-        let current = &mut oldest[group as usize];
-        if *current == NONE || nodes.by_age(node, *current).is_lt() {
-            *current = node;
-        }
-    }
-    oldest
 }
 
 /// Gives an id to each cluster that has none, in rounds: every such cluster asks for the id of its oldest node in this
 /// generation; where several ask for one, the one with the strongest and smallest oldest node gets it; the others, and those
-/// whose id was a profile's in the last run, ask again with the next generation.
-fn derive(
-    rules: &Rules,
-    nodes: &Nodes,
-    clustering: &Clustering,
-    previous: &ProfileIds,
-    ids: &mut [Option<ProfileId>],
-) {
-    let oldest = oldest(nodes, ids.len(), (0..).zip(clustering.labels.iter().copied()));
+/// whose id is `taken`, ask again with the next generation.
+fn derive(rules: &Rules, nodes: &Nodes, clustering: &Clustering, taken: &[ProfileId], ids: &mut [Option<ProfileId>]) {
     let mut waiting: Vec<u32> = (0..).zip(&*ids).filter(|(_, id)| id.is_none()).map(|(cluster, _)| cluster).collect();
+    if waiting.is_empty() {
+        return;
+    }
+    let oldest = oldest_of_new(nodes, clustering, ids);
     let name = |cluster: u32| {
         let node = oldest[cluster as usize];
         (nodes.identifier(node), nodes.value(node))
     };
     let mut given = HashSet::new();
+    let mut scratch = Vec::new();
     for generation in 0.. {
-        if waiting.is_empty() {
-            return;
-        }
         let ask = |cluster: u32| {
             let (identifier, value) = name(cluster);
             let identifier = &rules.identifiers[usize::from(identifier)].name;
-            (ProfileId::derive(&rules.entity, identifier, value, generation), cluster)
+            (ProfileId::derive(&rules.entity, identifier, value, generation, &mut scratch), cluster)
         };
         let mut asked: Vec<(ProfileId, u32)> = waiting.drain(..).map(ask).collect();
         asked.sort_unstable();
         for rivals in asked.chunk_by_mut(|a, b| a.0 == b.0) {
-            let (id, _) = rivals[0];
-            if previous.contains(id) || given.contains(&id) {
+            let id = rivals[0].0;
+            if taken.binary_search(&id).is_ok() || given.contains(&id) {
                 waiting.extend(rivals.iter().map(|(_, cluster)| *cluster));
                 continue;
             }
@@ -140,37 +162,55 @@ fn derive(
             ids[rivals[0].1 as usize] = Some(id);
             waiting.extend(rivals[1..].iter().map(|(_, cluster)| *cluster));
         }
-        if !waiting.is_empty() {
-            given.extend(asked.iter().map(|(id, _)| *id));
+        if waiting.is_empty() {
+            return;
         }
+        given.extend(asked.iter().map(|(id, _)| *id));
     }
 }
 
-fn changes(clustering: &Clustering, previous: &[ProfileId], known: &KnownNodes, ids: &[ProfileId]) -> Vec<Change> {
-    let keeps = |cluster: u32| known.keeps.get(cluster as usize).copied().unwrap_or(NONE);
-    // Where a profile's values went, other than to the cluster that keeps its id.
-    let mut moves: Vec<(u32, u32)> = known
-        .profiles
-        .iter()
-        .map(|(node, profile)| (*profile, clustering.labels[*node as usize]))
-        .filter(|(profile, cluster)| keeps(*cluster) != *profile)
-        .collect();
-    moves.sort_unstable();
-    moves.dedup();
+/// The oldest node of each cluster that has no id; of other clusters any number.
+fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId>]) -> Vec<u32> {
+    // The times are kept at hand, so that most nodes are settled without a look at the ones that they compete with.
+    let mut oldest = vec![(i64::MAX, u32::MAX); ids.len()];
+    nodes.each(|node, shard, number| {
+        let cluster = clustering.labels[node as usize] as usize;
+        if ids[cluster].is_some() {
+            return;
+        }
+        let first = shard.attributes.first[number];
+        let (oldest_first, oldest_node) = &mut oldest[cluster];
+        let is_older = *oldest_node == u32::MAX
+            || first < *oldest_first
+            || (first == *oldest_first && nodes.by_age(node, *oldest_node).is_lt());
+        if is_older {
+            (*oldest_first, *oldest_node) = (first, node);
+        }
+    });
+    oldest.into_iter().map(|(_, node)| node).collect()
+}
+
+fn changes(inheritance: &Inheritance, ids: &[ProfileId]) -> Vec<Change> {
+    let Inheritance { shares, keeps, heirs } = inheritance;
     let mut is_split = vec![false; ids.len()];
     let mut changes = Vec::new();
-    for (profile, cluster) in moves {
-        let is_heir = known.heirs[profile as usize] == cluster;
-        is_split[cluster as usize] |= !is_heir;
-        let kind = if is_heir { ChangeKind::Merged } else { ChangeKind::Split };
-        let other = Some(previous[profile as usize]);
-        changes.push(Change { kind, profile_id: ids[cluster as usize], other_profile_id: other });
-    }
-    for (cluster, id) in (0..).zip(ids) {
-        if keeps(cluster) == NONE && !is_split[cluster as usize] {
-            changes.push(Change { kind: ChangeKind::Created, profile_id: *id, other_profile_id: None });
+    for (profile, cluster) in shares {
+        if keeps[*cluster as usize] == Some(*profile) {
+            continue;
         }
+        // A profile that only one cluster has values of has no other heir.
+        let is_heir = heirs.get(profile).is_none_or(|heir| heir == cluster);
+        is_split[*cluster as usize] |= !is_heir;
+        let kind = if is_heir { ChangeKind::Merged } else { ChangeKind::Split };
+        changes.push(Change { kind, profile_id: ids[*cluster as usize], other_profile_id: Some(*profile) });
     }
+    let is_new = |cluster: usize| keeps[cluster].is_none() && !is_split[cluster];
+    let created = ids.iter().enumerate().filter(|(cluster, _)| is_new(*cluster));
+    changes.extend(created.map(|(_, id)| Change {
+        kind: ChangeKind::Created,
+        profile_id: *id,
+        other_profile_id: None,
+    }));
     changes.sort_unstable();
     changes
 }

@@ -1,7 +1,7 @@
 //! Which values belong together.
 
-use crate::intern::Ref;
 use crate::graph::Rows;
+use crate::intern::Ref;
 use crate::limits::{self, Edge, Refused};
 use crate::nodes::Nodes;
 use crate::rules::Rules;
@@ -34,20 +34,21 @@ pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Clustering {
     let limits = limits::of(rules);
     let broken = limits::broken(nodes, &clustering, &limits);
     if broken.contains(&true) {
-        let edges = edges_within(nodes, rows, &clustering.labels, &broken);
+        // One flag a node, as looking it up by way of the cluster costs more than the rest.
+        let is_broken: Vec<bool> = clustering.labels.iter().map(|label| broken[*label as usize]).collect();
+        let edges = edges_within(nodes, rows, &is_broken);
         limits::rebuild(nodes, &limits, &broken, edges, &mut clustering);
     }
     clustering
 }
 
-/// The edges of the components for which `wanted` holds, some of them more than once.
-fn edges_within(nodes: &Nodes, rows: &Rows, labels: &[u32], wanted: &[bool]) -> Vec<Edge> {
+/// The edges between nodes for which `wanted` holds, some of them more than once. It holds for all of a component, or none.
+fn edges_within(nodes: &Nodes, rows: &Rows, wanted: &[bool]) -> Vec<Edge> {
     let mut edges = Vec::new();
     let mut values = Vec::new();
-    let is_wanted = |node: u32| wanted[labels[node as usize] as usize];
+    let is_wanted = |node: u32| wanted[node as usize];
     rows.each(|source, first, row| {
         let node_of = |at: &Ref| nodes.node(*at);
-        // All values of a row are in one component.
         if !row.iter().find_map(node_of).is_some_and(is_wanted) {
             return;
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::graph::{Block, Graph};
 use crate::intern::{self, Receive, Ref, SHARDS, Shard, Staged, Unknown};
-use crate::{IdentityError, Rules, TextColumn, TimeColumn};
+use crate::{IdentityError, ProfileId, Rules, TextColumn, TimeColumn};
 
 /// How many values wait before the shards take them: some 35 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
@@ -40,8 +40,10 @@ pub(crate) struct Seen {
     /// `stride` bytes a value, one bit a source, lowest first.
     pub(crate) sources: Vec<u8>,
     pub(crate) stride: usize,
-    /// The number of the profile that had the value in the last run. Empty if none had any.
-    pub(crate) previous: Vec<u32>,
+    /// The profile that had each value in the last run. Empty if none had any.
+    pub(crate) previous: Vec<Option<ProfileId>>,
+    /// Profiles that had values in the last run which no source has any more; some several times.
+    pub(crate) bereft: Vec<ProfileId>,
 }
 
 impl Seen {
@@ -63,14 +65,17 @@ struct Sighting {
 }
 
 impl Receive<Sighting> for Seen {
-    type Shared = [AtomicU32];
+    type Context = [AtomicU32];
 
+    fn miss(&mut self, _: &Sighting) {}
+
+    #[inline]
     fn receive(&mut self, at: Ref, seen: &Sighting, slots: &[AtomicU32]) {
         let number = at.number() as usize;
-        if number == self.first.len() {
-            self.first.push(UNKNOWN_FIRST);
-            self.last.push(UNKNOWN_LAST);
-            self.sources.resize(self.sources.len() + self.stride, 0);
+        if number >= self.first.len() {
+            self.first.resize(number + 1, UNKNOWN_FIRST);
+            self.last.resize(number + 1, UNKNOWN_LAST);
+            self.sources.resize((number + 1) * self.stride, 0);
         }
         self.first[number] = self.first[number].min(seen.first);
         self.last[number] = self.last[number].max(seen.last);

@@ -4,7 +4,6 @@ use crate::assign::{self, Known};
 use crate::evidence::Seen;
 use crate::intern::{self, Ref, Shard, Staged, Unknown};
 use crate::nodes::Nodes;
-use crate::profile_id::ProfileIds;
 use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster};
 
 /// All rows of all sources, and what the last run made of them.
@@ -15,7 +14,6 @@ pub struct Graph {
     same_as: Vec<u16>,
     nodes: Nodes,
     rows: Rows,
-    previous: ProfileIds,
     staged: Staged<Known>,
 }
 
@@ -92,7 +90,7 @@ impl Graph {
         let identifiers = rules.sources.iter().map(|s| s.identifiers.iter().map(|i| *i as u8).collect()).collect();
         let rows = Rows { blocks, identifiers };
         let nodes = Nodes::new(shards);
-        Self { rules, flush_at, same_as, nodes, rows, previous: ProfileIds::default(), staged: Staged::new() }
+        Self { rules, flush_at, same_as, nodes, rows, staged: Staged::new() }
     }
 
     /// How many distinct values there are.
@@ -115,13 +113,12 @@ impl Graph {
             return Err(IdentityError::Misuse("columns of different lengths"));
         }
         for row in 0..identifiers.len() {
-            let (Some(name), Some(value), Some(id)) =
-                (identifiers.text(row), values.text(row), profile_ids.text(row))
+            let (Some(name), Some(value), Some(id)) = (identifiers.text(row), values.text(row), profile_ids.text(row))
             else {
                 continue;
             };
             let id = ProfileId::parse(id).ok_or(IdentityError::ForeignProfileId)?;
-            let known = Known(self.previous.number(id));
+            let known = Known(id);
             if let Some(identifier) = self.rules.identifiers.iter().position(|rule| rule.name == name) {
                 self.staged.push(identifier as u8, value, known)?;
             }
@@ -144,12 +141,11 @@ impl Graph {
         }
         let clustering = cluster::cluster(&self.nodes, &self.rows, &self.rules);
         drop(self.rows);
-        let assignment = assign::assign(&self.rules, &self.nodes, &clustering, &self.previous);
+        let assignment = assign::assign(&self.rules, &mut self.nodes, &clustering);
         Ok(Resolution::new(self.rules, self.same_as, self.nodes, clustering, assignment))
     }
 
     fn flush_previous(&mut self) -> Result<(), IdentityError> {
-        let shared = self.previous.all();
-        intern::flush(&mut self.nodes.shards, &mut self.staged, Unknown::Skip, shared, self.rules.threads)
+        intern::flush(&mut self.nodes.shards, &mut self.staged, Unknown::Skip, &(), self.rules.threads)
     }
 }

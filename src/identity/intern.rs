@@ -13,6 +13,8 @@ const SHARD_BITS: u32 = 8;
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 /// So that a shard and a number in it fit into 32 bits, with [`Ref::NONE`] left over.
 const MAX_PER_SHARD: usize = (1 << (32 - SHARD_BITS)) - 1;
+/// Tests make do with few bits, so that different values often have one hash.
+const HASH_BITS: u32 = if cfg!(test) { 0x3f } else { u32::MAX };
 /// Fewer staged values than this are not worth a thread.
 const WORTH_THREADS: usize = 4096;
 
@@ -28,10 +30,12 @@ impl Ref {
         Self((number as u32) << SHARD_BITS | shard as u32)
     }
 
+    #[inline]
     pub(crate) fn shard(self) -> usize {
         self.0 as usize & (SHARDS - 1)
     }
 
+    #[inline]
     pub(crate) fn number(self) -> u32 {
         self.0 >> SHARD_BITS
     }
@@ -52,7 +56,7 @@ struct StagedShard<T> {
 
 #[derive(Debug)]
 struct Item<T> {
-    hash: u64,
+    hash: ShardHash,
     /// Where the value ends in the shard's staged text; it begins where the one before it ends.
     end: u32,
     identifier: u8,
@@ -72,8 +76,8 @@ impl<T> Staged<T> {
     /// # Errors
     /// When the staged text of one shard passes 4 GiB.
     pub(crate) fn push(&mut self, identifier: u8, value: &str, payload: T) -> Result<(), IdentityError> {
-        let hash = hash(identifier, value);
-        let shard = &mut self.shards[shard_of(hash)];
+        let (shard, hash) = hash(identifier, value);
+        let shard = &mut self.shards[shard];
         shard.text.push_str(value);
         let end = u32::try_from(shard.text.len()).map_err(|_| IdentityError::TooManyValues)?;
         shard.items.push(Item { hash, end, identifier, payload });
@@ -82,21 +86,38 @@ impl<T> Staged<T> {
     }
 }
 
-fn hash(identifier: u8, value: &str) -> u64 {
-    xxh3_64_with_seed(value.as_bytes(), u64::from(identifier))
+/// The half of a value's hash that its shard knows it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ShardHash(u32);
+
+impl ShardHash {
+    /// Spread over 64 bits, as the table uses both ends.
+    #[inline]
+    fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
-/// From the middle of the hash: hash tables use its ends.
-fn shard_of(hash: u64) -> usize {
-    (hash >> 32) as usize & (SHARDS - 1)
+/// The shard of a value, from one half of its hash, and the other half.
+#[inline]
+fn hash(identifier: u8, value: &str) -> (usize, ShardHash) {
+    let hash = xxh3_64_with_seed(value.as_bytes(), u64::from(identifier));
+    ((hash >> 32) as usize & (SHARDS - 1), ShardHash(hash as u32 & HASH_BITS))
 }
 
 /// One part of the interner. `A` is what its user keeps for each of the shard's values.
 #[derive(Debug)]
 pub(crate) struct Shard<A> {
-    table: HashTable<u32>,
+    table: HashTable<Entry>,
     names: Names,
     pub(crate) attributes: A,
+}
+
+/// A value in a shard's table. With its hash at hand, the table seldom has to be left to find it, and never to grow.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: ShardHash,
+    number: u32,
 }
 
 /// The values of a shard, in the order of arrival.
@@ -113,6 +134,7 @@ impl Names {
         self.ends.len()
     }
 
+    #[inline]
     pub(crate) fn value(&self, number: usize) -> &str {
         let start = if number == 0 { 0 } else { self.ends[number - 1] as usize };
         &self.text[start..self.ends[number] as usize]
@@ -122,6 +144,7 @@ impl Names {
         &self.identifiers
     }
 
+    #[inline]
     fn is(&self, number: u32, identifier: u8, value: &str) -> bool {
         let number = number as usize;
         self.identifiers[number] == identifier && self.value(number) == value
@@ -143,10 +166,13 @@ impl Names {
 /// What a shard does with a staged value, once it knows the value's number.
 pub(crate) trait Receive<T> {
     /// What all shards share meanwhile.
-    type Shared: Sync + ?Sized;
+    type Context: Sync + ?Sized;
 
-    /// A new value's number is the number of values received before.
-    fn receive(&mut self, at: Ref, payload: &T, shared: &Self::Shared);
+    /// Values get their numbers from 0 up, but are not always received in that order.
+    fn receive(&mut self, at: Ref, payload: &T, context: &Self::Context);
+
+    /// The value is not known, and was not to be added.
+    fn miss(&mut self, payload: &T);
 }
 
 impl<A> Shard<A> {
@@ -170,20 +196,20 @@ impl<A> Shard<A> {
         self.table = HashTable::new();
     }
 
-    fn find(&self, hash: u64, identifier: u8, value: &str) -> Option<u32> {
-        self.table.find(hash, |number| self.names.is(*number, identifier, value)).copied()
+    /// A value with this hash: nearly always the value meant.
+    #[inline]
+    fn guess(&self, hash: ShardHash) -> Option<u32> {
+        self.table.find(hash.spread(), |entry| entry.hash == hash).map(|entry| entry.number)
     }
 
-    fn find_or_add(&mut self, hash_of_value: u64, identifier: u8, value: &str) -> Result<u32, IdentityError> {
-        if let Some(number) = self.find(hash_of_value, identifier, value) {
-            return Ok(number);
-        }
+    fn find(&self, hash: ShardHash, identifier: u8, value: &str) -> Option<u32> {
+        let is = |entry: &Entry| entry.hash == hash && self.names.is(entry.number, identifier, value);
+        self.table.find(hash.spread(), is).map(|entry| entry.number)
+    }
+
+    fn add(&mut self, hash: ShardHash, identifier: u8, value: &str) -> Result<u32, IdentityError> {
         let number = self.names.push(identifier, value)?;
-        let names = &self.names;
-        self.table.insert_unique(hash_of_value, number, |number| {
-            let number = *number as usize;
-            hash(names.identifiers[number], names.value(number))
-        });
+        self.table.insert_unique(hash.spread(), Entry { hash, number }, |entry| entry.hash.spread());
         Ok(number)
     }
 }
@@ -203,16 +229,18 @@ pub(crate) fn flush<T: Send, A: Send + Receive<T>>(
     shards: &mut [Shard<A>],
     staged: &mut Staged<T>,
     unknown: Unknown,
-    shared: &A::Shared,
+    context: &A::Context,
     threads: usize,
 ) -> Result<(), IdentityError> {
     let threads = if staged.len < WORTH_THREADS { 1 } else { threads.clamp(1, SHARDS) };
     let per_thread = SHARDS.div_ceil(threads);
     staged.len = 0;
     let work = |first: usize, shards: &mut [Shard<A>], staged: &mut [StagedShard<T>]| {
-        shards.iter_mut().zip(staged).enumerate().try_for_each(|(i, (shard, staged))| {
-            take(first + i, shard, staged, unknown, shared)
-        })
+        shards
+            .iter_mut()
+            .zip(staged)
+            .enumerate()
+            .try_for_each(|(i, (shard, staged))| take(first + i, shard, staged, unknown, context))
     };
     if threads == 1 {
         return work(0, shards, &mut staged.shards);
@@ -230,18 +258,34 @@ fn take<T, A: Receive<T>>(
     shard: &mut Shard<A>,
     staged: &mut StagedShard<T>,
     unknown: Unknown,
-    shared: &A::Shared,
+    context: &A::Context,
 ) -> Result<(), IdentityError> {
+    // Numbers first and values after: each loop waits for memory for many items at once.
+    let mut guesses = Vec::with_capacity(staged.items.len());
     let mut start = 0;
     for item in &staged.items {
         let value = &staged.text[start..item.end as usize];
         start = item.end as usize;
-        let number = match unknown {
-            Unknown::Add => Some(shard.find_or_add(item.hash, item.identifier, value)?),
-            Unknown::Skip => shard.find(item.hash, item.identifier, value),
-        };
-        if let Some(number) = number {
-            shard.attributes.receive(Ref::new(index, number as usize), &item.payload, shared);
+        guesses.push(match shard.guess(item.hash) {
+            None if unknown == Unknown::Add => Some(shard.add(item.hash, item.identifier, value)?),
+            guess => guess,
+        });
+    }
+    start = 0;
+    for (item, guess) in staged.items.iter().zip(guesses) {
+        let value = &staged.text[start..item.end as usize];
+        start = item.end as usize;
+        let mut number = guess;
+        if guess.is_some_and(|guess| !shard.names.is(guess, item.identifier, value)) {
+            // Another value with the same hash.
+            number = match shard.find(item.hash, item.identifier, value) {
+                None if unknown == Unknown::Add => Some(shard.add(item.hash, item.identifier, value)?),
+                found => found,
+            };
+        }
+        match number {
+            Some(number) => shard.attributes.receive(Ref::new(index, number as usize), &item.payload, context),
+            None => shard.attributes.miss(&item.payload),
         }
     }
     staged.items.clear();

@@ -15,6 +15,11 @@
 //!
 //! Deliberately absent: input and output, async code, Arrow, SQL, clocks and randomness.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "values, nodes, clusters and rows are counted in 32 bits, identifiers in 8: the interner and `Evidence::new` refuse more"
+)]
+
 pub mod normalise;
 
 mod assign;

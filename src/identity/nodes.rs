@@ -30,8 +30,18 @@ impl Nodes {
     }
 
     /// The node of a value that the interner keeps at `at`; none for [`Ref::NONE`].
+    #[inline]
     pub(crate) fn node(&self, at: Ref) -> Option<u32> {
         (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())
+    }
+
+    /// Calls `each` with every node, the shard it is kept in, and its number there.
+    pub(crate) fn each(&self, mut each: impl FnMut(u32, &Shard<Seen>, usize)) {
+        for (shard, start) in self.shards.iter().zip(&self.starts) {
+            for number in 0..shard.names().len() {
+                each(start + number as u32, shard, number);
+            }
+        }
     }
 
     pub(crate) fn start(&self, shard: usize) -> u32 {
@@ -57,12 +67,9 @@ impl Nodes {
     /// identifier; of those the smaller value.
     pub(crate) fn by_age(&self, a: u32, b: u32) -> Ordering {
         let ((shard_a, a), (shard_b, b)) = (self.place(a), self.place(b));
-        let key = |shard: &Shard<Seen>, number: usize| {
-            (shard.attributes.first[number], shard.names().identifiers()[number])
-        };
-        key(shard_a, a)
-            .cmp(&key(shard_b, b))
-            .then_with(|| shard_a.names().value(a).cmp(shard_b.names().value(b)))
+        let key =
+            |shard: &Shard<Seen>, number: usize| (shard.attributes.first[number], shard.names().identifiers()[number]);
+        key(shard_a, a).cmp(&key(shard_b, b)).then_with(|| shard_a.names().value(a).cmp(shard_b.names().value(b)))
     }
 }
 

@@ -13,6 +13,7 @@ impl UnionFind {
     }
 
     /// The one integer that stands for the set of `node`.
+    #[inline]
     pub(crate) fn find(&mut self, mut node: u32) -> u32 {
         loop {
             let parent = self.parent[node as usize];
@@ -37,6 +38,7 @@ impl UnionFind {
         large
     }
 
+    #[inline]
     pub(crate) fn unite(&mut self, a: u32, b: u32) {
         let (a, b) = (self.find(a), self.find(b));
         self.unite_roots(a, b);

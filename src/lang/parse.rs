@@ -18,6 +18,8 @@ pub const FOLDERS: &[&str] = &["models", "segments", "syncs", "connectors"];
 /// The file that makes a folder a project.
 pub const CONFIG_FILE: &str = "kinfold.yml";
 
+const STACK_BYTES: usize = 32 << 20;
+
 /// What a project's files say, as far as they could be understood.
 #[derive(Debug, Clone, Default)]
 pub struct Parsed {
@@ -32,26 +34,39 @@ pub struct Parsed {
     pub(crate) dropped: BTreeSet<String>,
     /// Something was left out whose names are not known.
     pub(crate) incomplete: bool,
+    /// Anything was left out, so that an empty list need not be its author's fault.
+    pub(crate) has_gaps: bool,
 }
 
 /// Whether a file belongs to the project. `path` is relative to the project's folder, with `/` between its parts.
 #[must_use]
 pub fn is_project_file(path: &str) -> bool {
     let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    let has_extension = |wanted: &[&str]| path.rsplit_once('.').is_some_and(|(_, e)| wanted.contains(&e));
+    let has_extension = |wanted: &[&str]| wanted.contains(&extension(path));
     path == CONFIG_FILE
         || (FOLDERS.iter().any(|folder| is_in(folder)) && has_extension(&["yml", "yaml"]))
         || (is_in("models") && has_extension(&["sql"]))
 }
 
+fn extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
 /// Reads files, whose paths are relative to the project's folder. Never fails as a whole.
 #[must_use]
 pub fn parse(files: &SourceMap) -> Parsed {
-    let mut parsed = Parsed::default();
-    for (id, file) in files.files() {
-        parsed.read_file(id, &file.path, &file.text);
-    }
-    parsed
+    let read = || {
+        let mut parsed = Parsed::default();
+        for (id, file) in files.files() {
+            parsed.read_file(id, &file.path, &file.text);
+        }
+        parsed
+    };
+    // The YAML library recurses; the stack must hold the depth that is allowed, whatever thread we are called on.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, read);
+        thread.map_or_else(|_| read(), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// The JSON schema of the whole format, for editors: one schema for every file of a project.
@@ -88,7 +103,7 @@ impl Parsed {
             self.has_config = true;
             let place = (keys(&FILE_SCHEMA), "a file under models/, segments/ or syncs/");
             self.config = self.read_yaml(id, text, &CONFIG_SCHEMA, place);
-        } else if path.ends_with(".sql") {
+        } else if extension(path) == "sql" {
             self.file.models.push(sql_model(id, path, text));
         } else {
             let place = (keys(&CONFIG_SCHEMA), CONFIG_FILE);
@@ -110,15 +125,18 @@ impl Parsed {
             self.incomplete |= self.diagnostics.len() > before;
             return None;
         };
-        let Fitted { node, mut dropped, incomplete } = fit(&node, schema, text, (&others, place), &mut self.diagnostics);
+        let Fitted { node, mut dropped, incomplete, has_gaps } =
+            fit(&node, schema, text, (&others, place), &mut self.diagnostics);
         self.dropped.append(&mut dropped);
+        self.has_gaps |= has_gaps;
         self.incomplete |= incomplete || node.is_none();
         let node = node?;
         match yaml::from_node(&node) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.incomplete = true;
-                self.diagnostics.push(WRONG_TYPE.at(node.span.slice(0, 0), format!("the file could not be read: {error}")));
+                self.diagnostics
+                    .push(WRONG_TYPE.at(node.span.slice(0, 0), format!("the file could not be read: {error}")));
                 None
             }
         }

@@ -177,7 +177,9 @@ pub enum IdentifierType {
     Uuid,
     Email,
     /// E.164; numbers without a country code are read as of this region (ISO 3166-1 alpha-2).
-    Phone { region: Option<String> },
+    Phone {
+        region: Option<String>,
+    },
 }
 
 /// A value that never links.
@@ -213,9 +215,16 @@ pub struct Trait {
 
 /// Where a trait's value comes from.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "traits are few")]
 pub enum TraitBody {
-    Aggregate { rows: RowSet, value: AggregateValue },
-    Pick { from: Vec<PickSource>, keep: Keep },
+    Aggregate {
+        rows: RowSet,
+        value: AggregateValue,
+    },
+    Pick {
+        from: Vec<PickSource>,
+        keep: Keep,
+    },
     /// SQL over other traits of the entity.
     Expression(ast::Expr),
 }
@@ -240,7 +249,10 @@ pub enum Window {
     /// The time up to `as_of`: `as_of - duration < time <= as_of`.
     Within(SignedDuration),
     /// `from <= time < to`.
-    Between { from: Option<Timestamp>, to: Option<Timestamp> },
+    Between {
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    },
 }
 
 /// What is computed over a profile's rows.
@@ -319,10 +331,18 @@ pub enum TopCount {
 
 /// True or false for every profile, never unknown: over a missing value it is false, and its negation true.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "conditions are few")]
 pub enum Condition {
-    Trait { name: String, test: Test },
+    Trait {
+        name: String,
+        test: Test,
+    },
     /// The number of a profile's rows lies within these bounds, both inclusive.
-    Did { rows: RowSet, at_least: u64, at_most: Option<u64> },
+    Did {
+        rows: RowSet,
+        at_least: u64,
+        at_most: Option<u64>,
+    },
     Segment(String),
     All(Vec<Condition>),
     Any(Vec<Condition>),

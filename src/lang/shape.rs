@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use kinfold_base::{Diagnostic, Span, did_you_mean};
+use kinfold_base::{Diagnostic, SourceText, Span, did_you_mean};
 use serde_json::{Map, Value as Json};
 
 use crate::checks::shape::{
@@ -40,6 +40,8 @@ pub(crate) struct Fitted {
     pub(crate) dropped: BTreeSet<String>,
     /// Something was dropped that may have had names.
     pub(crate) incomplete: bool,
+    /// Something was dropped, so that a list may be empty without its author's fault.
+    pub(crate) has_gaps: bool,
 }
 
 /// Holds a file's tree against a schema made by schemars. `elsewhere` are the top-level keys of the other kind of file, and where
@@ -51,10 +53,11 @@ pub(crate) fn fit(
     elsewhere: (&[String], &str),
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Fitted {
-    let mut walk = Walk { schema, text, elsewhere, diagnostics, dropped: BTreeSet::new(), incomplete: false };
+    let mut walk =
+        Walk { schema, text, elsewhere, diagnostics, dropped: BTreeSet::new(), incomplete: false, has_gaps: false };
     let root = Context { name: "File", root: true };
     let node = walk.node(node, schema, &root);
-    Fitted { node, dropped: walk.dropped, incomplete: walk.incomplete }
+    Fitted { node, dropped: walk.dropped, incomplete: walk.incomplete, has_gaps: walk.has_gaps }
 }
 
 struct Walk<'a> {
@@ -64,6 +67,7 @@ struct Walk<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     dropped: BTreeSet<String>,
     incomplete: bool,
+    has_gaps: bool,
 }
 
 /// Which concept of the format a value is.
@@ -91,11 +95,13 @@ impl<'a> Walk<'a> {
             return Some(node.clone());
         }
         match &node.value {
-            Value::Map(entries) if allowed.contains(&"object") => match schema.get("properties").and_then(Json::as_object) {
-                Some(properties) => self.mapping(node, entries, properties, schema, context),
-                None => self.free_mapping(node, entries, schema.get("additionalProperties")?),
-            },
-            Value::Seq(items) if allowed.contains(&"array") => self.list(node, items, schema.get("items")?),
+            Value::Map(entries) if allowed.contains(&"object") => {
+                match schema.get("properties").and_then(Json::as_object) {
+                    Some(properties) => self.mapping(node, entries, properties, schema, context),
+                    None => self.free_mapping(node, entries, schema.get("additionalProperties")?),
+                }
+            }
+            Value::Seq(items) if allowed.contains(&"array") => Some(self.list(node, items, schema.get("items")?)),
             _ if accepts(&allowed, node) => self.in_range(node, schema),
             _ => self.wrong_type(node, &expected(&allowed)),
         }
@@ -110,13 +116,11 @@ impl<'a> Walk<'a> {
         let kind = |schema: &'a Json| self.reference(schema).map_or(schema, |(_, target)| target);
         let fits = options.iter().find(|o| accepts(&kinds(kind(o)), node));
         let only = options.iter().filter(|o| types(o) != ["null"]).count() == 1;
-        match fits.or_else(|| options.first().filter(|_| only)) {
-            Some(schema) => self.node(node, schema, context),
-            None => {
-                let all: Vec<&str> = options.iter().flat_map(|o| kinds(kind(o))).collect();
-                self.wrong_type(node, &expected(&all))
-            }
+        if let Some(schema) = fits.or_else(|| options.first().filter(|_| only)) {
+            return self.node(node, schema, context);
         }
+        let all: Vec<&str> = options.iter().flat_map(|o| kinds(kind(o))).collect();
+        self.wrong_type(node, &expected(&all))
     }
 
     /// A plain word, or one key naming the case.
@@ -186,8 +190,10 @@ impl<'a> Walk<'a> {
         if !self.is_later(word, span, context) {
             let mut all: Vec<&str> = words.iter().copied().chain(tags.iter().map(|(tag, _)| *tag)).collect();
             all.dedup();
-            let hint = did_you_mean(word, all.iter().copied())
-                .map_or_else(|| format!("it may be {}", list(all.iter().copied())), |name| format!("did you mean `{name}`?"));
+            let hint = did_you_mean(word, all.iter().copied()).map_or_else(
+                || format!("it may be {}", list(all.iter().copied())),
+                |name| format!("did you mean `{name}`?"),
+            );
             self.diagnostics.push(UNKNOWN_CHOICE.at(span, format!("`{word}` is not known here")).hint(hint));
         }
         None
@@ -205,7 +211,7 @@ impl<'a> Walk<'a> {
     fn mapping(
         &mut self,
         node: &Node,
-        entries: &[(kinfold_base::SourceText, Node)],
+        entries: &[(SourceText, Node)],
         properties: &'a Map<String, Json>,
         schema: &'a Json,
         context: &Context<'_>,
@@ -214,12 +220,22 @@ impl<'a> Walk<'a> {
             schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
         let mut kept = vec![];
         let mut whole = true;
+        // A value was cut in two: half of it must not be checked further.
+        let mut split = false;
+        let mut meant: Vec<String> = vec![];
         for (key, value) in entries {
             let Some(property) = properties.get(&key.text) else {
-                self.unknown_key(key, properties, context);
+                meant.extend(self.unknown_key(key, &value.value, properties, context));
+                split |= value.value == Value::Null;
                 continue;
             };
-            if value.value == Value::Null && !self.allows_null(property) {
+            if context.name == "Identifier" && key.text == "limit" && matches!(value.value, Value::Map(_)) {
+                let message = "this version of Kinfold does not have limits within a window";
+                self.diagnostics.push(NOT_YET.at(key.span, message).hint("write a number, as in `limit: 5`"));
+                whole = false;
+                continue;
+            }
+            if value.value == Value::Null && !allows_null(property) {
                 if required.contains(&key.text.as_str()) {
                     self.diagnostics.push(MISSING_KEY.at(key.span, format!("`{}` has no value", key.text)));
                     whole = false;
@@ -234,76 +250,94 @@ impl<'a> Walk<'a> {
             }
         }
         for name in required {
-            if !entries.iter().any(|(key, _)| key.text == name) {
+            if meant.iter().any(|m| m == name) {
+                whole = false;
+            } else if !entries.iter().any(|(key, _)| key.text == name) {
                 let message = format!("`{name}` is missing");
                 let hint = properties.get(name).and_then(|p| p.get("description")).and_then(Json::as_str);
-                let diagnostic = MISSING_KEY.at(self.head(node), message).hint_opt(hint.map(|h| first_sentence(h)));
+                let diagnostic = MISSING_KEY.at(self.head(node), message).hint_opt(hint.map(first_sentence));
                 self.diagnostics.push(diagnostic);
                 whole = false;
             }
         }
-        whole.then(|| Node { span: node.span, value: Value::Map(kept) })
+        (whole && (context.root || !split)).then_some(Node { span: node.span, value: Value::Map(kept) })
     }
 
-    fn unknown_key(&mut self, key: &kinfold_base::SourceText, properties: &Map<String, Json>, context: &Context<'_>) {
+    /// Reports a key; gives back the one that is probably meant.
+    fn unknown_key(
+        &mut self,
+        key: &SourceText,
+        value: &Value,
+        properties: &Map<String, Json>,
+        context: &Context<'_>,
+    ) -> Option<String> {
         if self.is_later(&key.text, key.span, context) {
-            return;
+            return None;
         }
         let (others, place) = self.elsewhere;
         if context.root && others.contains(&key.text) {
             let message = format!("`{}` does not belong in this file", key.text);
             self.diagnostics.push(MISPLACED_KEY.at(key.span, message).hint(format!("move it to {place}")));
             self.incomplete = true;
-            return;
+            return None;
+        }
+        // Inside braces a comma ends a value: what follows it in SQL is then read as a key.
+        let is_word = key.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if *value == Value::Null && !is_word {
+            let message = format!("`{}` is read as a key", key.text);
+            let hint = "inside `{ }` a comma ends the value before it: put that value in quotes";
+            self.diagnostics.push(UNKNOWN_KEY.at(key.span, message).hint(hint));
+            return None;
         }
         let names = properties.keys().map(String::as_str);
-        let hint = did_you_mean(&key.text, names.clone())
+        let meant = did_you_mean(&key.text, names.clone());
+        let hint = meant
+            .as_ref()
             .map_or_else(|| format!("it may have {}", list(names)), |name| format!("did you mean `{name}`?"));
-        self.diagnostics.push(UNKNOWN_KEY.at(key.span, format!("`{}` is not a key that may stand here", key.text)).hint(hint));
+        self.diagnostics
+            .push(UNKNOWN_KEY.at(key.span, format!("`{}` is not a key that may stand here", key.text)).hint(hint));
         self.incomplete |= context.root;
+        meant
     }
 
-    fn free_mapping(&mut self, node: &Node, entries: &[(kinfold_base::SourceText, Node)], schema: &'a Json) -> Option<Node> {
+    fn free_mapping(&mut self, node: &Node, entries: &[(SourceText, Node)], schema: &'a Json) -> Option<Node> {
         let mut kept = vec![];
         let mut whole = true;
         for (key, value) in entries {
-            match self.node(value, schema, &Context { name: "", root: false }) {
-                Some(value) => kept.push((key.clone(), value)),
-                None => {
-                    self.dropped.insert(key.text.clone());
-                    whole = false;
-                }
+            if let Some(value) = self.node(value, schema, &Context { name: "", root: false }) {
+                kept.push((key.clone(), value));
+            } else {
+                self.dropped.insert(key.text.clone());
+                whole = false;
             }
         }
-        whole.then(|| Node { span: node.span, value: Value::Map(kept) })
+        whole.then_some(Node { span: node.span, value: Value::Map(kept) })
     }
 
-    fn list(&mut self, node: &Node, items: &[Node], schema: &'a Json) -> Option<Node> {
+    fn list(&mut self, node: &Node, items: &[Node], schema: &'a Json) -> Node {
         let mut kept = vec![];
         for item in items {
             match self.node(item, schema, &Context { name: "", root: false }) {
                 Some(item) => kept.push(item),
-                None => self.drop_names(item),
+                None => self.drop_names(item, self.has_name(schema)),
             }
         }
-        Some(Node { span: node.span, value: Value::Seq(kept) })
+        Node { span: node.span, value: Value::Seq(kept) }
+    }
+
+    /// Whether items of this shape declare a name.
+    fn has_name(&self, schema: &'a Json) -> bool {
+        let schema = self.reference(schema).map_or(schema, |(_, target)| target);
+        let required = schema.get("required").and_then(Json::as_array);
+        required.is_some_and(|names| names.iter().any(|name| name == "name"))
     }
 
     /// Notes all names in what is dropped.
-    fn drop_names(&mut self, node: &Node) {
-        match &node.value {
-            Value::Map(entries) => {
-                match node.get("name").map(|n| &n.value) {
-                    Some(Value::Str(text)) => {
-                        self.dropped.insert(text.text.clone());
-                    }
-                    _ => self.incomplete = true,
-                }
-                entries.iter().for_each(|(_, value)| self.drop_nested(value));
-            }
-            Value::Seq(_) => self.drop_nested(node),
-            _ => {}
-        }
+    fn drop_names(&mut self, node: &Node, has_name: bool) {
+        self.has_gaps = true;
+        let is_named = matches!(node.get("name").map(|n| &n.value), Some(Value::Str(_)));
+        self.incomplete |= has_name && !is_named;
+        self.drop_nested(node);
     }
 
     fn drop_nested(&mut self, node: &Node) {
@@ -312,9 +346,15 @@ impl<'a> Walk<'a> {
                 if let Some(Value::Str(text)) = node.get("name").map(|n| &n.value) {
                     self.dropped.insert(text.text.clone());
                 }
-                entries.iter().for_each(|(_, value)| self.drop_nested(value));
+                for (_, value) in entries {
+                    self.drop_nested(value);
+                }
             }
-            Value::Seq(items) => items.iter().for_each(|item| self.drop_nested(item)),
+            Value::Seq(items) => {
+                for item in items {
+                    self.drop_nested(item);
+                }
+            }
             _ => {}
         }
     }
@@ -334,10 +374,14 @@ impl<'a> Walk<'a> {
         let message = format!("this must be {expected}, not {}", node.kind());
         let hint = match &node.value {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) if expected == "text" => Some("put it in quotes"),
-            Value::Str(text) if expected.contains("true or false") && matches!(text.text.as_str(), "yes" | "no" | "on" | "off") => {
+            Value::Str(text)
+                if expected.contains("true or false") && matches!(text.text.as_str(), "yes" | "no" | "on" | "off") =>
+            {
                 Some("write `true` or `false`")
             }
-            Value::Str(text) if expected.contains("number") && text.text.parse::<f64>().is_ok() => Some("leave the quotes out"),
+            Value::Str(text) if expected.contains("number") && text.text.parse::<f64>().is_ok() => {
+                Some("leave the quotes out")
+            }
             _ => None,
         };
         let span = self.head(node);
@@ -357,17 +401,17 @@ impl<'a> Walk<'a> {
             _ => node.span,
         }
     }
-
-    fn allows_null(&self, schema: &'a Json) -> bool {
-        types(schema).contains(&"null")
-            || schema.get("anyOf").and_then(Json::as_array).is_some_and(|options| options.iter().any(|o| self.allows_null(o)))
-    }
 }
 
 /// The words of a plain choice.
 fn words_of(schema: &Json) -> Vec<&str> {
     let many = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
     many.chain(schema.get("const")).filter_map(Json::as_str).collect()
+}
+
+fn allows_null(schema: &Json) -> bool {
+    let options = schema.get("anyOf").and_then(Json::as_array);
+    types(schema).contains(&"null") || options.is_some_and(|options| options.iter().any(allows_null))
 }
 
 fn types(schema: &Json) -> Vec<&str> {
@@ -431,5 +475,12 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 fn first_sentence(text: &str) -> String {
     let sentence = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
     let mut chars = sentence.chars();
-    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+    let (first, second) = (chars.next(), chars.clone().next());
+    match first {
+        // Not an abbreviation.
+        Some(first) if second.is_none_or(char::is_lowercase) || second == Some(' ') => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => sentence.to_owned(),
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Table {
     /// For a model, column by column, what it is unchanged.
     pub(crate) origins: Vec<Option<Origin>>,
     pub(crate) is_model: bool,
+    /// All columns are known, and those of everything that it reads: otherwise nobody can say what it lacks.
+    pub(crate) is_whole: bool,
 }
 
 /// All tables known so far, sources first, then models in the order of reading.
@@ -62,23 +64,28 @@ impl Tables<'_> {
             let mut same = self.list.iter().filter(|t| t.name.name.eq_ignore_ascii_case(name));
             same.next().map(|t| t.name.to_string())
         };
-        let near = bare().or_else(|| did_you_mean(name, names.iter().map(String::as_str)));
-        near.map(|near| format!("did you mean `{near}`?")).or_else(|| {
-            (!names.is_empty() && names.len() <= 12).then(|| format!("there are {}", names.join(", ")))
-        })
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        bare().map(|near| format!("did you mean `{near}`?")).or_else(|| near_or_all(name, &names, 12))
     }
 }
 
-impl Catalog for Tables<'_> {
+/// The tables that one query may read: those that are known, and those that it names and that may have been left out.
+pub(crate) struct QueryTables<'a> {
+    pub(crate) tables: &'a Tables<'a>,
+    pub(crate) hidden: Vec<TableRef>,
+}
+
+impl Catalog for QueryTables<'_> {
     fn tables(&self) -> Vec<TableRef> {
-        self.list.iter().map(|t| (t.name.schema.clone(), t.name.name.clone())).collect()
+        let known = self.tables.list.iter().map(|t| (t.name.schema.clone(), t.name.name.clone()));
+        known.chain(self.hidden.iter().cloned()).collect()
     }
 
     fn table(&self, schema: Option<&str>, name: &str) -> Option<CatalogTable> {
-        let wanted = TableName { schema: schema.map(str::to_owned), name: name.to_owned() };
-        match self.get(&wanted) {
+        let wanted = (schema.map(str::to_owned), name.to_owned());
+        match self.tables.get(&from_ref(&wanted)) {
             Some(table) => Some(table.schema.clone().map_or(CatalogTable::Unknown, CatalogTable::Known)),
-            None => self.parsed.hides(&wanted.to_string()).then_some(CatalogTable::Unknown),
+            None => self.hidden.contains(&wanted).then_some(CatalogTable::Unknown),
         }
     }
 }
@@ -96,23 +103,35 @@ pub(crate) fn from_ref((schema, name): &TableRef) -> TableName {
 }
 
 /// The exact name of a column of a table; one that is not there is reported. The name as written, where columns are not known.
-pub(crate) fn column(schema: Option<&TableSchema>, text: &SourceText, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+pub(crate) fn column(
+    schema: Option<&TableSchema>,
+    text: &SourceText,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<String> {
     let Some(schema) = schema else { return Some(text.text.clone()) };
     if let Some(column) = schema.column(&text.text) {
         return Some(column.name.clone());
     }
     diagnostics.push(
-        UNKNOWN_COLUMN
-            .at(text.span, format!("there is no column `{}`", text.text))
-            .hint_opt(column_hint(&text.text, schema.names().collect())),
+        UNKNOWN_COLUMN.at(text.span, format!("there is no column `{}`", text.text)).hint_opt(near_or_all(
+            &text.text,
+            &schema.names().collect::<Vec<_>>(),
+            20,
+        )),
     );
     None
 }
 
-/// The nearest of some names or, where they are few, all of them.
-pub(crate) fn column_hint(name: &str, names: Vec<&str>) -> Option<String> {
-    let near = did_you_mean(name, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-    near.or_else(|| (!names.is_empty() && names.len() <= 20).then(|| format!("there are {}", names.join(", "))))
+/// The nearest of some names or, where there are no more than `many`, all of them.
+pub(crate) fn near_or_all(name: &str, names: &[&str], many: usize) -> Option<String> {
+    if let Some(near) = did_you_mean(name, names.iter().copied()) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match names {
+        [] => None,
+        [only] => Some(format!("there is only {only}")),
+        _ => (names.len() <= many).then(|| format!("there are {}", names.join(", "))),
+    }
 }
 
 /// A column as SQL: quoted, so that it is found exactly.

@@ -6,7 +6,8 @@ use sqlparser::ast::{Expr, LimitClause, Query};
 use crate::identity::keys::normaliser;
 use crate::segments::segments_table;
 use crate::sql::{
-    Aggregate, Select, Sort, and, boolean, case, cast_text, coalesce, col, col_of, count_rows, derived, eq, int, kinfold, text,
+    Aggregate, Select, Sort, and, boolean, case, cast_text, coalesce, col, col_of, count_rows, derived, eq, int,
+    kinfold, text,
 };
 
 /// The `profile_id` that has a value of an identifier, given by its index in [`Entity::identifiers`] and as a person wrote it.
@@ -15,7 +16,10 @@ pub fn profile_of(entity: &Entity, identifier: usize, value: &str) -> Query {
     let rule = &entity.identifiers[identifier];
     Select::from(identifiers(entity))
         .column("profile_id")
-        .filter([eq(col("identifier"), text(&rule.name)), eq(col("value"), normaliser(&rule.ty, cast_text(text(value))))])
+        .filter([
+            eq(col("identifier"), text(&rule.name)),
+            eq(col("value"), normaliser(&rule.ty, cast_text(text(value)))),
+        ])
         .query()
 }
 
@@ -32,7 +36,8 @@ pub fn traits_of(entity: &Entity, profile_id: &str) -> Query {
 /// `identifier`, `value`, `first_seen_at`, `last_seen_at`, `sources`; strongest identifiers first.
 #[must_use]
 pub fn identifiers_of(entity: &Entity, profile_id: &str) -> Query {
-    let ranks = entity.identifiers.iter().zip(0_u32..).map(|(i, rank)| (eq(col("identifier"), text(&i.name)), int(rank)));
+    let ranks =
+        entity.identifiers.iter().zip(0_u32..).map(|(i, rank)| (eq(col("identifier"), text(&i.name)), int(rank)));
     Select::from(identifiers(entity))
         .columns(["identifier", "value", "first_seen_at", "last_seen_at", "sources"])
         .filter([is_profile(profile_id)])
@@ -82,10 +87,8 @@ pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
 /// The traits of the first `limit` members, by `profile_id`, with `entered_at`.
 #[must_use]
 pub fn segment_members(entity: &Entity, segment: &str, limit: u32) -> Query {
-    let member = and([
-        eq(col_of("s", "profile_id"), col_of("p", "profile_id")),
-        eq(col_of("s", "segment"), text(segment)),
-    ]);
+    let member =
+        and([eq(col_of("s", "profile_id"), col_of("p", "profile_id")), eq(col_of("s", "segment"), text(segment))]);
     let mut query = Select::from(kinfold(&entity.name, "p"))
         .join(kinfold(&segments_table(entity), "s"), member)
         .item(col_of("p", "profile_id"), "profile_id")

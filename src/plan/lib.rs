@@ -29,8 +29,8 @@ mod tests;
 mod traits;
 
 pub use dialect::render;
-pub use sqlparser::ast::Query;
 pub use select::select;
+pub use sqlparser::ast::Query;
 pub use step::{KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolveRows, Step, StepKind, Work};
 pub use steps::{PlanInput, plan};
 pub use tables::{entity_tables, log_tables};

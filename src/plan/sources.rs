@@ -7,7 +7,8 @@ use kinfold_lang::project::{ColumnTest, SourceTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
-    Aggregate, Select, Stages, binary, cast_instant, col, count_rows, in_list, instant, int, is_not_null, is_null, literal, number, or, table,
+    Aggregate, Select, Stages, binary, cast_instant, col, count_rows, in_list, instant, int, is_not_null, is_null,
+    literal, number, or, table,
 };
 use crate::step::{Step, StepKind, Work};
 
@@ -29,7 +30,9 @@ pub(crate) fn steps(source: &SourceTable, as_of: Timestamp) -> Vec<Step> {
         expect("unique_key".to_owned(), repeated(source, &columns, false), message, true);
     }
     if let (Some(time), Some(freshness)) = (&source.time, source.freshness) {
-        for (what, after, fail) in [("error_after", freshness.error_after, true), ("warn_after", freshness.warn_after, false)] {
+        for (what, after, fail) in
+            [("error_after", freshness.error_after, true), ("warn_after", freshness.warn_after, false)]
+        {
             if let Some(after) = after
                 && let Ok(bound) = as_of.checked_sub(after)
             {
@@ -41,7 +44,12 @@ pub(crate) fn steps(source: &SourceTable, as_of: Timestamp) -> Vec<Step> {
     for column in &source.columns {
         for test in &column.tests {
             let (what, query, message) = self::test(source, &column.name, test);
-            expect(format!("{}.{what}", column.name), query, format!("`{}.{}` {message}", source.name, column.name), true);
+            expect(
+                format!("{}.{what}", column.name),
+                query,
+                format!("`{}.{}` {message}", source.name, column.name),
+                true,
+            );
         }
     }
     steps
@@ -50,7 +58,9 @@ pub(crate) fn steps(source: &SourceTable, as_of: Timestamp) -> Vec<Step> {
 fn test(source: &SourceTable, name: &str, test: &ColumnTest) -> (&'static str, Query, String) {
     match test {
         ColumnTest::NotNull => ("not_null", broken(source, is_null(col(name))), "has missing values".to_owned()),
-        ColumnTest::Unique => ("unique", repeated(source, &[name], true), "has values that occur more than once".to_owned()),
+        ColumnTest::Unique => {
+            ("unique", repeated(source, &[name], true), "has values that occur more than once".to_owned())
+        }
         ColumnTest::AtLeast(least) => {
             let below = binary(col(name), BinaryOperator::Lt, number(least));
             ("at_least", broken(source, below), format!("has values below {least}"))
@@ -68,7 +78,11 @@ fn test(source: &SourceTable, name: &str, test: &ColumnTest) -> (&'static str, Q
 
 /// The number of rows for which a condition holds, if there are any.
 fn broken(source: &SourceTable, condition: Expr) -> Query {
-    Select::from(table(&source.name)).item(count_rows().build(), "broken_rows").filter([condition]).having(some_rows()).query()
+    Select::from(table(&source.name))
+        .item(count_rows().build(), "broken_rows")
+        .filter([condition])
+        .having(some_rows())
+        .query()
 }
 
 fn some_rows() -> Expr {
@@ -85,9 +99,7 @@ fn repeated(source: &SourceTable, columns: &[&str], ignore_null: bool) -> Query 
         .group_by(columns.iter().copied())
         .having(binary(count_rows().build(), BinaryOperator::Gt, int(1)));
     stages.add("repeated", repeated.query());
-    stages.finish(
-        Select::from_stage("repeated").item(count_rows().build(), "broken_rows").having(some_rows()).query(),
-    )
+    stages.finish(Select::from_stage("repeated").item(count_rows().build(), "broken_rows").having(some_rows()).query())
 }
 
 /// The number of all rows, if none is newer than `bound`.
@@ -103,6 +115,7 @@ fn stale(source: &SourceTable, time: &str, bound: Timestamp) -> Query {
 /// A duration as the project's files write it, in the largest unit that leaves nothing over.
 fn age(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
-    let unit = [(604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds % unit == 0);
+    let unit =
+        [(604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds % unit == 0);
     unit.map_or_else(|| format!("{seconds}s"), |(size, name)| format!("{}{name}", seconds / size))
 }

@@ -88,7 +88,7 @@ pub struct ResolveIdentifier {
     pub limit: Option<u32>,
 }
 
-/// Distinct combinations of identifiers that occur in one table. The query's columns, in order: one text column, normalised,
+/// Combinations of identifiers that occur in one table, hardly any twice. The query's columns, in order: one text column, normalised,
 /// blocked values null, for each entry of `identifiers`; then `first_seen_at`, `last_seen_at` (timestamps, null if unknown).
 /// Rows with no identifier at all are left out.
 #[derive(Debug, Clone)]

@@ -101,7 +101,7 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     let scans = scans;
 
     let shared = add_shared(steps, entity, &scans);
-    let grouped = |scratch: usize| shared.iter().find(|s| s.scratch == scratch);
+    let keyed = |scratch: usize| shared.iter().find(|s| s.scratch == scratch);
     let resolve = identity::resolve(entity, |link| {
         let same = |s: &&Shared| std::ptr::eq(&raw const entity.links[s.link], link);
         shared.iter().find(same).map(|s| s.table.clone())
@@ -122,12 +122,10 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     for (i, scratch) in scans.list.iter().enumerate() {
         let kind = if for_traits.contains(&i) { StepKind::Traits } else { StepKind::Segments };
         let (tables, query) = match scratch {
-            Scratch::Scan(scan) => {
-                (vec![scan.table.clone()], scan.query(entity, grouped(i).map(|s| s.table.as_str())))
-            }
+            Scratch::Scan(scan) => (vec![scan.table.clone()], scan.query(entity, keyed(i).map(|s| s.table.as_str()))),
             Scratch::Frequent(f) => (f.sources.iter().map(|s| s.table.clone()).collect(), f.query(entity)),
         };
-        let needs = Needs { tables, steps: [identity].into_iter().chain(grouped(i).map(|s| s.step)).collect() };
+        let needs = Needs { tables, steps: [identity].into_iter().chain(keyed(i).map(|s| s.step)).collect() };
         scratch_steps.push(steps.table(scans.name(i), kind, KeepTable::Scratch, needs, query));
     }
 
@@ -147,7 +145,7 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     steps.table(name, StepKind::Segments, KeepTable::Append, from(&[], members), query);
 }
 
-/// A table grouped by raw identifiers once, for identity and for traits.
+/// A table grouped by identifiers once, for identity and for traits.
 #[derive(Debug)]
 struct Shared {
     scratch: usize,
@@ -164,7 +162,7 @@ fn add_shared(steps: &mut Steps, entity: &Entity, scans: &Scans<'_>) -> Vec<Shar
         let Some(link) = entity.links.iter().position(|l| scan.groups_like(&l.table, &l.ids)) else { continue };
         let table = format!("{}_rows", scans.name(scratch));
         let needs = Needs { tables: vec![scan.table.clone()], steps: vec![] };
-        let query = scan.grouped(entity, identity::seen_at(&entity.links[link]));
+        let query = scan.keyed(entity, identity::seen_at(&entity.links[link]));
         let step = steps.table(table.clone(), StepKind::Identity, KeepTable::Scratch, needs, query);
         shared.push(Shared { scratch, link, table, step });
     }

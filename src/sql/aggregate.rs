@@ -45,7 +45,7 @@ pub fn type_aggregate(
             (AggregateValue::Plain(expr), ty)
         }
     };
-    (!typer.report.failed).then(|| TypedAggregate { value, ty, columns: typer.columns, needs_time: typer.needs_time })
+    (!typer.report.failed).then_some(TypedAggregate { value, ty, columns: typer.columns, needs_time: typer.needs_time })
 }
 
 fn is_list_call(function: &Function) -> bool {
@@ -88,9 +88,8 @@ impl Typer<'_> {
         if !self.allow.aggregates {
             let span = self.report.span(&function.name);
             let message = format!("the aggregate `{name}` may not stand in an aggregate");
-            self.report.push(
-                Diagnostic::error("nested-aggregate", span, message).hint("compute the inner one in a model"),
-            );
+            self.report
+                .push(Diagnostic::error("nested-aggregate", span, message).hint("compute the inner one in a model"));
             return SqlType::Unknown;
         }
         self.aggregates += 1;
@@ -114,13 +113,10 @@ impl Typer<'_> {
         }
         let mut args = vec![];
         for arg in &mut list.args {
-            match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) => args.push(arg),
-                _ => {
-                    self.unsupported(&at, format!("`{name}` does not take this argument"));
-                    return SqlType::Unknown;
-                }
-            }
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) = arg else {
+                return self.unsupported(&at, format!("`{name}` does not take this argument"));
+            };
+            args.push(arg);
         }
         if args.len() != wanted {
             let words = if wanted == 2 { "2 arguments" } else { "1 argument" };
@@ -161,8 +157,12 @@ impl Typer<'_> {
         if !number.is_some_and(|p| (0.0..=1.0).contains(&p)) {
             let span = self.report.span(share);
             self.report.push(
-                Diagnostic::error("bad-percentile", span, "the second argument of `percentile` is a number from 0 to 1")
-                    .hint("as in `percentile(amount, 0.9)`"),
+                Diagnostic::error(
+                    "bad-percentile",
+                    span,
+                    "the second argument of `percentile` is a number from 0 to 1",
+                )
+                .hint("as in `percentile(amount, 0.9)`"),
             );
         }
     }
@@ -171,7 +171,11 @@ impl Typer<'_> {
         let at = function.name.clone();
         let span = self.report.span(&at);
         if function.over.is_some() {
-            self.report.push(Diagnostic::error("misplaced-window", span, "a window function may not stand in a trait's value"));
+            self.report.push(Diagnostic::error(
+                "misplaced-window",
+                span,
+                "a window function may not stand in a trait's value",
+            ));
         }
         if function.filter.is_some() {
             self.report.push(

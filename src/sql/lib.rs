@@ -29,10 +29,13 @@ mod types;
 
 pub use aggregate::type_aggregate;
 pub use api::{
-    AggregateValue, Catalog, CatalogTable, ColumnRef, Context, Origin, Relation, Scope, TableRef, Typed, TypedAggregate,
-    TypedQuery,
+    AggregateValue, Catalog, CatalogTable, ColumnRef, Context, Origin, Relation, Scope, TableRef, Typed,
+    TypedAggregate, TypedQuery,
 };
 pub use ids::ids;
 pub use parse::{parse_data_type, parse_expr, parse_query};
 pub use query::type_query;
 pub use typer::type_expr;
+
+#[cfg(test)]
+mod tests;

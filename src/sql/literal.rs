@@ -34,7 +34,8 @@ pub(crate) fn is_date(text: &str) -> bool {
 
 fn is_time_and_zone(text: &str) -> bool {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(text.len());
-    is_time(&text[..end]) && is_zone(text[end..].trim())
+    // To the second: the engine does not read `10:00` here.
+    text[..end].matches(':').count() == 2 && is_time(&text[..end]) && is_zone(text[end..].trim())
 }
 
 /// Whether the text is a time of day such as `12:30:00.5`.
@@ -65,11 +66,60 @@ fn number(text: &str, len: usize) -> Option<u32> {
     (text.len() == len && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
+/// Parts of a date or a time that can be taken out of it; the first eleven it can also be cut to.
+#[rustfmt::skip]
+pub(crate) const DATE_PARTS: &[&str] = &[
+    "year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond", "nanosecond",
+    "dow", "doy", "epoch", "isodow", "isoyear",
+];
+
+#[rustfmt::skip]
 const UNITS: &[&str] = &[
-    "century", "centuries", "decade", "decades", "year", "years", "y", "month", "months", "mon", "mons", "week", "weeks",
-    "w", "day", "days", "d", "hour", "hours", "h", "minute", "minutes", "m", "min", "mins", "second", "seconds", "s",
-    "sec", "secs", "millisecond", "milliseconds", "ms", "msec", "msecs", "microsecond", "microseconds", "us", "usec",
-    "usecs", "nanosecond", "nanoseconds", "ns", "nsec", "nsecs",
+    "century",
+    "centuries",
+    "decade",
+    "decades",
+    "year",
+    "years",
+    "y",
+    "month",
+    "months",
+    "mon",
+    "mons",
+    "week",
+    "weeks",
+    "w",
+    "day",
+    "days",
+    "d",
+    "hour",
+    "hours",
+    "h",
+    "minute",
+    "minutes",
+    "m",
+    "min",
+    "mins",
+    "second",
+    "seconds",
+    "s",
+    "sec",
+    "secs",
+    "millisecond",
+    "milliseconds",
+    "ms",
+    "msec",
+    "msecs",
+    "microsecond",
+    "microseconds",
+    "us",
+    "usec",
+    "usecs",
+    "nanosecond",
+    "nanoseconds",
+    "ns",
+    "nsec",
+    "nsecs",
 ];
 
 /// The first word of a duration such as `1 month 3 days` that is neither a number nor a unit of time.
@@ -86,10 +136,22 @@ mod tests {
 
     #[test]
     fn dates_are_checked_to_the_day() {
-        for good in ["2026-01-31", "2024-02-29", "2026-01-31T10:00:00Z", "2026-01-31 10:00", "2026-01-31 10:00:00.5+03:00"] {
+        for good in
+            ["2026-01-31", "2024-02-29", "2026-01-31T10:00:00Z", "2026-01-31 10:00:00", "2026-01-31 10:00:00.5+03:00"]
+        {
             assert!(is_timestamp(good), "{good}");
         }
-        for bad in ["2026-02-29", "31.01.2026", "2026-1-1", "2026-01-31T", "2026-01-31 25:00", "yesterday", "", "2026-01-31x"] {
+        for bad in [
+            "2026-02-29",
+            "31.01.2026",
+            "2026-1-1",
+            "2026-01-31T",
+            "2026-01-31 25:00:00",
+            "2026-01-31 10:00",
+            "yesterday",
+            "",
+            "2026-01-31x",
+        ] {
             assert!(!is_timestamp(bad), "{bad}");
         }
     }

@@ -12,7 +12,7 @@ use sqlparser::ast::{self, BinaryOperator, Expr, Query, SetExpr, Visit, VisitMut
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span as SqlSpan, Token, TokenWithSpan, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Location, Span as SqlSpan, Token, TokenWithSpan, Tokenizer};
 
 use crate::report::Report;
 use crate::types::data_type;
@@ -21,6 +21,11 @@ use crate::types::data_type;
 const MAX_NESTING: usize = 50;
 /// How deep the tree may be: a chain of `or` is as deep as it is long. Keeps every later walk off the end of the stack.
 const MAX_DEPTH: usize = 200;
+
+/// How deep `case` may be nested: the parser takes twice the time for each further level.
+const MAX_CASES: usize = 10;
+/// How many operators may follow each other before the parser is not even asked.
+const MAX_CHAIN: usize = 2000;
 
 const DIALECT: GenericDialect = GenericDialect {};
 
@@ -87,13 +92,72 @@ fn tokens(text: &SourceText, report: &mut Report<'_>) -> Option<Vec<TokenWithSpa
             report.push(Diagnostic::error("sql-unsupported", report.place(token.span), message));
         }
     }
+    if is_endless(&found) {
+        too_deep(report);
+    }
     (!report.failed).then(|| fold_distinct(&found))
 }
 
+/// Whether the parser, which does not count how deep operators in a row and nested types make its tree, must not see this.
+fn is_endless(tokens: &[TokenWithSpan]) -> bool {
+    let (mut types, mut cases) = (0, 0_usize);
+    // Operators since the last comma, for each open bracket.
+    let mut open = vec![0_usize];
+    for (index, token) in tokens.iter().enumerate() {
+        let last = open.len() - 1;
+        match &token.token {
+            Token::Comma | Token::SemiColon => open[last] = 0,
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                open[last] += 1;
+                open.push(0);
+            }
+            Token::RParen | Token::RBracket | Token::RBrace if last > 0 => drop(open.pop()),
+            Token::Lt => {
+                open[last] += 1;
+                let before = index.checked_sub(1).map(|i| keyword(&tokens[i]));
+                types += usize::from(matches!(before, Some(Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP)));
+            }
+            Token::Word(word) => {
+                match word.keyword {
+                    Keyword::CASE => cases += 1,
+                    Keyword::END => cases = cases.saturating_sub(1),
+                    _ => {}
+                }
+                open[last] += usize::from(OPERATORS.contains(&word.keyword));
+            }
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period => {}
+            _ => open[last] += 1,
+        }
+        if types > MAX_NESTING || cases > MAX_CASES || open.len() > MAX_NESTING || open[open.len() - 1] > MAX_CHAIN {
+            return true;
+        }
+    }
+    false
+}
+
+/// Words that make a tree deeper when they follow each other.
+const OPERATORS: &[Keyword] = &[
+    Keyword::AND,
+    Keyword::AT,
+    Keyword::BETWEEN,
+    Keyword::COLLATE,
+    Keyword::DIV,
+    Keyword::EXCEPT,
+    Keyword::ILIKE,
+    Keyword::IN,
+    Keyword::INTERSECT,
+    Keyword::IS,
+    Keyword::LIKE,
+    Keyword::MINUS,
+    Keyword::OR,
+    Keyword::REGEXP,
+    Keyword::RLIKE,
+    Keyword::UNION,
+    Keyword::XOR,
+];
+
 fn is_blank(token: &Token) -> bool {
-    // An optimizer hint is a comment to everybody but a database that we are not.
-    matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Newline | Whitespace::Tab) | Token::EOF)
-        || matches!(token, Token::Whitespace(_))
+    matches!(token, Token::Whitespace(_) | Token::EOF)
 }
 
 fn keyword(token: &TokenWithSpan) -> Keyword {
@@ -120,10 +184,12 @@ fn fold_distinct(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     out
 }
 
+#[rustfmt::skip]
 const OTHER_STATEMENTS: &[&str] = &[
     "alter", "analyze", "attach", "begin", "call", "commit", "copy", "create", "delete", "describe", "detach", "drop",
     "execute", "explain", "export", "grant", "import", "insert", "install", "load", "merge", "pragma", "prepare",
-    "refresh", "replace", "reset", "revoke", "rollback", "set", "show", "truncate", "unload", "update", "use", "vacuum",
+    "refresh", "replace", "reset", "revoke", "rollback", "set", "show", "truncate", "unload", "update", "use",
+    "vacuum",
 ];
 
 fn refuse_statements(tokens: &[TokenWithSpan], report: &mut Report<'_>) -> Option<()> {
@@ -248,7 +314,12 @@ impl Visitor for Depth {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let mut bodies = vec![query.body.as_ref()];
+        let mut operations = 0;
         while let Some(body) = bodies.pop() {
+            operations += usize::from(matches!(body, SetExpr::SetOperation { .. }));
+            if operations > MAX_DEPTH {
+                return ControlFlow::Break(());
+            }
             match body {
                 SetExpr::SetOperation { left, right, .. } => bodies.extend([left.as_ref(), right.as_ref()]),
                 SetExpr::Select(select) => self.writes |= select.into.is_some(),

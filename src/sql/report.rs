@@ -30,7 +30,7 @@ impl<'a> Report<'a> {
         if span.start.line == 0 {
             return self.whole();
         }
-        let (start, end) = (self.offset(span.start), self.offset(span.end));
+        let (start, end) = self.range(span);
         self.text.span_of(start..end.max(start + 1).min(self.text.text.len().max(start)))
     }
 
@@ -43,7 +43,23 @@ impl<'a> Report<'a> {
         if span.start.line == 0 {
             return "";
         }
-        self.text.text.get(self.offset(span.start)..self.offset(span.end)).unwrap_or("").trim()
+        let (start, end) = self.range(span);
+        self.text.text.get(start..end).unwrap_or("").trim()
+    }
+
+    /// A span in bytes. sqlparser leaves out brackets that close a call or a subquery: they are taken in.
+    fn range(&self, span: SqlSpan) -> (usize, usize) {
+        let (start, mut end) = (self.offset(span.start), self.offset(span.end));
+        let text = &self.text.text;
+        let inside = text.get(start..end).unwrap_or("");
+        let mut open = inside.matches('(').count().saturating_sub(inside.matches(')').count());
+        while open > 0 {
+            let rest = text.get(end..).unwrap_or("");
+            let Some(after) = rest.trim_start().strip_prefix(')') else { break };
+            end = text.len() - after.len();
+            open -= 1;
+        }
+        (start, end)
     }
 
     fn offset(&self, location: Location) -> usize {

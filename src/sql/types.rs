@@ -30,7 +30,7 @@ pub(crate) fn data_type(ty: &DataType) -> Option<SqlType> {
         | DataType::DoublePrecision
         | DataType::Float8 => SqlType::Float,
         DataType::Numeric(info) | DataType::Decimal(info) => decimal(*info)?,
-        DataType::Varchar(None) | DataType::Char(_) | DataType::Text | DataType::String(_) => SqlType::Text,
+        DataType::Varchar(_) | DataType::Char(_) | DataType::Text | DataType::String(_) => SqlType::Text,
         DataType::Bytea => SqlType::Binary,
         DataType::Date => SqlType::Date,
         DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
@@ -76,8 +76,11 @@ fn pair(a: &SqlType, b: &SqlType) -> Option<SqlType> {
         _ if a == b => a.clone(),
         (SqlType::Null, other) | (other, SqlType::Null) => other.clone(),
         (SqlType::Unknown, _) | (_, SqlType::Unknown) => SqlType::Unknown,
-        (SqlType::Float, b) if b.is_numeric() => SqlType::Float,
-        (a, SqlType::Float) if a.is_numeric() => SqlType::Float,
+        // Where floats and decimals meet in one column, the engine keeps decimals.
+        (SqlType::Float, SqlType::Decimal { .. }) | (SqlType::Decimal { .. }, SqlType::Float) => {
+            SqlType::Decimal { precision: 30, scale: 15 }
+        }
+        (SqlType::Float, SqlType::Integer) | (SqlType::Integer, SqlType::Float) => SqlType::Float,
         (a, b) if a.is_numeric() && b.is_numeric() => {
             let ((p1, s1), (p2, s2)) = (digits(a), digits(b));
             let scale = s1.max(s2);
@@ -116,7 +119,7 @@ pub(crate) fn arithmetic(op: &BinaryOperator, a: &SqlType, b: &SqlType) -> SqlTy
             match op {
                 BinaryOperator::Multiply => fit(p1 + p2 + 1, s1 + s2),
                 BinaryOperator::Divide => {
-                    let scale = (s1 + 4).max(6).min(38);
+                    let scale = (s1 + 4).clamp(6, 38);
                     fit(p1 - s1 + s2 + scale, scale)
                 }
                 BinaryOperator::Modulo => fit((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),

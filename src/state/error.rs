@@ -35,9 +35,10 @@ impl StateError {
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
                 (StateErrorKind::Configuration, "storage refuses the credential")
             }
-            E::NotSupported { .. } | E::NotImplemented { .. } | E::InvalidPath { .. } | E::UnknownConfigurationKey { .. } => {
-                (StateErrorKind::Configuration, "this storage cannot do it")
-            }
+            E::NotSupported { .. }
+            | E::NotImplemented { .. }
+            | E::InvalidPath { .. }
+            | E::UnknownConfigurationKey { .. } => (StateErrorKind::Configuration, "this storage cannot do it"),
             _ => (StateErrorKind::Retry, "storage failed"),
         };
         Self { kind, message: format!("cannot {doing}: {what}"), source: Some(Box::new(source)) }
@@ -49,7 +50,9 @@ impl StateError {
         match self.kind {
             StateErrorKind::Retry => "nothing is lost: run again",
             StateErrorKind::Fenced => "another process works on this: let it finish, and run one at a time",
-            StateErrorKind::Configuration => "check the location and the credentials of the lake, and this release of Kinfold",
+            StateErrorKind::Configuration => {
+                "check the location and the credentials of the lake, and this release of Kinfold"
+            }
             StateErrorKind::Bug => "please report it, with the names of the files under the state's folder",
         }
     }

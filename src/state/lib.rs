@@ -19,11 +19,13 @@
 //! <prefix>/boundaries/00000000000000000009.json  versions up to 9 are gone or about to go
 //! ```
 //!
+//! The store's writes must last, and creating what is there must fail: for a folder on a disk that takes flushing, which
+//! `object_store` itself does not do.
+//!
 //! Deliberately absent: leases and clocks. A writer that was fenced learns it when it next commits or asks
 //! ([`Writer::verify`]); what it did elsewhere meanwhile is for its user to make harmless.
 
 mod error;
-mod local;
 mod versions;
 
 #[cfg(test)]
@@ -32,5 +34,4 @@ mod simulation;
 mod tests;
 
 pub use error::{StateError, StateErrorKind};
-pub use local::local_store;
 pub use versions::{Version, Versions, Writer};

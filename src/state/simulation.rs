@@ -8,8 +8,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::{StateErrorKind, Versions};
@@ -145,13 +145,13 @@ struct Seen {
 }
 
 /// One writer's life: claim, a few commits, now and then a collection; then again.
-async fn live(name: String, versions: Versions<Body>, dice: Arc<Mutex<Dice>>, seen: Arc<Mutex<Seen>>) {
+async fn live(name: String, versions: Versions<Body>, dice: Arc<Mutex<Dice>>, notes: Arc<Mutex<Seen>>) {
     let mut serial = 0;
     let roll = |n| dice.lock().unwrap().below(n);
     for life in 0..3 {
         let id = format!("{name}.{life}");
         let Ok(mut writer) = versions.claim(&id, Vec::new).await else { continue };
-        seen.lock().unwrap().claims += 1;
+        notes.lock().unwrap().claims += 1;
         for _ in 0..roll(6) {
             serial += 1;
             let mark = format!("{id}.{serial}");
@@ -160,17 +160,17 @@ async fn live(name: String, versions: Versions<Body>, dice: Arc<Mutex<Dice>>, se
             match writer.commit(body).await {
                 Ok(()) => {
                     let number = writer.current().number;
-                    let before = seen.lock().unwrap().committed.insert(number, mark);
+                    let before = notes.lock().unwrap().committed.insert(number, mark);
                     assert_eq!(before, None, "two commits of number {number}");
                 }
                 Err(e) => {
                     assert_ne!(e.kind, StateErrorKind::Bug, "{e}");
-                    seen.lock().unwrap().fenced_commits += u64::from(e.kind == StateErrorKind::Fenced);
+                    notes.lock().unwrap().fenced_commits += u64::from(e.kind == StateErrorKind::Fenced);
                     break;
                 }
             }
             if roll(4) == 0 && writer.collect(1 + roll(3)).await.is_ok() {
-                seen.lock().unwrap().collections += 1;
+                notes.lock().unwrap().collections += 1;
             }
         }
     }
@@ -181,13 +181,13 @@ fn simulate(seed: u64, writers: usize, wrong: u64) -> Seen {
     runtime.block_on(async {
         let inner = Arc::new(InMemory::new());
         let dice = Arc::new(Mutex::new(Dice(seed)));
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let notes = Arc::new(Mutex::new(Seen::default()));
         let held = Arc::default();
         let liar = Liar { inner: Arc::clone(&inner), dice: Arc::clone(&dice), wrong, held: Arc::clone(&held) };
         let liar: Arc<dyn ObjectStore> = Arc::new(liar);
         let lives = (0..writers).map(|i| {
             let versions = Versions::<Body>::new(Arc::clone(&liar), Path::from("s"));
-            tokio::spawn(live(format!("w{i}"), versions, Arc::clone(&dice), Arc::clone(&seen)))
+            tokio::spawn(live(format!("w{i}"), versions, Arc::clone(&dice), Arc::clone(&notes)))
         });
         for life in lives.collect::<Vec<_>>() {
             life.await.unwrap();
@@ -197,21 +197,21 @@ fn simulate(seed: u64, writers: usize, wrong: u64) -> Seen {
         for (location, payload, opts) in late {
             let _ = inner.put_opts(&location, payload, opts).await;
         }
-        let seen = std::mem::take(&mut *seen.lock().unwrap());
-        check(seed, &Versions::new(inner, Path::from("s")), &seen).await;
-        seen
+        let found = std::mem::take(&mut *notes.lock().unwrap());
+        check(seed, &Versions::new(inner, Path::from("s")), &found).await;
+        found
     })
 }
 
 /// The newest body holds every acknowledged commit, once and in the order of their numbers; the history is linear.
-async fn check(seed: u64, versions: &Versions<Body>, seen: &Seen) {
+async fn check(seed: u64, versions: &Versions<Body>, found: &Seen) {
     let Some(latest) = versions.latest().await.unwrap() else {
-        assert!(seen.committed.is_empty(), "seed {seed}: commits without a version");
+        assert!(found.committed.is_empty(), "seed {seed}: commits without a version");
         return;
     };
     let places: HashMap<&str, usize> = latest.body.iter().enumerate().map(|(i, m)| (m.as_str(), i)).collect();
     assert_eq!(places.len(), latest.body.len(), "seed {seed}: a commit came twice");
-    let order: Vec<usize> = seen
+    let order: Vec<usize> = found
         .committed
         .iter()
         .map(|(number, mark)| {
@@ -234,11 +234,15 @@ async fn check(seed: u64, versions: &Versions<Body>, seen: &Seen) {
 fn no_schedule_loses_a_commit_or_lets_two_writers_in() {
     let (mut fenced, mut committed, mut collections) = (0, 0, 0);
     for seed in 0..4000 {
-        let seen = simulate(seed, 2 + usize::try_from(seed % 2).unwrap(), [0, 10, 30, 60][usize::try_from(seed % 4).unwrap()]);
-        fenced += seen.fenced_commits;
-        committed += seen.committed.len();
-        collections += seen.collections;
+        let found =
+            simulate(seed, 2 + usize::try_from(seed % 2).unwrap(), [0, 10, 30, 60][usize::try_from(seed % 4).unwrap()]);
+        fenced += found.fenced_commits;
+        committed += found.committed.len();
+        collections += found.collections;
     }
     // The schedules are worth something only if all of it happened.
-    assert!(fenced > 500 && committed > 5000 && collections > 500, "{fenced} fenced, {committed} committed, {collections} collections");
+    assert!(
+        fenced > 500 && committed > 5000 && collections > 500,
+        "{fenced} fenced, {committed} committed, {collections} collections"
+    );
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use crate::{StateErrorKind, Versions, local_store};
+use crate::{StateErrorKind, Versions};
 
 fn memory() -> (Arc<dyn ObjectStore>, Versions<String>) {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
@@ -59,7 +60,10 @@ async fn old_versions_go_and_a_stalled_writer_cannot_bring_their_numbers_back() 
 async fn damaged_and_foreign_versions_are_named() {
     let (store, versions) = memory();
     let path = Path::from("state/versions/00000000000000000001.json");
-    for (content, says) in [("{", "is damaged"), (r#"{"format":9,"number":1,"epoch":1,"parent":0,"writer":"w","body":1}"#, "another release")] {
+    for (content, says) in [
+        ("{", "is damaged"),
+        (r#"{"format":9,"number":1,"epoch":1,"parent":0,"writer":"w","body":1}"#, "another release"),
+    ] {
         store.put(&path, content.into()).await.unwrap();
         let e = versions.latest().await.unwrap_err();
         assert_eq!(e.kind, StateErrorKind::Configuration);
@@ -70,14 +74,14 @@ async fn damaged_and_foreign_versions_are_named() {
 #[tokio::test]
 async fn a_local_folder_creates_only_what_is_absent() {
     let folder = tempfile::tempdir().unwrap();
-    let store = local_store(&folder.path().join("lake")).unwrap();
-    let versions = Versions::<String>::new(Arc::clone(&store), Path::from("a/state"));
+    let store = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let versions = Versions::<String>::new(store, Path::from("a/state"));
     let mut one = versions.claim("w1", || "empty".to_owned()).await.unwrap();
     one.commit("first".to_owned()).await.unwrap();
     let two = versions.claim("w2", || "empty".to_owned()).await.unwrap();
     assert_eq!(one.commit("late".to_owned()).await.unwrap_err().kind, StateErrorKind::Fenced);
     assert_eq!(two.collect(1).await.unwrap().len(), 1);
-    let names: Vec<_> = std::fs::read_dir(folder.path().join("lake/a/state/versions"))
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("a/state/versions"))
         .unwrap()
         .map(|f| f.unwrap().file_name().into_string().unwrap())
         .collect();

@@ -105,19 +105,20 @@ impl<T: Serialize + DeserializeOwned + Clone> Versions<T> {
         let mut first = None;
         for _ in 0..TRIES {
             let latest = self.latest().await?;
-            let (number, epoch, body) = match latest {
-                Some(v) => (v.number, v.epoch, v.body),
-                None => {
-                    let body = match (first.take(), initial.take()) {
-                        (Some(body), _) => body,
-                        (None, Some(make)) => make(),
-                        (None, None) => return Err(self.contended()),
-                    };
-                    first = Some(body.clone());
-                    (0, 0, body)
-                }
+            let (number, epoch, body) = if let Some(v) = latest {
+                (v.number, v.epoch, v.body)
+            } else {
+                // Made once: another claim may be first, and be collected, between two tries.
+                let body = match (first.take(), initial.take()) {
+                    (Some(body), _) => body,
+                    (None, Some(make)) => make(),
+                    (None, None) => return Err(self.contended()),
+                };
+                first = Some(body.clone());
+                (0, 0, body)
             };
-            let version = Version { number: number + 1, epoch: epoch + 1, parent: number, writer: writer.to_owned(), body };
+            let version =
+                Version { number: number + 1, epoch: epoch + 1, parent: number, writer: writer.to_owned(), body };
             match self.create(&version).await? {
                 Created::Ours => {
                     tracing::debug!(number = version.number, epoch = version.epoch, "claimed the state");
@@ -130,7 +131,10 @@ impl<T: Serialize + DeserializeOwned + Clone> Versions<T> {
     }
 
     fn contended(&self) -> StateError {
-        StateError::new(StateErrorKind::Retry, format!("other processes keep taking over the state under {}", self.prefix))
+        StateError::new(
+            StateErrorKind::Retry,
+            format!("other processes keep taking over the state under {}", self.prefix),
+        )
     }
 
     /// Every version that still exists above the boundary, oldest first.
@@ -251,7 +255,10 @@ impl<T: Serialize + DeserializeOwned + Clone> Versions<T> {
         let envelope: Envelope<serde_json::Value> = serde_json::from_slice(bytes)
             .map_err(|e| wrong("is damaged: it is not a version that Kinfold wrote", Some(Box::new(e) as _)))?;
         if envelope.format != FORMAT {
-            return Err(wrong("was written by another release of Kinfold, in a format that this one cannot read", None));
+            return Err(wrong(
+                "was written by another release of Kinfold, in a format that this one cannot read",
+                None,
+            ));
         }
         if envelope.number != number {
             return Err(wrong("holds a version of another number", None));

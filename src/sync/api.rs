@@ -85,7 +85,11 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     /// As for `send`; the destination is then as it was.
-    async fn replace(&self, target: &Target, rows: BoxStream<'static, Result<RecordBatch, SyncError>>) -> Result<u64, SyncError>;
+    async fn replace(
+        &self,
+        target: &Target,
+        rows: BoxStream<'static, Result<RecordBatch, SyncError>>,
+    ) -> Result<u64, SyncError>;
 }
 
 /// What came of one attempt.
@@ -121,7 +125,7 @@ pub trait Rows: Send + Sync {
     /// The difference between wanted rows and a ledger: see [`crate::ledger`] for both schemas.
     async fn diff(&self, ledger_files: &[String], full: bool) -> Result<BatchStream, SyncError>;
 
-    /// All wanted rows, with the payload's columns.
+    /// All wanted rows, with the payload's columns; invalid ones too.
     async fn wanted(&self) -> Result<BatchStream, SyncError>;
 
     /// How many rows are wanted. Asked only where a guard needs it; the default reads them all.
@@ -135,7 +139,12 @@ pub trait Rows: Send + Sync {
     }
 
     /// The ledger that follows from an older one, a plan, and the outcomes of its rows, ordered by key.
-    async fn fold(&self, ledger_files: &[String], plan_files: &[String], outcome_files: &[String]) -> Result<BatchStream, SyncError>;
+    async fn fold(
+        &self,
+        ledger_files: &[String],
+        plan_files: &[String],
+        outcome_files: &[String],
+    ) -> Result<BatchStream, SyncError>;
 }
 
 /// Rows, one batch at a time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use kinfold_base::{Clock, Faults, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,6 @@ struct Part {
     /// Counts the answers that told each row's fate: after one, the same rows are a new request to the tool.
     generation: u32,
     tries: u32,
-    backoff: ExponentialBackoff,
 }
 
 /// What is known of one row.
@@ -81,12 +80,7 @@ impl Delivery {
     pub(crate) async fn deliver(&self, planned: Planned) -> Delivered {
         let first = planned.first();
         let mut rows = vec![Row::default(); planned.numbers.len()];
-        let mut parts = VecDeque::from([Part {
-            rows: (0..rows.len()).collect(),
-            generation: 0,
-            tries: 0,
-            backoff: self.backoff(),
-        }]);
+        let mut parts = VecDeque::from([Part { rows: (0..rows.len()).collect(), generation: 0, tries: 0 }]);
         let (mut stop, mut error) = (None, None);
         while let Some(part) = parts.pop_front() {
             if part.rows.is_empty() {
@@ -128,17 +122,20 @@ impl Delivery {
             Some(Settled { number: *number, attempts: row.attempts, at, outcome: last_word(row)? })
         });
         let refused = planned.refused.into_iter();
-        let refused = refused.map(|(number, reason)| Settled { number, outcome: Outcome::Rejected(reason), attempts: 0, at });
+        let refused =
+            refused.map(|(number, reason)| Settled { number, outcome: Outcome::Rejected(reason), attempts: 0, at });
         Delivered { first, settled: sent.chain(refused).collect(), answered, stop, error }
     }
 
-    fn backoff(&self) -> ExponentialBackoff {
-        ExponentialBuilder::default()
+    /// How long to wait after so many failed attempts.
+    fn backoff(&self, tries: u32) -> Option<Duration> {
+        let waits = ExponentialBuilder::default()
             .with_min_delay(self.tuning.backoff)
             .with_max_delay(self.tuning.max_backoff)
             .with_jitter()
             .without_max_times()
-            .build()
+            .build();
+        waits.skip(tries as usize).take(1).next()
     }
 
     /// One request; `None` if the run was halted before it went out.
@@ -191,8 +188,8 @@ impl Delivery {
                 if last || (retry.is_empty() && unknown.is_empty()) {
                     return Next::Settled;
                 }
-                let wait = part.backoff.next();
-                let again = |rows, generation| Part { rows, generation, tries: part.tries + 1, backoff: part.backoff };
+                let wait = self.backoff(part.tries);
+                let again = |rows, generation| Part { rows, generation, tries: part.tries + 1 };
                 Next::Again(vec![again(retry, part.generation + 1), again(unknown, part.generation)], wait)
             }
             Answer::RetryAfter { seconds, reason } => {
@@ -208,8 +205,8 @@ impl Delivery {
                 if last {
                     return Next::Settled;
                 }
+                let wait = if asked.is_some() { None } else { self.backoff(part.tries) };
                 part.tries += 1;
-                let wait = if asked.is_some() { None } else { part.backoff.next() };
                 Next::Again(vec![part], wait)
             }
             Answer::Bisect { reason } if part.rows.len() == 1 => {
@@ -219,7 +216,7 @@ impl Delivery {
             Answer::Bisect { reason } => {
                 settle(&part.rows, rows, |_| Outcome::Retry(reason.clone()));
                 let right = part.rows.split_off(part.rows.len() / 2);
-                let right = Part { rows: right, generation: part.generation, tries: part.tries, backoff: part.backoff };
+                let right = Part { rows: right, generation: part.generation, tries: part.tries };
                 Next::Again(vec![part, right], None)
             }
         }

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::{AsyncArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -20,6 +20,7 @@ use parquet::file::properties::WriterProperties;
 use crate::api::BatchStream;
 use crate::error::SyncError;
 use crate::job::StateFolder;
+use crate::reader::StoreReader;
 use crate::state::SyncState;
 
 /// Bounds what a writer holds in memory.
@@ -73,7 +74,7 @@ impl Files {
         let failed = move |e: parquet::errors::ParquetError| {
             SyncError::outside(format!("cannot read the state file {url}")).hint("nothing is lost: run again").source(e)
         };
-        let reader = ParquetObjectReader::new(Arc::clone(&self.folder.store), self.path(name));
+        let reader = StoreReader { store: Arc::clone(&self.folder.store), path: self.path(name) };
         let mut builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(&failed)?;
         if let Some(columns) = columns {
             let mask = ProjectionMask::roots(builder.parquet_schema(), 0..columns);
@@ -86,24 +87,22 @@ impl Files {
     pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>, SyncError> {
         let prefix = self.path(folder);
         let skip = self.folder.prefix.as_ref().len();
-        let listed: Vec<_> = self
-            .folder
-            .store
-            .list(Some(&prefix))
-            .try_collect()
-            .await
-            .map_err(|e| SyncError::outside(format!("cannot list the state under {}", self.url(folder))).source(e))?;
+        let listed: Vec<_> =
+            self.folder.store.list(Some(&prefix)).try_collect().await.map_err(|e| {
+                SyncError::outside(format!("cannot list the state under {}", self.url(folder))).source(e)
+            })?;
         let mut names: Vec<String> =
             listed.iter().map(|meta| meta.location.as_ref()[skip..].trim_start_matches('/').to_owned()).collect();
         names.sort_unstable();
         Ok(names)
     }
 
-    /// Deletes the files that no version needs. Those of epochs after `epoch` belong to writers that have taken over, and stay.
+    /// Deletes the files of epochs before `epoch` that no version needs. Those of later ones belong to writers that have taken over,
+    /// and a commit of this epoch's own may be in doubt: its files stay until the next run.
     pub(crate) async fn collect(&self, epoch: u64, versions: &[SyncState]) -> Result<(), SyncError> {
         let needed: HashSet<&str> = versions.iter().flat_map(SyncState::files).collect();
         let folders: Vec<String> = versions.iter().flat_map(SyncState::folders).map(|f| format!("{f}/")).collect();
-        let end = format!("{}/", epoch_folder(epoch + 1));
+        let end = format!("{}/", epoch_folder(epoch));
         let garbage: Vec<Path> = self
             .list("data")
             .await?

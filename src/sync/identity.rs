@@ -5,28 +5,44 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::json::writer::LineDelimited;
 use arrow::json::{ReaderBuilder, WriterBuilder};
 
 use crate::error::{SyncError, arrow_bug};
 
+/// Instants with their zone as an offset: arrow reads and writes named zones only with a time zone database.
+fn by_offset(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|f| match f.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            f.as_ref().clone().with_data_type(DataType::Timestamp(*unit, Some("+00:00".into())))
+        }
+        _ => f.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn cast_all(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SyncError> {
+    let columns = rows.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+    let columns = columns.collect::<Result<Vec<_>, _>>().map_err(arrow_bug)?;
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(arrow_bug)
+}
+
 /// One JSON object for each row of `keys`, which holds just the key columns under their names at the destination.
 pub(crate) fn encode(keys: &RecordBatch) -> Result<Vec<String>, SyncError> {
+    let keys = cast_all(keys, &by_offset(&keys.schema()))?;
     let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(Vec::new());
-    writer.write(keys).and_then(|()| writer.finish()).map_err(|e| {
+    writer.write(&keys).and_then(|()| writer.finish()).map_err(|e| {
         SyncError::input("the key has a type that cannot be kept in the ledger")
             .hint("cast the key to text, a number, a date or a time")
             .source(e)
     })?;
-    let text = String::from_utf8(writer.into_inner()).map_err(|e| SyncError::bug("JSON that is not UTF-8").source(e))?;
+    let text =
+        String::from_utf8(writer.into_inner()).map_err(|e| SyncError::bug("JSON that is not UTF-8").source(e))?;
     // JSON escapes line breaks, so that a line is a row.
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    if lines.len() == keys.num_rows() {
-        Ok(lines)
-    } else {
-        Err(SyncError::bug("identities do not match their rows"))
-    }
+    if lines.len() == keys.num_rows() { Ok(lines) } else { Err(SyncError::bug("identities do not match their rows")) }
 }
 
 /// Rows of `schema` whose key columns, the first `key_columns`, hold the identities and whose other columns are null. For each
@@ -51,7 +67,7 @@ pub(crate) fn decode(
         }
         rows = parse(&fit(&reasons), &keys);
     }
-    let rows = rows?;
+    let rows = cast_all(&rows?, &keys)?;
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
     columns.extend(schema.fields()[key_columns..].iter().map(|f| new_null_array(f.data_type(), rows.num_rows())));
     let rows = RecordBatch::try_new(Arc::clone(schema), columns).map_err(arrow_bug)?;
@@ -69,6 +85,7 @@ fn misfit(identity: &str, keys: &Schema) -> Option<String> {
 }
 
 fn parse(identities: &[&str], keys: &SchemaRef) -> Result<RecordBatch, SyncError> {
+    let keys = &by_offset(keys);
     let mut columns = vec![];
     if !identities.is_empty() {
         let text = identities.join("\n");
@@ -83,7 +100,11 @@ fn parse(identities: &[&str], keys: &SchemaRef) -> Result<RecordBatch, SyncError
         }
     }
     let rows = arrow::compute::concat_batches(keys, &columns).map_err(arrow_bug)?;
-    if rows.num_rows() == identities.len() { Ok(rows) } else { Err(SyncError::bug("identities do not match their rows")) }
+    if rows.num_rows() == identities.len() {
+        Ok(rows)
+    } else {
+        Err(SyncError::bug("identities do not match their rows"))
+    }
 }
 
 /// As [`decode`], over a column.
@@ -92,17 +113,21 @@ pub(crate) fn decode_column(
     schema: &SchemaRef,
     key_columns: usize,
 ) -> Result<(RecordBatch, Vec<Option<String>>), SyncError> {
-    let texts: Vec<&str> = (0..identities.len()).map(|i| if identities.is_null(i) { "" } else { identities.value(i) }).collect();
+    let texts: Vec<&str> =
+        (0..identities.len()).map(|i| if identities.is_null(i) { "" } else { identities.value(i) }).collect();
     decode(&texts, schema, key_columns)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, TimestampMicrosecondArray};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, TimestampMicrosecondArray,
+    };
+    use arrow::datatypes::Field;
 
-    fn round_trip(column: ArrayRef) {
+    fn round_trip(column: impl Array + 'static) {
+        let column: ArrayRef = Arc::new(column);
         let schema = Arc::new(Schema::new(vec![
             Field::new("k", column.data_type().clone(), true),
             Field::new("field", DataType::Utf8, true),
@@ -118,16 +143,15 @@ mod tests {
 
     #[test]
     fn every_type_that_keys_have_comes_back() {
-        round_trip(Arc::new(StringArray::from(vec!["a", "line\nbreak \"quoted\" \\ ü \u{2028}", ""])));
-        round_trip(Arc::new(Int64Array::from(vec![0, -1, i64::MAX, i64::MIN])));
-        round_trip(Arc::new(BooleanArray::from(vec![true, false])));
-        round_trip(Arc::new(Date32Array::from(vec![0, 20_000, -400])));
-        round_trip(Arc::new(TimestampMicrosecondArray::from(vec![0, 1_700_000_000_123_456]).with_timezone("UTC")));
-        round_trip(Arc::new(TimestampMicrosecondArray::from(vec![0, 1_700_000_000_123_456])));
-        round_trip(Arc::new(
-            Decimal128Array::from(vec![0, 12_345, -1, 99_999_999_999_999_999_999_999_i128]).with_precision_and_scale(38, 2).unwrap(),
-        ));
-        round_trip(Arc::new(BinaryArray::from(vec![&b"\x00\xff"[..], b""])));
+        round_trip(StringArray::from(vec!["a", "line\nbreak \"quoted\" \\ ü \u{2028}", ""]));
+        round_trip(Int64Array::from(vec![0, -1, i64::MAX, i64::MIN]));
+        round_trip(BooleanArray::from(vec![true, false]));
+        round_trip(Date32Array::from(vec![0, 20_000, -400]));
+        round_trip(TimestampMicrosecondArray::from(vec![0, 1_700_000_000_123_456]).with_timezone("UTC"));
+        round_trip(TimestampMicrosecondArray::from(vec![0, 1_700_000_000_123_456]));
+        let money = Decimal128Array::from(vec![0, 12_345, -1, 99_999_999_999_999_999_999_999_i128]);
+        round_trip(money.with_precision_and_scale(38, 2).unwrap());
+        round_trip(BinaryArray::from(vec![&b"\x00\xff"[..], b""]));
     }
 
     fn check(identities: &[&str], ty: DataType, rows: usize, reasons: &[Option<&str>]) {

@@ -41,7 +41,7 @@ pub struct SyncJob<'a> {
 /// Where the state of one sync lies.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
-    /// With durable writes: for a local folder [`kinfold_state::local_store`].
+    /// Its writes must survive a power cut, which those of `object_store`'s own local store do not.
     pub store: Arc<dyn ObjectStore>,
     /// Such as `kinfold/_state/syncs/<name>`, in that store.
     pub prefix: Path,
@@ -84,7 +84,7 @@ impl Default for Tuning {
             attempts: 5,
             backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(30),
-            max_retry_after: Duration::from_secs(300),
+            max_retry_after: Duration::from_mins(5),
             failures_to_stop: 3,
             flush_every: Duration::from_secs(2),
             window_rows: 50_000,

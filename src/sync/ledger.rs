@@ -75,7 +75,7 @@
 //! | `_row` | Int64 | the plan's |
 //! | `_outcome` | text | `ok`, `rejected`, `retry`, `unknown` |
 //! | `_reason` | text? | |
-//! | `_attempts` | Int64 | requests spent |
+//! | `_attempts` | Int64 | requests spent; 0 for `forget`, and for a row that could not be put into a request |
 //! | `_at` | timestamp (microseconds, UTC) | when it ended |
 //!
 //! # Fold
@@ -90,8 +90,9 @@
 //! | other `O` | `_identity` of `L`, else of `P`; `_hash` of `L`; `_state` `O._outcome`; `_sent_hash`, `_operation`, `_run` of `P`; `_held`: `L._held` (false if no `L`), or `O` is unknown and `P` an insert, update or upsert; `_attempts`: `L`'s (0 if no `L`) plus `O`'s; `_reason`, `_at` of `O` |
 //!
 //! # Whole sets
-//! A destination that takes only whole sets is sent all wanted rows if the diff has any row but `invalid` and `forget`; every row
-//! of the plan is then acknowledged at once.
+//! A destination that takes only whole sets is sent all wanted rows that are valid, if the diff has any row but `invalid` and
+//! `forget`; every row of the plan is then acknowledged at once. Rows that are not in the set are gone, so that the diff has a
+//! `delete` for each row that left, and the sync engine makes one of an `invalid` row that the destination has.
 
 use std::sync::{Arc, LazyLock};
 
@@ -185,6 +186,8 @@ pub fn outcome_schema() -> SchemaRef {
 #[must_use]
 pub fn plan_schema_with(payload: &Schema) -> SchemaRef {
     let mut fields: Vec<Field> = PLAN.fields().iter().map(|f| f.as_ref().clone()).collect();
-    fields.extend(payload.fields().iter().enumerate().map(|(i, f)| Field::new(i.to_string(), f.data_type().clone(), true)));
+    fields.extend(
+        payload.fields().iter().enumerate().map(|(i, f)| Field::new(i.to_string(), f.data_type().clone(), true)),
+    );
     Arc::new(Schema::new(fields))
 }

@@ -2,7 +2,7 @@
 //! that survives a crash at any instant.
 //!
 //! [`run_sync`] is the whole way; [`ledger`] says what is kept; [`Connector`] is what a destination must do, and [`contract`]
-//! the tests that each must pass.
+//! the suite that each must pass.
 //!
 //! # Invariants
 //! - What the ledger calls acknowledged, the destination has acknowledged, and the outcome was durable first.
@@ -12,6 +12,7 @@
 //! Deliberately absent: any engine and its SQL ([`Rows`] stands for both), and any tool.
 
 mod api;
+pub mod contract;
 mod cut;
 mod deliver;
 mod error;
@@ -23,16 +24,15 @@ pub mod ledger;
 mod outcomes;
 mod plan;
 mod quota;
+mod reader;
 mod run;
 mod send;
 mod state;
+#[cfg(test)]
+mod testing;
 
-pub use api::{
-    Answer, Batch, BatchStream, Connector, Limits, Operation, Outcome, Rows, SharedConnector, Target,
-};
+pub use api::{Answer, Batch, BatchStream, Connector, Limits, Operation, Outcome, Rows, SharedConnector, Target};
 pub use error::{ErrorKind, SyncError};
-pub use job::{
-    Guard, LedgerCounts, LogEntry, StateFolder, SyncJob, SyncLog, SyncReport, SyncStatus, Tuning,
-};
+pub use job::{Guard, LedgerCounts, LogEntry, StateFolder, SyncJob, SyncLog, SyncReport, SyncStatus, Tuning};
 pub use quota::{Quota, Quotas};
 pub use run::run_sync;

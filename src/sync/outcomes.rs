@@ -86,8 +86,13 @@ fn to_batch(settled: &[Settled]) -> Result<RecordBatch, SyncError> {
     let reasons: StringArray = settled.iter().map(|s| parts(&s.outcome).1).collect();
     let attempts: Int64Array = settled.iter().map(|s| Some(i64::from(s.attempts))).collect();
     let at: TimestampMicrosecondArray = settled.iter().map(|s| Some(s.at.as_microsecond())).collect();
-    let columns: Vec<ArrayRef> =
-        vec![Arc::new(numbers), Arc::new(names), Arc::new(reasons), Arc::new(attempts), Arc::new(at.with_timezone("UTC"))];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(numbers),
+        Arc::new(names),
+        Arc::new(reasons),
+        Arc::new(attempts),
+        Arc::new(at.with_timezone("UTC")),
+    ];
     RecordBatch::try_new(outcome_schema(), columns).map_err(arrow_bug)
 }
 
@@ -141,11 +146,16 @@ pub(crate) async fn recover_outcomes(
     let mut known = RowSet::new(plan.rows);
     let mut tally = Tally::default();
     for file in &outcomes {
-        let mut rows = files.read(file, Some(3)).await?;
+        let mut rows = files.read(file, Some(4)).await?;
         while let Some(batch) = rows.try_next().await? {
             let (names, reasons) = (text_column(&batch, 1)?, text_column(&batch, 2)?);
+            let attempts = batch.column(3).as_primitive::<Int64Type>();
             for (i, number) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
                 known.insert(*number);
+                if attempts.value(i) == 0 && names.value(i) == "ok" {
+                    // Forgotten: it was never to be sent.
+                    continue;
+                }
                 let reason = || reasons.value(i).to_owned();
                 tally.add(&match names.value(i) {
                     "ok" => Outcome::Ok,
@@ -201,12 +211,15 @@ pub(crate) async fn acknowledge_all(
         let operations = text_column(&batch, 4)?;
         let mut settled = vec![];
         for (i, number) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
-            match PlanOperation::parse(operations.value(i))? {
+            let attempts = match PlanOperation::parse(operations.value(i))? {
                 PlanOperation::Invalid => continue,
-                PlanOperation::Forget => {}
-                PlanOperation::Send(_) => tally.add(&Outcome::Ok),
+                PlanOperation::Forget => 0,
+                PlanOperation::Send(_) => 1,
+            };
+            if attempts > 0 {
+                tally.add(&Outcome::Ok);
             }
-            settled.push(Settled { number: *number, outcome: Outcome::Ok, attempts: 1, at: now });
+            settled.push(Settled { number: *number, outcome: Outcome::Ok, attempts, at: now });
         }
         file.write(&to_batch(&settled)?).await?;
     }

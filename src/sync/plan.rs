@@ -40,6 +40,9 @@ impl PlanOperation {
     }
 }
 
+/// What is said of an invalid row that comes without a reason.
+const INVALID: &str = "the row is invalid";
+
 /// Whether the rows of an operation carry a payload, rather than an identity.
 pub(crate) const fn has_payload(operation: Operation) -> bool {
     matches!(operation, Operation::Insert | Operation::Update | Operation::Upsert)
@@ -91,7 +94,7 @@ impl PlanCounts {
             PlanOperation::Forget => self.forgotten += 1,
             PlanOperation::Invalid => {
                 self.invalid += 1;
-                self.reasons.add(reason.unwrap_or("the row is invalid"));
+                self.reasons.add(reason.unwrap_or(INVALID));
             }
         }
     }
@@ -134,17 +137,23 @@ pub(crate) struct Planner {
     key_columns: usize,
     run_id: String,
     schema: SchemaRef,
+    /// For a destination that takes only whole sets: the key of the last invalid row that goes from it.
+    going: Option<String>,
+    whole: bool,
     pub(crate) counts: PlanCounts,
 }
 
 impl Planner {
-    /// `payload` is [`crate::Target::schema`], and its first `key_columns` columns are the key.
-    pub(crate) fn new(payload: &SchemaRef, key_columns: usize, run_id: &str) -> Self {
+    /// `payload` is [`crate::Target::schema`], and its first `key_columns` columns are the key. `whole`: the destination takes
+    /// only whole sets.
+    pub(crate) fn new(payload: &SchemaRef, key_columns: usize, run_id: &str, whole: bool) -> Self {
         Self {
             payload: Arc::clone(payload),
             key_columns,
             run_id: run_id.to_owned(),
             schema: plan_schema_with(payload),
+            going: None,
+            whole,
             counts: PlanCounts::default(),
         }
     }
@@ -160,20 +169,35 @@ impl Planner {
 
         let keys = Schema::new(self.payload.fields()[..self.key_columns].to_vec());
         let keys = RecordBatch::try_new(Arc::new(keys), columns[DIFF_COLUMNS..][..self.key_columns].to_vec());
-        let made = if self.key_columns == 0 { vec!["{}".to_owned(); rows] } else { identity::encode(&keys.map_err(arrow_bug)?)? };
+        let made = if self.key_columns == 0 {
+            vec!["{}".to_owned(); rows]
+        } else {
+            identity::encode(&keys.map_err(arrow_bug)?)?
+        };
         let first = i64::try_from(self.counts.rows).map_err(|e| SyncError::bug("too many rows").source(e))?;
         let mut identities = Vec::with_capacity(rows);
+        let mut operations = Vec::with_capacity(rows);
         for (i, made) in made.into_iter().enumerate() {
             if operation.is_null(i) || known.is_null(i) {
                 return Err(SyncError::bug("a diff has a row without an operation"));
             }
             let what = PlanOperation::parse(operation.value(i))?;
-            let whole = match what {
+            operations.push(operation.value(i));
+            if what == PlanOperation::Invalid && self.goes(known.value(i), key.is_valid(i).then(|| key.value(i))) {
+                // The next whole set is without the row, so that the ledger must not claim it any longer.
+                operations[i] = "delete";
+                identities.push(Some(made));
+                self.counts.add(PlanOperation::Send(Operation::Delete), true, None);
+                self.counts.invalid += 1;
+                self.counts.reasons.add(if reason.is_valid(i) { reason.value(i) } else { INVALID });
+                continue;
+            }
+            let complete = match what {
                 PlanOperation::Send(op) if has_payload(op) => !key.is_null(i) && !hash.is_null(i),
                 PlanOperation::Send(_) | PlanOperation::Forget => !key.is_null(i) && !identity.is_null(i),
                 PlanOperation::Invalid => true,
             };
-            if !whole {
+            if !complete {
                 let name = operation.value(i);
                 return Err(SyncError::bug(format!("a diff has a row to {name} without key, hash or identity")));
             }
@@ -187,10 +211,21 @@ impl Planner {
             (0..rows).map(|i| Some(if run.is_null(i) { self.run_id.as_str() } else { run.value(i) })).collect();
 
         let mut planned: Vec<ArrayRef> = vec![Arc::new((first..).take(rows).collect::<Int64Array>())];
+        let operations: StringArray = operations.into_iter().map(Some).collect();
         planned.extend(columns);
         planned[2] = Arc::new(StringArray::from(identities));
+        planned[4] = Arc::new(operations);
         planned[6] = Arc::new(runs);
         RecordBatch::try_new(Arc::clone(&self.schema), planned).map_err(arrow_bug)
+    }
+
+    /// Whether an invalid row goes from a destination of whole sets, which has it; once for each key.
+    fn goes(&mut self, known: bool, key: Option<&str>) -> bool {
+        let goes = self.whole && known && key.is_some() && self.going.as_deref() != key;
+        if goes {
+            self.going = key.map(str::to_owned);
+        }
+        goes
     }
 
     /// The diff's columns in the types of the plan, matched by position.
@@ -220,10 +255,15 @@ pub(crate) fn cast_columns(rows: &RecordBatch, types: &[&DataType], what: &str) 
     columns.collect()
 }
 
-/// Wanted rows in the destination's columns, matched by position.
-pub(crate) fn payload_of(wanted: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SyncError> {
-    let types: Vec<&DataType> = schema.fields().iter().map(|f| f.data_type()).collect();
-    RecordBatch::try_new(Arc::clone(schema), cast_columns(wanted, &types, "a wanted row")?).map_err(arrow_bug)
+/// The payload of those rows of a diff that are wanted and valid, in the destination's columns.
+pub(crate) fn wanted_payload(diff: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SyncError> {
+    let meta = diff_schema();
+    let types: Vec<&DataType> = meta.fields().iter().chain(schema.fields()).map(|f| f.data_type()).collect();
+    let columns = cast_columns(diff, &types, "a diff")?;
+    let operations = columns[3].as_string::<i32>().iter();
+    let valid = operations.map(|o| Some(matches!(o, Some("insert" | "update" | "upsert")))).collect::<BooleanArray>();
+    let payload = RecordBatch::try_new(Arc::clone(schema), columns[DIFF_COLUMNS..].to_vec()).map_err(arrow_bug)?;
+    arrow::compute::filter_record_batch(&payload, &valid).map_err(arrow_bug)
 }
 
 /// Writes the plan's file; none if the diff is empty.
@@ -238,12 +278,12 @@ pub(crate) async fn write_plan(
         if batch.num_rows() == 0 {
             continue;
         }
-        let planned = planner.plan(&batch)?;
+        let rows = planner.plan(&batch)?;
         let file = match &mut file {
             Some(file) => file,
             None => file.insert(files.create(name, &planner.schema)?),
         };
-        file.write(&planned).await?;
+        file.write(&rows).await?;
     }
     if let Some(file) = file {
         file.finish().await?;
@@ -257,7 +297,9 @@ pub(crate) fn sample(plan: &RecordBatch, payload: &Schema, most: usize) -> Resul
     let text = |i: usize| rows.column(i).as_string::<i32>();
     let (identity, operation) = (text(2), text(4));
     let payload = RecordBatch::try_new(
-        Arc::new(Schema::new(payload.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>())),
+        Arc::new(Schema::new(
+            payload.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
+        )),
         rows.columns()[crate::ledger::PLAN_COLUMNS..].to_vec(),
     )
     .map_err(arrow_bug)?;

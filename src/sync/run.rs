@@ -26,7 +26,7 @@ use crate::files::{Files, epoch_folder};
 use crate::fold::write_ledger;
 use crate::job::{LogEntry, SyncJob, SyncReport, SyncStatus};
 use crate::outcomes::{Tally, acknowledge_all, recover_outcomes};
-use crate::plan::{PlanCounts, Planner, Reasons, sample, write_plan};
+use crate::plan::{PlanCounts, Planner, Reasons, sample, wanted_payload, write_plan};
 use crate::send::{Sent, Window, send_plan};
 use crate::state::{ClosedPlan, OpenPlan, SyncState};
 
@@ -99,14 +99,15 @@ async fn dry_run(job: &SyncJob<'_>) -> Result<SyncReport, SyncError> {
     let state = versions.latest().await?.map(|v| v.body).unwrap_or_default();
     let files = Files::new(job.state.clone());
     let target = open_target(&job.target);
-    let mut planner = Planner::new(&target.schema, target.key_columns, &target.run_id);
+    let whole = job.connector.limits().whole;
+    let mut planner = Planner::new(&target.schema, target.key_columns, &target.run_id, whole);
     let mut report = SyncReport { status: SyncStatus::Planned, ledger: state.counts, ..new_report(job) };
     let mut diff = job.rows.diff(&files.urls(state.ledger.as_deref()), job.full).await?;
     while let Some(batch) = diff.try_next().await? {
-        let planned = planner.plan(&batch)?;
+        let rows = planner.plan(&batch)?;
         let missing = SAMPLE_ROWS - report.sample.len();
         if missing > 0 {
-            report.sample.extend(sample(&planned, &target.schema, missing)?);
+            report.sample.extend(sample(&rows, &target.schema, missing)?);
         }
     }
     planner.counts.fill(&mut report, state.counts.delivered);
@@ -140,15 +141,25 @@ impl<'a> Run<'a> {
         let versions = Versions::new(Arc::clone(&job.state.store), job.state.prefix.clone());
         let mut writer = versions.claim(&new_writer_id(), SyncState::default).await?;
         job.faults.at("claim.after");
+        let result = Box::pin(self.claimed(&mut writer)).await;
+        // After a failure too: a destination that is away for a month must not fill the storage with claims and plans.
+        if !matches!(&result, Err(e) if e.kind == ErrorKind::Fenced) {
+            self.collect(&writer).await;
+        }
+        result
+    }
+
+    async fn claimed(&self, writer: &mut Writer<SyncState>) -> Result<SyncReport, SyncError> {
+        let job = self.job;
         if let Some(ledger) = &writer.current().body.ledger {
             self.files.verify(ledger).await?;
         }
         if let Some(plan) = writer.current().body.plan.clone() {
             job.faults.at("recover.before");
-            self.recover(&mut writer, &plan).await?;
+            self.recover(writer, &plan).await?;
             job.faults.at("recover.after");
         }
-        self.log(&mut writer).await?;
+        self.log(writer).await?;
         if let Some(guard) = too_few(job).await? {
             return Err(guard);
         }
@@ -156,7 +167,8 @@ impl<'a> Run<'a> {
         let folder = epoch_folder(writer.current().epoch);
         let state = writer.current().body.clone();
         let plan_file = format!("{folder}/plan.parquet");
-        let planner = Planner::new(&self.target.schema, self.target.key_columns, &self.target.run_id);
+        let planner =
+            Planner::new(&self.target.schema, self.target.key_columns, &self.target.run_id, self.limits.whole);
         job.faults.at("plan.before_write");
         let planning = async {
             let diff = job.rows.diff(&self.files.urls(state.ledger.as_deref()), job.full).await?;
@@ -177,7 +189,6 @@ impl<'a> Run<'a> {
         }
         if counts.to_send() + counts.forgotten == 0 {
             // Nothing to send and nothing to write down; invalid rows are only counted.
-            self.collect(&writer).await;
             return Ok(report);
         }
         if counts.to_send() > 0 {
@@ -203,18 +214,17 @@ impl<'a> Run<'a> {
             let outcomes = format!("{folder}/outcomes-early.parquet");
             let tally = acknowledge_all(&self.files, &plan, &outcomes, job.clock.now()).await?;
             tally.fill(&mut report, &counts.reasons);
-            report = self.close(&mut writer, &plan, vec![outcomes], report).await?;
-            self.send(&writer, &plan, &window, &counts).await?
+            report = self.close(writer, &plan, vec![outcomes], report).await?;
+            self.send(writer, &plan, &window, &counts).await?
         } else {
-            let sent = self.send(&writer, &plan, &window, &counts).await?;
+            let sent = self.send(writer, &plan, &window, &counts).await?;
             sent.tally.fill(&mut report, &counts.reasons);
             report.stopped.clone_from(&sent.stopped);
             report.status = self.status(&sent, &report);
-            report = self.close(&mut writer, &plan, sent.outcome_files.clone(), report).await?;
+            report = self.close(writer, &plan, sent.outcome_files.clone(), report).await?;
             sent
         };
-        self.log(&mut writer).await?;
-        self.collect(&writer).await;
+        self.log(writer).await?;
         match sent.error {
             Some(error) => Err(error),
             None => Ok(report),
@@ -277,11 +287,9 @@ impl<'a> Run<'a> {
         let mut sent = Sent::default();
         if counts.to_send() > 0 {
             let schema: SchemaRef = Arc::clone(&self.target.schema);
-            let rows = job.rows.wanted().await?;
-            let rows = rows.and_then(move |batch| {
-                let schema = Arc::clone(&schema);
-                async move { crate::plan::payload_of(&batch, &schema) }
-            });
+            // Against an empty ledger, the difference is all wanted rows, the invalid ones marked.
+            let rows = job.rows.diff(&[], true).await?;
+            let rows = rows.and_then(move |batch| futures::future::ready(wanted_payload(&batch, &schema)));
             job.quota.spend().await;
             job.faults.at("send.before");
             let replaced = job.connector.replace(&self.target, Box::pin(rows)).await;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use postgres::Postgres;
-pub(crate) use webhook::Webhook;
+pub(crate) use webhook::{Request, Webhook};
 
 /// The instant up to which the sample's data reaches.
 pub(crate) const AS_OF: &str = "2026-11-21T00:00:00Z";

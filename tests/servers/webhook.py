@@ -149,8 +149,12 @@ def handler(receiver, authorization):
                 self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            try:
+                self.end_headers()
+                self.wfile.write(data)
+            except OSError:
+                # The client did not wait.
+                self.close_connection = True
 
         def drop(self):
             self.close_connection = True

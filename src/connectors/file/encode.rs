@@ -146,7 +146,7 @@ impl Encoder {
             Output::Gzip(out) => out.write_all(&text).map_err(in_memory)?,
             Output::Zstd(out) => out.write_all(&text).map_err(in_memory)?,
             Output::Parquet(out) => {
-                out.write(rows).map_err(|e| bug(format!("rows cannot be written as Parquet: {e}")))?
+                out.write(rows).map_err(|e| bug(format!("rows cannot be written as Parquet: {e}")))?;
             }
         }
         Ok(())

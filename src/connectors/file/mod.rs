@@ -88,7 +88,7 @@ pub(crate) fn open(
         }
     };
     Ok(Arc::new(Files {
-        base: Base::open(settings.text("location")?.unwrap_or("."), stores)?,
+        base: Base::open(settings.text("location")?.unwrap_or_default(), stores)?,
         format: settings.choice(
             "format",
             &[

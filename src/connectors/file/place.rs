@@ -19,7 +19,7 @@ pub(super) enum Base {
 
 impl Base {
     pub(super) fn open(location: &str, stores: &dyn ObjectStores) -> Result<Self, SyncError> {
-        let location = location.strip_prefix("file://").unwrap_or(location);
+        let location = location.strip_prefix("file://").unwrap_or(location).trim_start_matches("./");
         if location.contains("://") {
             let url = location.trim_end_matches('/');
             let (store, prefix) = stores.open(url)?;

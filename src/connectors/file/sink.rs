@@ -85,7 +85,7 @@ async fn open_local(path: PathBuf, mark: &str, alone: bool) -> Result<Sink, Sync
         remove_leftovers(folder, &name).await;
     }
     let mark: String = mark.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let temporary = Temporary(folder.join(format!(".{name}.{mark}{SUFFIX}")));
+    let temporary = Temporary(folder.join(format!(".{mark}.{name}{SUFFIX}")));
     let file = File::create(&temporary.0).await.map_err(|e| io("write", &shown, &e))?;
     Ok(Sink::Local { file, temporary, path })
 }
@@ -96,9 +96,15 @@ const SUFFIX: &str = ".kinfold-tmp";
 /// file, as it should: another one has taken its place.
 async fn remove_leftovers(folder: &Path, name: &str) {
     let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return };
+    let ending = format!(".{name}{SUFFIX}");
+    // A mark holds no dot, so that the temporary file of `x.people.csv` is not taken for one of `people.csv`.
+    let is_ours = |file: &str| {
+        let mark = file.strip_prefix('.').and_then(|rest| rest.strip_suffix(&ending));
+        mark.is_some_and(|mark| !mark.contains('.'))
+    };
     while let Ok(Some(entry)) = entries.next_entry().await {
         let entry_name = entry.file_name();
-        if entry_name.to_str().is_some_and(|n| n.starts_with(&format!(".{name}.")) && n.ends_with(SUFFIX)) {
+        if entry_name.to_str().is_some_and(is_ours) {
             // Whatever stands in the way will be told by the write that follows.
             let _ = tokio::fs::remove_file(entry.path()).await;
         }
@@ -114,6 +120,7 @@ async fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// Removed when dropped.
+#[derive(Default)]
 pub(super) struct Temporary(PathBuf);
 
 impl Temporary {

@@ -219,6 +219,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
     fn first(array: ArrayRef, wire: Wire) -> String {
         format!("{:?}", value(&array, 0, wire))
     }

@@ -75,7 +75,7 @@ impl Failure {
         let table = table.unwrap_or("the database");
         let stop = |message: String, hint: &str| Self::Stop(outside(format!("{message} ({code})"), hint));
         match &code[..code.len().min(2)] {
-            _ if is_about_rows(code) => Self::Rows(row_reason(error)),
+            _ if is_about_rows(code) => Self::Rows(row_reason(error, None)),
             _ if *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {
                 stop(format!("the server that holds {table} is read-only"), "connect to the primary server")
             }
@@ -93,7 +93,10 @@ impl Failure {
                 stop(format!("the table {table} is gone"), "make it again, or set `create: true`")
             }
             // Trouble with the connection, too many of them, a lock, a shutdown, or another transaction in the way.
-            "08" | "40" | "53" | "55" | "57" => Self::Retry(format!("PostgreSQL: {} ({code})", condition(code))),
+            "08" | "40" | "53" | "57" => Self::Retry(format!("PostgreSQL: {} ({code})", condition(code))),
+            _ if matches!(code, "55P03" | "55006" | "25P03" | "25P04") => {
+                Self::Retry(format!("PostgreSQL: {} ({code})", condition(code)))
+            }
             // Wrong names and types: messages of this class quote SQL, which is ours and holds no values.
             "42" | "3F" | "0A" => stop(
                 format!("PostgreSQL refused the statement for {table}: {}", error.message()),
@@ -119,11 +122,16 @@ fn is_about_rows(code: &str) -> bool {
     matches!(&code[..code.len().min(2)], "22" | "23" | "44" | "P0") || code == "21000" || code == "54000"
 }
 
-/// What is wrong with a row, in names only.
-fn row_reason(error: &DbError) -> String {
+/// Whether a value is at fault, and the server did not say of which column.
+pub(super) fn lacks_column(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| db.code().code().starts_with("22") && db.column().is_none())
+}
+
+/// What is wrong with a row, in names only; `column` is the one at fault where the server did not say.
+pub(super) fn row_reason(error: &DbError, column: Option<&str>) -> String {
     let code = error.code().code();
     let what = condition(code);
-    let place = match (error.constraint(), error.column(), error.datatype()) {
+    let place = match (error.constraint(), error.column().or(column), error.datatype()) {
         (Some(constraint), _, _) => format!(" `{constraint}`"),
         (None, Some(column), _) => format!(" in column `{column}`"),
         (None, None, Some(datatype)) => format!(" of type `{datatype}`"),
@@ -136,11 +144,11 @@ fn row_reason(error: &DbError) -> String {
 fn condition(code: &str) -> &'static str {
     match code {
         "21000" => "two rows of the batch fall on one row of the table",
-        "22001" => "a text is too long for its column",
-        "22003" => "a number is out of range for its column",
-        "22007" | "22008" => "a date or time is not valid for its column",
+        "22001" => "a text is too long",
+        "22003" => "a number is out of range",
+        "22007" | "22008" => "a date or time is not valid",
         "22021" | "22P05" => "a text holds a character that the database cannot keep",
-        "22P02" | "22P03" => "a value does not fit the type of its column",
+        "22P02" | "22P03" => "a value does not fit the type",
         "23502" => "a value is missing",
         "23503" => "breaks the foreign key",
         "23505" => "breaks the unique constraint",
@@ -149,11 +157,11 @@ fn condition(code: &str) -> &'static str {
         "40001" | "40P01" => "another transaction was in the way",
         "53300" => "it has too many connections",
         "54000" => "a value is too large",
-        "55P03" => "the table is locked",
-        "57014" => "the statement took too long",
+        "55P03" | "55006" => "the table is locked",
+        "57014" | "25P03" | "25P04" => "the statement took too long",
         "57P01" | "57P02" | "57P03" => "the server is shutting down or starting",
         _ => match &code[..code.len().min(2)] {
-            "22" => "a value is not valid for its column",
+            "22" => "a value is not valid",
             "23" => "breaks a constraint",
             "44" => "breaks the view's check option",
             "53" => "it lacks resources",
@@ -203,6 +211,6 @@ mod tests {
         let others = ["40001", "40P01", "42P01", "42501", "53100", "57P01", "08006", "28P01", "XX000"];
         assert!(!others.iter().any(|c| is_about_rows(c)));
         assert_eq!(condition("23505"), "breaks the unique constraint");
-        assert_eq!(condition("22012"), "a value is not valid for its column");
+        assert_eq!(condition("22012"), "a value is not valid");
     }
 }

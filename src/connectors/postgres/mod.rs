@@ -101,6 +101,17 @@ struct Postgres {
     table: Mutex<Option<Arc<Table>>>,
 }
 
+impl Postgres {
+    /// Reads the catalog, and remembers what it said.
+    async fn ready(&self, target: &Target) -> Result<Arc<Table>, SyncError> {
+        let mut session = self.sessions.take().await.map_err(|f| f.stop(&target.object))?;
+        let table = Arc::new(table::read(&mut session, target, self.schema.as_deref(), self.create).await?);
+        self.sessions.give_back(session);
+        *self.table.lock().await = Some(table.clone());
+        Ok(table)
+    }
+}
+
 #[async_trait]
 impl Connector for Postgres {
     fn limits(&self) -> Limits {
@@ -108,11 +119,7 @@ impl Connector for Postgres {
     }
 
     async fn prepare(&self, target: &Target) -> Result<(), SyncError> {
-        let mut session = self.sessions.take().await.map_err(|f| f.stop(&target.object))?;
-        let table = table::read(&mut session, target, self.schema.as_deref(), self.create).await?;
-        self.sessions.give_back(session);
-        *self.table.lock().await = Some(Arc::new(table));
-        Ok(())
+        self.ready(target).await.map(|_| ())
     }
 
     async fn send(&self, target: &Target, batch: &Batch) -> Result<Answer, SyncError> {
@@ -120,13 +127,7 @@ impl Connector for Postgres {
             return Ok(Answer::Rows(vec![]));
         }
         let known = self.table.lock().await.clone();
-        let table = match known {
-            Some(table) => table,
-            None => {
-                self.prepare(target).await?;
-                self.table.lock().await.clone().ok_or_else(|| error::bug("a table was readied and is not known"))?
-            }
-        };
+        let table = if let Some(table) = known { table } else { self.ready(target).await? };
         send::send(&self.sessions, &table, target, batch).await
     }
 

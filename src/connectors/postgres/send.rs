@@ -6,20 +6,21 @@ use std::time::Duration;
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use bytes::Bytes;
-use futures::{SinkExt as _, stream};
+use futures::SinkExt as _;
 use kinfold_sync::{Answer, Batch, Operation, Outcome, SyncError, Target};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CopyInSink, SimpleQueryMessage};
 
 use super::encode;
-use super::failure::Failure;
+use super::failure::{Failure, lacks_column, row_reason};
 use super::session::{Session, Sessions};
 use super::sql::{self, Shape, Source};
 use super::table::Table;
+use crate::cell::cell;
 
 /// From so many rows on, `COPY` into a temporary table and one merge beat arrays as parameters: see docs/connectors.md.
-const COPY_FROM_ROWS: usize = 20_000;
+pub(super) const COPY_FROM_ROWS: usize = 20_000;
 
 /// What a transaction did, before it is committed.
 struct Applied {
@@ -44,18 +45,24 @@ pub(super) async fn send(
     let applied = match timeout(sessions.patience(), apply(&mut session, table, target, batch)).await {
         Ok(Ok(applied)) => applied,
         Ok(Err(error)) => {
-            let failure = Failure::of(&error, &target.object);
+            let mut failure = Failure::of(&error, &target.object);
             // Undone with the transaction.
             session.stage = staged;
             if !session.client.is_closed()
-                && timeout(GRACE, session.client.batch_execute("ROLLBACK")).await.is_ok_and(|r| r.is_ok())
+                && matches!(timeout(GRACE, session.client.batch_execute("ROLLBACK")).await, Ok(Ok(())))
             {
+                if let (1, true, Some(db)) = (rows, lacks_column(&error), error.as_db_error()) {
+                    let column = column_at_fault(&session, table, &batch.rows).await;
+                    failure = Failure::Rows(row_reason(db, column));
+                }
                 sessions.give_back(session);
             }
             return answer(failure, rows);
         }
         // The session is dropped, and with it the transaction.
-        Err(_) => return retry("PostgreSQL gave no answer in time"),
+        Err(_) => {
+            return Ok(Answer::RetryAfter { seconds: None, reason: "PostgreSQL gave no answer in time".to_owned() });
+        }
     };
     match timeout(sessions.patience(), session.client.batch_execute("COMMIT")).await {
         Ok(Ok(())) => {
@@ -66,17 +73,13 @@ pub(super) async fn send(
         Ok(Err(error)) if is_rolled_back(&error) => answer(Failure::of(&error, &target.object), rows),
         _ => {
             drop(session);
-            Ok(ask_what_became(sessions, applied).await)
+            Ok(ask_what_became(sessions, applied.transaction, applied.outcomes).await)
         }
     }
 }
 
 /// For small talk with the server.
 const GRACE: Duration = Duration::from_secs(10);
-
-fn retry(reason: &str) -> Result<Answer, SyncError> {
-    Ok(Answer::RetryAfter { seconds: None, reason: reason.to_owned() })
-}
 
 fn answer(failure: Failure, rows: usize) -> Result<Answer, SyncError> {
     match failure {
@@ -94,8 +97,8 @@ fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
 }
 
 /// After a connection that broke during `COMMIT`: the server remembers how recent transactions ended.
-async fn ask_what_became(sessions: &Sessions, applied: Applied) -> Answer {
-    let rows = applied.outcomes.len();
+pub(super) async fn ask_what_became(sessions: &Sessions, transaction: String, outcomes: Vec<Outcome>) -> Answer {
+    let rows = outcomes.len();
     let unknown = |why: &str| {
         Answer::Rows(vec![Outcome::Unknown(format!("the connection broke during the commit, and {why}")); rows])
     };
@@ -104,14 +107,14 @@ async fn ask_what_became(sessions: &Sessions, applied: Applied) -> Answer {
             return unknown("the server cannot be asked");
         };
         // The number is one that the server gave us.
-        let question = format!("SELECT txid_status({})", applied.transaction);
+        let question = format!("SELECT txid_status({transaction})");
         let status = match timeout(GRACE, session.client.simple_query(&question)).await {
             Ok(Ok(messages)) => first_value(&messages),
             _ => return unknown("the server cannot be asked"),
         };
         sessions.give_back(session);
         match status.as_deref() {
-            Some("committed") => return Answer::Rows(applied.outcomes),
+            Some("committed") => return Answer::Rows(outcomes),
             Some("aborted") => {
                 return Answer::RetryAfter {
                     seconds: None,
@@ -133,6 +136,22 @@ fn first_value(messages: &[SimpleQueryMessage]) -> Option<String> {
     })
 }
 
+/// For a row with a value that its column does not take: the column's name, found by trying one after the other.
+async fn column_at_fault<'t>(session: &Session, table: &'t Table, row: &RecordBatch) -> Option<&'t str> {
+    for (i, column) in table.columns.iter().enumerate() {
+        let is_too_long =
+            column.ty.length().zip(cell(row.column(i), 0).text()).is_some_and(|(n, text)| text.chars().count() > n);
+        let shape = Shape { table, carried: &[i], source: Source::Arrays };
+        let params = encode::arrays(shape, row);
+        let tried = timeout(GRACE, session.client.query_typed(&sql::convert_one(shape), &borrowed(&params))).await;
+        let is_refused = matches!(&tried, Ok(Err(e)) if e.code().is_some_and(|c| c.code().starts_with("22")));
+        if is_too_long || is_refused {
+            return Some(&column.plain_name);
+        }
+    }
+    None
+}
+
 /// Begins a transaction and does everything but commit it.
 async fn apply(
     session: &mut Session,
@@ -147,7 +166,8 @@ async fn apply(
     let all: Vec<usize> = (0..table.columns.len()).collect();
     let fields = &all[table.key_columns.min(all.len())..];
     let keys = &all[..table.key_columns.min(all.len())];
-    let source = if rows.num_rows() >= COPY_FROM_ROWS { Source::Stage } else { Source::Arrays };
+    let source =
+        if rows.num_rows() >= KF.load(std::sync::atomic::Ordering::Relaxed) { Source::Stage } else { Source::Arrays };
     let shape = |carried| Shape { table, carried, source };
     // Where no null is to be skipped, skipping is not worth its price.
     let skip_nulls = target.skip_nulls && fields.iter().any(|i| rows.column(*i).logical_null_count() > 0);
@@ -254,8 +274,10 @@ async fn ready<'a>(
     }
     let sink: CopyInSink<Bytes> = session.client.copy_in(&sql::copy_stage()).await?;
     let mut sink = std::pin::pin!(sink);
-    let pieces: Vec<Bytes> = encode::copy(shape, rows).collect();
-    sink.send_all(&mut stream::iter(pieces.into_iter().map(Ok))).await?;
+    for piece in encode::copy(shape, rows) {
+        sink.feed(piece).await?;
+    }
     sink.as_mut().finish().await?;
     Ok(vec![])
 }
+pub(super) static KF: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(20000);

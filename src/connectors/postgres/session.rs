@@ -18,6 +18,9 @@ pub(super) struct Session {
     pub(super) stage: Option<Vec<usize>>,
 }
 
+/// For all of connecting: the network, TLS, and the login.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The connections of one destination that are not in use.
 pub(super) struct Sessions {
     config: ConnectConfig,
@@ -53,6 +56,11 @@ impl Sessions {
 
     /// A connection of its own.
     pub(super) async fn connect(&self) -> Result<Session, Failure> {
+        let late = || Failure::Retry("PostgreSQL cannot be reached: it gave no answer in time".to_owned());
+        tokio::time::timeout(CONNECT_TIMEOUT, self.connect_now()).await.map_err(|_| late())?
+    }
+
+    async fn connect_now(&self) -> Result<Session, Failure> {
         let config = &self.config.postgres;
         let client = if config.get_ssl_mode() == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await.map_err(|e| Failure::of_connect(&e))?;

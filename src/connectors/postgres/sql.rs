@@ -45,6 +45,19 @@ pub(super) fn copy_stage() -> String {
     format!("COPY {STAGE} FROM STDIN (FORMAT binary)")
 }
 
+/// Turns the values of the one carried column into the table's type, length and all, and does nothing with them. Texts are left
+/// out of that: a cast would cut them.
+pub(super) fn convert_one(shape: Shape<'_>) -> String {
+    let values: Vec<String> = shape
+        .columns()
+        .map(|(i, c)| {
+            let value = c.conversion.sql(&format!("s.c{i}"));
+            if c.ty.category == 'S' { value } else { format!("{value}::{}", c.ty.full) }
+        })
+        .collect();
+    format!("SELECT {} FROM {}", values.join(", "), shape.rows())
+}
+
 /// Adds rows, and with `overwrite` changes those that are there already by key.
 pub(super) fn insert(shape: Shape<'_>, overwrite: bool) -> String {
     let table = shape.table;
@@ -70,9 +83,9 @@ pub(super) fn insert(shape: Shape<'_>, overwrite: bool) -> String {
 pub(super) fn update(shape: Shape<'_>, keep_for_null: bool) -> String {
     let changes: Vec<String> = shape
         .fields()
-        .map(|(i, c)| match keep_for_null {
-            true => format!("{0} = COALESCE(v.c{i}, t.{0})", c.name),
-            false => format!("{} = v.c{i}", c.name),
+        .map(|(i, c)| {
+            let kept = format!("COALESCE(v.c{i}, t.{})", c.name);
+            format!("{} = {}", c.name, if keep_for_null { kept } else { format!("v.c{i}") })
         })
         .collect();
     if changes.is_empty() {

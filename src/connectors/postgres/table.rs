@@ -292,8 +292,8 @@ mod tests {
         assert_eq!(name("contacts", None).as_deref(), Some("contacts"));
         assert_eq!(name("contacts", Some("crm")).as_deref(), Some("crm|contacts"));
         assert_eq!(name("crm.contacts", Some("other")).as_deref(), Some("crm|contacts"));
-        assert_eq!(name(r#"crm."odd.""name""#, None).as_deref(), None);
-        assert_eq!(name(r#"crm."odd.""name""""#, None).as_deref(), Some(r#"crm|odd."name""#));
+        assert_eq!(name(r#"crm."odd.""name""#, None).as_deref(), Some(r#"crm|odd."name"#));
+        assert_eq!(name(r#"crm."odd.""name"""#, None).as_deref(), None);
         assert_eq!(name("a.b.c", None), None);
         assert_eq!(name("a.", None), None);
     }

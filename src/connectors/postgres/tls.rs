@@ -53,30 +53,21 @@ pub(super) fn connector(verify: Verify, ca_file: Option<&Path>) -> Result<MakeRu
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SyncError> {
     let mut store = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let wrong = |why: String| {
-                input(
-                    format!("`ca_file` {} cannot be read: {why}", path.display()),
-                    "name a PEM file with certificates",
-                )
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| wrong(e.to_string()))? {
-                store.add(certificate.map_err(|e| wrong(e.to_string()))?).map_err(|e| wrong(e.to_string()))?;
-            }
-            if store.is_empty() {
-                return Err(wrong("it holds no certificate".to_owned()));
-            }
+    let Some(path) = ca_file else {
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if store.is_empty() {
+            return Err(outside("this machine trusts no certificates", "install ca-certificates, or set `ca_file`"));
         }
-        None => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if store.is_empty() {
-                return Err(outside(
-                    "this machine trusts no certificates",
-                    "install ca-certificates, or set `ca_file`",
-                ));
-            }
-        }
+        return Ok(store);
+    };
+    let wrong = |why: String| {
+        input(format!("`ca_file` {} cannot be read: {why}", path.display()), "name a PEM file with certificates")
+    };
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| wrong(e.to_string()))? {
+        store.add(certificate.map_err(|e| wrong(e.to_string()))?).map_err(|e| wrong(e.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(wrong("it holds no certificate".to_owned()));
     }
     Ok(store)
 }

@@ -61,6 +61,14 @@ pub(super) struct PgType {
     pub(super) category: char,
 }
 
+impl PgType {
+    /// The characters that a text column takes at most, where it has a bound.
+    pub(super) fn length(&self) -> Option<usize> {
+        let bounded = self.full.strip_prefix("character varying(").or_else(|| self.full.strip_prefix("character("))?;
+        bounded.strip_suffix(')')?.parse().ok()
+    }
+}
+
 /// How a column's values are sent and turned into the column's type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conversion {
@@ -90,12 +98,11 @@ impl Conversion {
         match Kind::of(field)? {
             Kind::Null => plain(Wire::Text),
             Kind::Boolean if is(&["bool"]) => plain(Wire::Boolean),
-            Kind::Boolean if text || json => plain(Wire::Text),
             Kind::Integer if *field == DataType::UInt64 && (whole || floating || text || json || is(&["numeric"])) => {
                 plain(Wire::Text)
             }
             Kind::Integer if whole || floating || is(&["numeric"]) => plain(Wire::Integer),
-            Kind::Integer if text || json => plain(Wire::Text),
+            Kind::Boolean | Kind::Integer if text || json => plain(Wire::Text),
             Kind::Float if floating => plain(Wire::Float),
             Kind::Float if is(&["numeric"]) || text || json => plain(Wire::Text),
             Kind::Float | Kind::Decimal if whole => plain(Wire::ShortNumber),

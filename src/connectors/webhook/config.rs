@@ -202,13 +202,12 @@ fn headers(settings: &Settings<'_>) -> Result<HeaderMap, SyncError> {
         }
         (None, None, Some(_)) => return Err(input("`password` is set without `user`", "set `user`, or use `token`")),
     };
-    if let Some(text) = authorization {
-        if headers.insert(AUTHORIZATION, value("Authorization", &text)?).is_some() {
-            return Err(input(
-                "the header `Authorization` is set twice",
-                "leave it out of `headers`, or leave out `token` and `user`",
-            ));
-        }
+    let Some(text) = authorization else { return Ok(headers) };
+    if headers.insert(AUTHORIZATION, value("Authorization", &text)?).is_some() {
+        return Err(input(
+            "the header `Authorization` is set twice",
+            "leave it out of `headers`, or leave out `token` and `user`",
+        ));
     }
     Ok(headers)
 }

@@ -57,7 +57,7 @@ pub(super) async fn send(
         .body(body);
     let response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return no_answer(batch, &address.shown, error.without_url()),
+        Err(error) => return no_answer(batch, &address.shown, &error.without_url()),
     };
     let status = response.status();
     let wait = retry_after(response.headers());
@@ -75,7 +75,7 @@ pub(super) async fn send(
         return Ok(Answer::Rows(results::read(&config.results, target, &batch.rows, &body)));
     }
     let said = results::message(&config.results, &body).map(|m| Redactor::new(&batch.rows).redact(&m));
-    classify(status, wait, batch.rows.num_rows(), &address.shown, said)
+    classify(status, wait, batch.rows.num_rows(), &address.shown, said.as_deref())
 }
 
 /// What a status other than 2xx means.
@@ -84,10 +84,10 @@ fn classify(
     wait: Option<u64>,
     rows: usize,
     shown: &str,
-    said: Option<String>,
+    said: Option<&str>,
 ) -> Result<Answer, SyncError> {
     let code = status.as_u16();
-    let reason = match &said {
+    let reason = match said {
         Some(said) => format!("HTTP {code}: {said}"),
         None => format!("HTTP {code}"),
     };
@@ -119,11 +119,11 @@ fn in_doubt(batch: &Batch, why: &str) -> Answer {
     }
 }
 
-fn no_answer(batch: &Batch, shown: &str, error: reqwest::Error) -> Result<Answer, SyncError> {
+fn no_answer(batch: &Batch, shown: &str, error: &reqwest::Error) -> Result<Answer, SyncError> {
     if error.is_builder() {
         return Err(bug(format!("a request to {shown} could not be made: {error}")));
     }
-    let cause = innermost(&error);
+    let cause = innermost(error);
     if error.is_connect() {
         // The one kind of failed connection that time does not mend.
         if cause.to_ascii_lowercase().contains("certificate") {

@@ -14,8 +14,8 @@ use deltalake_core::kernel::{Action, Add, EagerSnapshot, MetadataExt, Protocol, 
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
-use futures::StreamExt;
-use kinfold_base::{SignedDuration, Timestamp};
+use futures::{StreamExt, TryStreamExt};
+use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
 use kinfold_lang::project::SourceTable;
 use object_store::ObjectMeta;
 use object_store::prefix::PrefixStore;
@@ -30,6 +30,9 @@ const CHECKPOINT_INTERVAL: &str = "20";
 /// files that were taken out.
 const LOG_RETENTION: &str = "interval 30 days";
 
+/// Under this name a commit carries an id of its own.
+const COMMIT_ID: &str = "kinfoldCommit";
+
 /// A Delta table that somebody else writes.
 pub(crate) async fn source_table(
     stores: &Stores,
@@ -39,7 +42,9 @@ pub(crate) async fn source_table(
     let name = source.name.to_string();
     let place = stores.place(&source.url)?;
     let Some(table) = load(&place, &name).await? else {
-        return Err(input(format!("{name}: there is no Delta table at {}", source.url)).hint("check the path and the `format`"));
+        return Err(
+            input(format!("{name}: there is no Delta table at {}", source.url)).hint("check the path and the `format`")
+        );
     };
     let rows = known_rows(&table);
     if rows == Some(0) {
@@ -47,7 +52,7 @@ pub(crate) async fn source_table(
             .hint("check the path; take the table out of the project if it is no longer used"));
     }
     table.update_datafusion_session(state).map_err(|e| failure::delta(e, &name))?;
-    table.table_provider().await.map_err(|e| failure::delta(e, &name))
+    table.table_provider().await.map_err(|e| failure::query(e, &name))
 }
 
 /// How many rows a table holds, if every file says so.
@@ -58,12 +63,13 @@ fn known_rows(table: &DeltaTable) -> Option<usize> {
 
 /// The newest version of a table; none if there is no table yet.
 pub(crate) async fn load(place: &Place, name: &str) -> Result<Option<DeltaTable>, EngineError> {
+    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
     let log = log_store(place)?;
-    if !log.is_delta_table_location().await.map_err(|e| failure::delta(e, name))? {
+    if !log.is_delta_table_location().await.map_err(failed)? {
         return Ok(None);
     }
     let mut table = DeltaTable::new(log);
-    table.load().await.map_err(|e| failure::delta(e, name))?;
+    table.load().await.map_err(failed)?;
     Ok(Some(table))
 }
 
@@ -123,11 +129,13 @@ pub(crate) async fn commit(
     change: Change,
     now: Timestamp,
 ) -> Result<(), EngineError> {
-    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}`"));
+    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
     let log = log_store(place)?;
     let table = load(place, name).await?;
-    let struct_type: StructType =
-        columns.as_ref().try_into_kernel().map_err(|e| bug(format!("the table `{name}` has a column that Delta cannot hold: {e}")))?;
+    let struct_type: StructType = columns
+        .as_ref()
+        .try_into_kernel()
+        .map_err(|e| bug(format!("the table `{name}` has a column that Delta cannot hold: {e}")))?;
     let mut actions = Vec::new();
     let snapshot = match &table {
         None => {
@@ -136,16 +144,18 @@ pub(crate) async fn commit(
                 ("delta.logRetentionDuration", LOG_RETENTION),
                 ("delta.deletedFileRetentionDuration", LOG_RETENTION),
             ];
-            let metadata = new_metadata(&struct_type, Vec::<String>::new(), configuration).map_err(failed)?;
+            let metadata =
+                new_metadata(&struct_type, Vec::<String>::new(), configuration).map_err(|e| failed(e.into()))?;
             actions.push(Action::Protocol(protocol()?));
-            actions.push(Action::Metadata(metadata.with_name(name.to_owned()).map_err(failed)?));
+            actions.push(Action::Metadata(metadata.with_name(name.to_owned()).map_err(|e| failed(e.into()))?));
             None
         }
+        Some(_) if change == Change::Append && files.is_empty() => return Ok(()),
         Some(table) => {
             let snapshot = table.snapshot().map_err(failed)?.snapshot();
             if snapshot.arrow_schema().fields() != columns.fields() {
                 let metadata = TableReference::metadata(snapshot).clone();
-                actions.push(Action::Metadata(metadata.with_schema(&struct_type).map_err(failed)?));
+                actions.push(Action::Metadata(metadata.with_schema(&struct_type).map_err(|e| failed(e.into()))?));
             }
             if change == Change::Replace {
                 actions.extend(removals(snapshot, now));
@@ -162,9 +172,22 @@ pub(crate) async fn commit(
     // A replaced table was computed from what it was: if somebody else changed it meanwhile, it must not be replaced unseen.
     let retries = if change == Change::Append { 5 } else { 0 };
     let properties = CommitProperties::default().with_max_retries(retries).with_cleanup_expired_logs(Some(true));
+    let id = new_writer_id();
+    let properties = properties.with_metadata([(COMMIT_ID.to_owned(), id.clone().into())]);
     let reference = snapshot.map(|s| s as &dyn TableReference);
-    CommitBuilder::from(properties).with_actions(actions).build(reference, log, operation).await.map_err(failed)?;
-    Ok(())
+    match CommitBuilder::from(properties).with_actions(actions).build(reference, log, operation).await {
+        Ok(_) => Ok(()),
+        // An attempt whose answer was lost may have succeeded, and the one after it then finds the version taken: by itself.
+        Err(_) if has_landed(place, name, &id).await => Ok(()),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// Whether one of the newest commits is this one.
+async fn has_landed(place: &Place, name: &str, id: &str) -> bool {
+    let Ok(Some(table)) = load(place, name).await else { return false };
+    let newest: Vec<_> = table.history(Some(8)).try_collect().await.unwrap_or_default();
+    newest.iter().any(|commit| commit.info.get(COMMIT_ID).and_then(|v| v.as_str()) == Some(id))
 }
 
 /// What every reader of Delta understands.
@@ -183,9 +206,11 @@ fn removals(snapshot: &EagerSnapshot, now: Timestamp) -> Vec<Action> {
 }
 
 fn addition(place: &Place, file: &NewFile, now: Timestamp) -> Add {
-    let path = file.meta.location.prefix_match(&place.path).map(|parts| {
-        parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/")
-    });
+    let path = file
+        .meta
+        .location
+        .prefix_match(&place.path)
+        .map(|parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
     Add {
         path: path.unwrap_or_else(|| file.meta.location.to_string()),
         partition_values: HashMap::new(),
@@ -203,11 +228,16 @@ fn addition(place: &Place, file: &NewFile, now: Timestamp) -> Add {
 
 /// Deletes files that no version of the last `keep` needs: those that commits took out of the table longer ago, and those older
 /// that no commit ever put in, which runs that died have left.
-pub(crate) async fn vacuum(place: &Place, name: &str, keep: SignedDuration, now: Timestamp) -> Result<u64, EngineError> {
+pub(crate) async fn vacuum(
+    place: &Place,
+    name: &str,
+    keep: SignedDuration,
+    now: Timestamp,
+) -> Result<u64, EngineError> {
     /// A run that writes now has not committed yet: its files are never older than this.
     const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(48);
     let Some(table) = load(place, name).await? else { return Ok(0) };
-    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}`"));
+    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
     let snapshot = table.snapshot().map_err(failed)?;
     let live: std::collections::HashSet<_> = data_files(&table, place)?.into_iter().map(|(m, _)| m.location).collect();
     let cutoff = (now - keep).as_millisecond();

@@ -1,7 +1,7 @@
 //! Which files a source's URL means: one file, a directory, or a pattern; and what their directories say of them.
 
-use datafusion::common::ScalarValue;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use kinfold_lang::project::{Format, SourceTable};
 use object_store::path::Path;
@@ -73,7 +73,12 @@ fn split_pattern(url: &str) -> (&str, Option<String>) {
     (&url[..cut], Some(url[cut..].to_owned()))
 }
 
-async fn list(place: &Place, pattern: Option<&str>, format: &Format, table: &str) -> Result<Vec<ObjectMeta>, EngineError> {
+async fn list(
+    place: &Place,
+    pattern: Option<&str>,
+    format: &Format,
+    table: &str,
+) -> Result<Vec<ObjectMeta>, EngineError> {
     if pattern.is_none() && !place.path.as_ref().is_empty() {
         match place.store.head(&place.path).await {
             Ok(meta) => return Ok(vec![meta]),
@@ -83,8 +88,12 @@ async fn list(place: &Place, pattern: Option<&str>, format: &Format, table: &str
         }
     }
     let prefix = Some(&place.path).filter(|p| !p.as_ref().is_empty());
-    let all: Vec<ObjectMeta> =
-        place.store.list(prefix).try_collect().await.map_err(|e| failure::store(e, &format!("{table} ({})", place.label)))?;
+    let all: Vec<ObjectMeta> = place
+        .store
+        .list(prefix)
+        .try_collect()
+        .await
+        .map_err(|e| failure::store(e, &format!("{table} ({})", place.label)))?;
     let below = |meta: &ObjectMeta| relative(&place.path, &meta.location);
     let shown = all.into_iter().filter(|m| !below(m).split('/').any(is_hidden));
     if let Some(pattern) = pattern {
@@ -94,13 +103,18 @@ async fn list(place: &Place, pattern: Option<&str>, format: &Format, table: &str
             .filter(|m| {
                 let path = below(m);
                 let segments: Vec<&str> = path.split('/').collect();
-                matches(&pattern, &segments) || (1..segments.len()).any(|n| matches(&pattern, &segments[..n]) && ends_as(format, m))
+                matches(&pattern, &segments)
+                    || (1..segments.len()).any(|n| matches(&pattern, &segments[..n]) && ends_as(format, m))
             })
             .collect());
     }
     let shown: Vec<_> = shown.collect();
     let fitting: Vec<_> = shown.iter().filter(|m| ends_as(format, m)).cloned().collect();
-    Ok(if fitting.is_empty() { shown.into_iter().filter(|m| m.location.extension().is_none()).collect() } else { fitting })
+    Ok(if fitting.is_empty() {
+        shown.into_iter().filter(|m| m.location.extension().is_none()).collect()
+    } else {
+        fitting
+    })
 }
 
 /// Whether a file's name ends as names of the format do.
@@ -120,9 +134,8 @@ fn is_hidden(segment: &str) -> bool {
 }
 
 fn relative(prefix: &Path, path: &Path) -> String {
-    path.prefix_match(prefix).map_or_else(String::new, |parts| {
-        parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/")
-    })
+    path.prefix_match(prefix)
+        .map_or_else(String::new, |parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
 }
 
 /// Whether a path fits a pattern, both in segments: `**` stands for any number of them, `*` and `?` for characters of one.
@@ -160,7 +173,9 @@ fn directory_values(base: &Path, file: &Path) -> Vec<(String, Option<String>)> {
     let mut segments: Vec<&str> = path.split('/').collect();
     segments.pop();
     let pairs = segments.into_iter().filter_map(|s| s.split_once('='));
-    pairs.map(|(key, value)| (key.to_owned(), (value != "__HIVE_DEFAULT_PARTITION__").then(|| percent_decode(value)))).collect()
+    pairs
+        .map(|(key, value)| (key.to_owned(), (value != "__HIVE_DEFAULT_PARTITION__").then(|| percent_decode(value))))
+        .collect()
 }
 
 fn percent_decode(text: &str) -> String {
@@ -195,7 +210,13 @@ fn partitions<'a>(
     let keys = |p: &[(String, Option<String>)]| p.iter().map(|(k, _)| k.clone()).collect::<Vec<_>>();
     let first = pairs.first().map(|p| keys(p)).unwrap_or_default();
     if let Some(odd) = pairs.iter().position(|p| keys(p) != first) {
-        let said = |k: &[String]| if k.is_empty() { "no `key=value` directories".to_owned() } else { format!("directories by {}", k.join(", ")) };
+        let said = |k: &[String]| {
+            if k.is_empty() {
+                "no `key=value` directories".to_owned()
+            } else {
+                format!("directories by {}", k.join(", "))
+            }
+        };
         return Err(input(format!(
             "{table}: {root}{} lies in {}, {root}{} in {}",
             metas[0].location,
@@ -272,8 +293,11 @@ mod tests {
         assert_eq!(value_type(["01", "20"].into_iter()), DataType::Utf8View);
         assert_eq!(value_type(["2024-01-31"].into_iter()), DataType::Date32);
         let base = Path::from("raw");
-        let file = Path::from("raw/country=TR/city=K%25C3%25B6ln/x.csv");
-        let pairs = directory_values(&base, &Path::parse(file.as_ref().replace("%25", "%")).unwrap());
-        assert_eq!(pairs, [("country".to_owned(), Some("TR".to_owned())), ("city".to_owned(), Some("Köln".to_owned()))]);
+        let file = Path::parse("raw/country=TR/city=K%C3%B6ln/x.csv").unwrap();
+        let pairs = directory_values(&base, &file);
+        assert_eq!(
+            pairs,
+            [("country".to_owned(), Some("TR".to_owned())), ("city".to_owned(), Some("Köln".to_owned()))]
+        );
     }
 }

@@ -12,7 +12,7 @@ use datafusion::common::config::{CsvOptions, TableParquetOptions};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::physical_plan::{
-    ArrowSource, CsvSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource,
+    CsvSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -30,7 +30,6 @@ pub(crate) enum FileFormat {
     Parquet,
     Csv { options: Box<CsvOptions>, compression: FileCompressionType },
     Ndjson { compression: FileCompressionType },
-    ArrowIpc,
 }
 
 /// Files of one object store that stand as one table.
@@ -49,13 +48,19 @@ pub(crate) struct FilesTable {
 
 impl FilesTable {
     /// A table of Parquet files without columns from directories.
-    pub(crate) fn parquet(name: &str, store_url: ObjectStoreUrl, root: &str, schema: SchemaRef, files: Vec<PartitionedFile>) -> Self {
+    pub(crate) fn parquet(
+        name: &str,
+        store_url: ObjectStoreUrl,
+        root: &str,
+        schema: SchemaRef,
+        files: Vec<PartitionedFile>,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             root: root.to_owned(),
             store_url,
             files,
-            schema: TableSchema::from_file_schema(schema),
+            schema: schema.into(),
             format: FileFormat::Parquet,
         }
     }
@@ -67,9 +72,10 @@ impl FilesTable {
                 let options = TableParquetOptions { global: parquet, ..TableParquetOptions::default() };
                 Arc::new(ParquetSource::new(self.schema.clone()).with_table_parquet_options(options))
             }
-            FileFormat::Csv { options, .. } => Arc::new(CsvSource::new(self.schema.clone()).with_csv_options((**options).clone())),
+            FileFormat::Csv { options, .. } => {
+                Arc::new(CsvSource::new(self.schema.clone()).with_csv_options((**options).clone()))
+            }
             FileFormat::Ndjson { .. } => Arc::new(JsonSource::new(self.schema.clone())),
-            FileFormat::ArrowIpc => Arc::new(ArrowSource::new_file_source(self.schema.clone())),
         };
         Arc::new(NamedSource::new(inner, &self.name, &self.root))
     }
@@ -77,7 +83,7 @@ impl FilesTable {
     fn compression(&self) -> FileCompressionType {
         match &self.format {
             FileFormat::Csv { compression, .. } | FileFormat::Ndjson { compression } => *compression,
-            FileFormat::Parquet | FileFormat::ArrowIpc => FileCompressionType::UNCOMPRESSED,
+            FileFormat::Parquet => FileCompressionType::UNCOMPRESSED,
         }
     }
 

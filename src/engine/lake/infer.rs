@@ -81,9 +81,11 @@ pub(crate) async fn csv(
     let format = Format::default().with_delimiter(delimiter).with_quote(quote).with_header(header);
     let failed = |e| in_file(table, file, DataFusionError::from(e));
     let (guessed, _) = format.infer_schema(Cursor::new(&bytes), Some(1)).map_err(failed)?;
-    let names: Vec<String> = guessed.fields().iter().map(|f| f.name().trim_start_matches('\u{feff}').to_owned()).collect();
+    let names: Vec<String> =
+        guessed.fields().iter().map(|f| f.name().trim_start_matches('\u{feff}').to_owned()).collect();
     if let Some(twice) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
-        return Err(input(format!("{table}: {file} has two columns called `{}`", twice.1)).hint("give each column a name of its own"));
+        return Err(input(format!("{table}: {file} has two columns called `{}`", twice.1))
+            .hint("give each column a name of its own"));
     }
     let as_text: Vec<Field> = names.iter().map(|n| Field::new(n, DataType::Utf8, true)).collect();
     let reader = ReaderBuilder::new(Arc::new(Schema::new(as_text))).with_format(format).with_batch_size(8192);
@@ -130,9 +132,11 @@ pub(crate) async fn ndjson(
         return Ok(Seen::new(Schema::empty(), Some(0)));
     }
     if let Some(line) = bytes.split(|b| *b == b'\n').position(|line| std::str::from_utf8(line).is_err()) {
-        return Err(input(format!("{table}: {file} at line {} holds bytes that are not UTF-8", line + 1)).hint("write the file in UTF-8"));
+        return Err(input(format!("{table}: {file} at line {} holds bytes that are not UTF-8", line + 1))
+            .hint("write the file in UTF-8"));
     }
-    let (schema, _) = infer_json_schema(Cursor::new(&bytes), Some(SAMPLE_ROWS)).map_err(|e| in_file(table, file, e.into()))?;
+    let (schema, _) =
+        infer_json_schema(Cursor::new(&bytes), Some(SAMPLE_ROWS)).map_err(|e| in_file(table, file, e.into()))?;
     Ok(Seen::new(schema, whole.then_some(lines)))
 }
 
@@ -191,7 +195,9 @@ fn kind(value: &str) -> Kind {
         Kind::Text
     } else if digits.bytes().all(|b| b.is_ascii_digit()) {
         if value.parse::<i64>().is_ok() { Kind::Integer } else { Kind::Text }
-    } else if digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) {
+    } else if digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
+    {
         match value.parse::<f64>() {
             Ok(_) => Kind::Float,
             Err(_) => date_or_text(value),

@@ -142,7 +142,11 @@ impl LakeEngine {
         self.state.create_logical_plan(sql).await.map_err(|e| failure::query(e, what))
     }
 
-    async fn physical(state: &SessionState, plan: &LogicalPlan, what: &str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    async fn physical(
+        state: &SessionState,
+        plan: &LogicalPlan,
+        what: &str,
+    ) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
         state.create_physical_plan(plan).boxed().await.map_err(|e| failure::query(e, what))
     }
 
@@ -189,7 +193,14 @@ impl LakeEngine {
             rows: files.iter().map(|f| f.rows).sum(),
             bytes: files.iter().map(|f| f.meta.size).sum(),
         };
-        let staged = Staged { table: table.to_owned(), keep: output.keep, dir, files, columns: committed.columns.clone(), before: None };
+        let staged = Staged {
+            table: table.to_owned(),
+            keep: output.keep,
+            dir,
+            files,
+            columns: committed.columns.clone(),
+            before: None,
+        };
         self.stage(run, staged, committed).await?;
         Ok(written)
     }
@@ -210,7 +221,8 @@ impl LakeEngine {
         {
             let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
             let of_run = staged.entry(run.run_id.to_string()).or_default();
-            let again = (new.keep != KeepTable::Append).then(|| of_run.iter().position(|s| s.table == new.table)).flatten();
+            let again =
+                (new.keep != KeepTable::Append).then(|| of_run.iter().position(|s| s.table == new.table)).flatten();
             replaced = again.map(|i| of_run.remove(i));
             new.before = match &replaced {
                 Some(old) => old.before.clone(),
@@ -250,9 +262,14 @@ impl Engine for LakeEngine {
         let open = |source: &SourceTable| {
             let source = source.clone();
             async move {
-                let schema = source.name.schema.clone().ok_or_else(|| bug(format!("the table `{}` has no source", source.name)))?;
+                let schema = source
+                    .name
+                    .schema
+                    .clone()
+                    .ok_or_else(|| bug(format!("the table `{}` has no source", source.name)))?;
                 if [KINFOLD, PREVIOUS, FILES].contains(&schema.as_str()) {
-                    return Err(input(format!("a source cannot be called `{schema}`")).hint("that name is Kinfold's own: take another"));
+                    return Err(input(format!("a source cannot be called `{schema}`"))
+                        .hint("that name is Kinfold's own: take another"));
                 }
                 let known = self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&source_key(&source));
                 let table = match known {
@@ -341,7 +358,12 @@ impl Engine for LakeEngine {
         self.write(run, output, streams, schema).await
     }
 
-    async fn create_table_from(&self, run: &RunContext, output: &Output, rows: RecordStream) -> Result<Written, EngineError> {
+    async fn create_table_from(
+        &self,
+        run: &RunContext,
+        output: &Output,
+        rows: RecordStream,
+    ) -> Result<Written, EngineError> {
         self.write(run, output, write::share(rows.batches, self.threads), rows.schema).await
     }
 
@@ -392,13 +414,22 @@ impl Engine for LakeEngine {
         let schema = table.schema.as_deref().unwrap_or(KINFOLD);
         let provider = self.names.get(schema, &table.name).ok_or_else(|| bug(format!("{table} is not open")))?;
         let exact = provider.schema();
-        let known = exact.fields().iter().find(|f| f.name() == column).or_else(|| {
-            exact.fields().iter().find(|f| f.name().eq_ignore_ascii_case(column))
-        });
+        let known = exact
+            .fields()
+            .iter()
+            .find(|f| f.name() == column)
+            .or_else(|| exact.fields().iter().find(|f| f.name().eq_ignore_ascii_case(column)));
         let column = known.ok_or_else(|| input(format!("{table} has no column `{column}`")))?.name().clone();
         let plan = LogicalPlanBuilder::scan("source", provider_as_source(provider), None)
-            .and_then(|b| b.aggregate(Vec::<datafusion::logical_expr::Expr>::new(), vec![max(ident(&column)).alias("newest_value")]))
-            .and_then(|b| b.project(vec![datafusion::logical_expr::cast(col("newest_value"), timestamp_type()).alias("newest")]))
+            .and_then(|b| {
+                b.aggregate(
+                    Vec::<datafusion::logical_expr::Expr>::new(),
+                    vec![max(ident(&column)).alias("newest_value")],
+                )
+            })
+            .and_then(|b| {
+                b.project(vec![datafusion::logical_expr::cast(col("newest_value"), timestamp_type()).alias("newest")])
+            })
             .and_then(LogicalPlanBuilder::build)
             .map_err(failed)?;
         let mut rows = Self::run(&self.state, &plan, &what).await?.batches;

@@ -40,11 +40,21 @@ impl NamedSource {
 }
 
 impl FileSource for NamedSource {
-    fn create_file_opener(&self, store: Arc<dyn ObjectStore>, config: &FileScanConfig, partition: usize) -> Result<Arc<dyn FileOpener>> {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
         self.inner.create_file_opener(store, config, partition)
     }
 
-    fn create_morselizer(&self, store: Arc<dyn ObjectStore>, config: &FileScanConfig, partition: usize) -> Result<Box<dyn Morselizer>> {
+    fn create_morselizer(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Box<dyn Morselizer>> {
         let inner = self.inner.create_morselizer(store, config, partition)?;
         Ok(Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), root: Arc::clone(&self.root) }))
     }
@@ -97,7 +107,10 @@ impl FileSource for NamedSource {
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
-        Ok(FilterPushdownPropagation { filters: pushed.filters, updated_node: pushed.updated_node.map(|s| self.again(s)) })
+        Ok(FilterPushdownPropagation {
+            filters: pushed.filters,
+            updated_node: pushed.updated_node.map(|s| self.again(s)),
+        })
     }
 
     fn try_pushdown_sort(
@@ -120,7 +133,10 @@ impl FileSource for NamedSource {
         Ok(self.inner.try_pushdown_projection(projection)?.map(|s| self.again(s)))
     }
 
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
         self.inner.apply_expressions(f)
     }
 }
@@ -149,7 +165,11 @@ struct FileName {
 
 impl FileName {
     fn put_on(&self, source: DataFusionError) -> DataFusionError {
-        DataFusionError::External(Box::new(FileError { table: self.table.to_string(), file: self.file.clone(), source }))
+        DataFusionError::External(Box::new(FileError {
+            table: self.table.to_string(),
+            file: self.file.clone(),
+            source,
+        }))
     }
 }
 
@@ -163,14 +183,17 @@ impl MorselPlanner for NamedPlanner {
     fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
         let name = self.name;
         let Some(mut plan) = self.inner.plan().map_err(|e| name.put_on(e))? else { return Ok(None) };
-        let planner = |inner, name: &Arc<FileName>| Box::new(NamedPlanner { inner, name: Arc::clone(name) }) as Box<dyn MorselPlanner>;
+        let planner = |inner, name: &Arc<FileName>| {
+            Box::new(NamedPlanner { inner, name: Arc::clone(name) }) as Box<dyn MorselPlanner>
+        };
         let morsels = plan.take_morsels().into_iter();
         let morsels = morsels.map(|inner| Box::new(NamedMorsel { inner, name: Arc::clone(&name) }) as _).collect();
         let planners = plan.take_ready_planners().into_iter().map(|inner| planner(inner, &name)).collect();
         let mut named = MorselPlan::new().with_morsels(morsels).with_planners(planners);
         if let Some(pending) = plan.take_pending_planner() {
             let on_error = Arc::clone(&name);
-            let future = pending.into_future().map_ok(move |inner| planner(inner, &name)).map_err(move |e| on_error.put_on(e));
+            let future =
+                pending.into_future().map_ok(move |inner| planner(inner, &name)).map_err(move |e| on_error.put_on(e));
             named.set_pending_planner(future);
         }
         Ok(Some(named))

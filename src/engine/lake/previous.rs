@@ -30,7 +30,8 @@ pub(crate) async fn open(
     let Some(table) = delta::load(dir, name).await? else { return Ok(Arc::new(EmptyTable::new(wanted))) };
     let schema = delta::schema(&table, name)?;
     let files = delta::data_files(&table, dir)?;
-    let files: Vec<_> = files.into_iter().map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 }).collect();
+    let files: Vec<_> =
+        files.into_iter().map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 }).collect();
     let table = staged::table(state, dir, name, &schema, &files).await?;
     shaped(table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))
 }
@@ -48,7 +49,9 @@ fn shaped(table: Arc<dyn TableProvider>, wanted: &SchemaRef) -> datafusion::comm
         Ok(value.alias(field.name()))
     };
     let columns = wanted.fields().iter().map(one).collect::<datafusion::common::Result<Vec<_>>>()?;
-    let plan = LogicalPlanBuilder::scan("last_version", provider_as_source(Arc::clone(&table)), None)?.project(columns)?.build()?;
+    let plan = LogicalPlanBuilder::scan("last_version", provider_as_source(Arc::clone(&table)), None)?
+        .project(columns)?
+        .build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
@@ -65,7 +68,8 @@ pub(crate) async fn table_names(tables: &Place) -> Result<Vec<String>, EngineErr
         Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
         other => other.map_err(|e| failure::store(e, &tables.label))?,
     };
-    let mut names: Vec<String> = listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
+    let mut names: Vec<String> =
+        listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
     names.retain(|n| !n.starts_with('_'));
     names.sort();
     Ok(names)

@@ -30,7 +30,10 @@ pub(crate) fn state(
 ) -> Result<SessionState, EngineError> {
     let pool: Arc<dyn MemoryPool> = match memory_limit_bytes {
         // Fair: a sort that comes late gets its share, instead of failing because an earlier one has taken all.
-        Some(bytes) => Arc::new(TrackConsumersPool::new(FairSpillPool::new(usize::try_from(bytes).unwrap_or(usize::MAX)), TOLD_CONSUMERS)),
+        Some(bytes) => Arc::new(TrackConsumersPool::new(
+            FairSpillPool::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            TOLD_CONSUMERS,
+        )),
         None => Arc::new(UnboundedMemoryPool::default()),
     };
     let disk = DiskManagerBuilder::default()
@@ -51,6 +54,12 @@ pub(crate) fn state(
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false);
     let options = config.options_mut();
+    if let Some(limit) = memory_limit_bytes {
+        // What every sort sets aside for merging must not eat up a small limit.
+        let share = usize::try_from(limit).unwrap_or(usize::MAX) / (8 * threads.max(1));
+        let set_aside = &mut options.execution.sort_spill_reservation_bytes;
+        *set_aside = share.min(*set_aside);
+    }
     options.execution.time_zone = Some("+00:00".to_owned());
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
 use datafusion::common::Statistics;
 use datafusion::common::config::CsvOptions;
 use datafusion::common::stats::Precision;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlanBuilder, cast, ident};
 use datafusion_datasource::file_compression_type::FileCompressionType;
 use datafusion_datasource::{PartitionedFile, TableSchema};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_lang::project::{Format, SourceTable};
 
 use crate::error::EngineError;
@@ -31,9 +34,13 @@ const CONCURRENT_FILES: usize = 16;
 ///
 /// # Errors
 /// When the data is missing, empty or unreadable, or its files disagree.
-pub(crate) async fn open(stores: &Stores, state: &SessionState, source: &SourceTable) -> Result<Arc<dyn TableProvider>, EngineError> {
+pub(crate) async fn open(
+    stores: &Stores,
+    state: &SessionState,
+    source: &SourceTable,
+) -> Result<Arc<dyn TableProvider>, EngineError> {
     if source.format == Format::Delta {
-        return delta::source_table(stores, state, source).await;
+        return cast_declared(delta::source_table(stores, state, source).await?, source);
     }
     let files = discover(stores, source).await?;
     let table = source.name.to_string();
@@ -61,9 +68,16 @@ pub(crate) async fn open(stores: &Stores, state: &SessionState, source: &SourceT
         source.columns.iter().filter_map(|c| Some((c.name.as_str(), arrow_type(c.ty.as_ref()?)?))).collect();
     let read_as: Vec<Field> = columns
         .iter()
-        .map(|c| Field::new(c.name(), declared.get(c.name().as_str()).cloned().unwrap_or_else(|| c.data_type().clone()), true))
+        .map(|c| {
+            Field::new(
+                c.name(),
+                declared.get(c.name().as_str()).cloned().unwrap_or_else(|| c.data_type().clone()),
+                true,
+            )
+        })
         .collect();
-    let cast: Vec<bool> = columns.iter().zip(&read_as).map(|(c, r)| sql_type(c.data_type()) != sql_type(r.data_type())).collect();
+    let cast: Vec<bool> =
+        columns.iter().zip(&read_as).map(|(c, r)| sql_type(c.data_type()) != sql_type(r.data_type())).collect();
     let file_schema: SchemaRef = Arc::new(Schema::new(read_as));
     let schema = TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(partition_columns).build();
     let (format, compression) = file_format(source, &files)?;
@@ -168,11 +182,17 @@ fn agree(source: &SourceTable, files: &Files, seen: &[Seen]) -> Result<Vec<Field
                 if source.format == Format::Ndjson {
                     continue;
                 }
-                return Err(input(format!("{table}: the column `{}` is in {} but not in {}", column.name(), name(*first), name(i)))
-                    .hint("write the file anew with the column, or move files of another shape to a table of their own"));
+                return Err(input(format!(
+                    "{table}: the column `{}` is in {} but not in {}",
+                    column.name(),
+                    name(*first),
+                    name(i)
+                ))
+                .hint("write the file anew with the column, or move files of another shape to a table of their own"));
             };
             let ty = type_of(field);
-            let both = unify(column.data_type(), &ty).or_else(|| is_text.then(|| unify_text(column.data_type(), &ty)).flatten());
+            let both = unify(column.data_type(), &ty)
+                .or_else(|| is_text.then(|| unify_text(column.data_type(), &ty)).flatten());
             let Some(both) = both else {
                 return Err(input(format!(
                     "{table}: the column `{}` is {} in {} but {} in {}",
@@ -186,11 +206,13 @@ fn agree(source: &SourceTable, files: &Files, seen: &[Seen]) -> Result<Vec<Field
             };
             *column = Field::new(column.name(), both, true);
         }
-        let new: Vec<_> = one.schema.fields().iter().filter(|f| !columns.iter().any(|(c, _)| c.name() == f.name())).collect();
+        let new: Vec<_> =
+            one.schema.fields().iter().filter(|f| !columns.iter().any(|(c, _)| c.name() == f.name())).collect();
         columns.extend(new.into_iter().map(|f| (Field::new(f.name(), type_of(f), true), i)));
     }
     if columns.is_empty() && seen.iter().any(|s| s.rows != Some(0)) {
-        return Err(input(format!("{table}: {} has no columns", name(0))).hint("check that the file is what the project says it is"));
+        return Err(input(format!("{table}: {} has no columns", name(0)))
+            .hint("check that the file is what the project says it is"));
     }
     let mut columns: Vec<Field> = columns.into_iter().map(|(c, _)| no_null(c)).collect();
     if source.format == Format::Ndjson {
@@ -202,7 +224,8 @@ fn agree(source: &SourceTable, files: &Files, seen: &[Seen]) -> Result<Vec<Field
 }
 
 fn same_names(columns: &[(Field, usize)], schema: &Schema) -> bool {
-    columns.len() == schema.fields().len() && columns.iter().zip(schema.fields()).all(|((c, _), f)| c.name() == f.name())
+    columns.len() == schema.fields().len()
+        && columns.iter().zip(schema.fields()).all(|((c, _), f)| c.name() == f.name())
 }
 
 /// What values of two types are in a format that only has text: `1` and `1.5` are numbers, a date is also a time.
@@ -220,7 +243,12 @@ fn no_null(field: Field) -> Field {
     if field.data_type() == &DataType::Null { Field::new(field.name(), DataType::Utf8View, true) } else { field }
 }
 
-fn check_declared(table: &str, source: &SourceTable, columns: &[Field], by_directory: &[Arc<Field>]) -> Result<(), EngineError> {
+fn check_declared(
+    table: &str,
+    source: &SourceTable,
+    columns: &[Field],
+    by_directory: &[Arc<Field>],
+) -> Result<(), EngineError> {
     let names = || columns.iter().map(Field::name).chain(by_directory.iter().map(|f| f.name())).map(String::as_str);
     let said = source.columns.iter().map(|c| &c.name).chain(&source.unique_key).chain(&source.time);
     for name in said {
@@ -233,6 +261,29 @@ fn check_declared(table: &str, source: &SourceTable, columns: &[Field], by_direc
         }
     }
     Ok(())
+}
+
+/// A Delta table with its columns in the declared types.
+fn cast_declared(table: Arc<dyn TableProvider>, source: &SourceTable) -> Result<Arc<dyn TableProvider>, EngineError> {
+    let name = source.name.to_string();
+    let schema = table.schema();
+    let columns: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    check_declared(&name, source, &columns, &[])?;
+    let declared =
+        |c: &Field| source.columns.iter().find(|r| r.name == *c.name()).and_then(|r| arrow_type(r.ty.as_ref()?));
+    let differs = |c: &Field| declared(c).filter(|ty| sql_type(ty) != sql_type(c.data_type()));
+    if !columns.iter().any(|c| differs(c).is_some()) {
+        return Ok(table);
+    }
+    let projected = columns.iter().map(|c| match differs(c) {
+        Some(ty) => cast(ident(c.name()), ty).alias(c.name()),
+        None => ident(c.name()),
+    });
+    let plan = LogicalPlanBuilder::scan("source", provider_as_source(table), None)
+        .and_then(|b| b.project(projected.collect::<Vec<_>>()))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|e| failure::query(e, &name))?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 fn file_format(source: &SourceTable, files: &Files) -> Result<(FileFormat, FileCompressionType), EngineError> {

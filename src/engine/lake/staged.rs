@@ -77,7 +77,12 @@ impl Committed {
     }
 }
 
-pub(crate) async fn committed(_: &SessionState, dir: &Place, name: &str, new: &SchemaRef) -> Result<Committed, EngineError> {
+pub(crate) async fn committed(
+    _: &SessionState,
+    dir: &Place,
+    name: &str,
+    new: &SchemaRef,
+) -> Result<Committed, EngineError> {
     let Some(table) = delta::load(dir, name).await? else { return Ok(Committed::nothing(new)) };
     let old = delta::schema(&table, name)?;
     let mut columns: Vec<Field> = Vec::new();
@@ -109,7 +114,8 @@ pub(crate) async fn table(
     columns: &SchemaRef,
     files: impl IntoIterator<Item = &WrittenFile>,
 ) -> Result<Arc<dyn TableProvider>, EngineError> {
-    let fields: Vec<_> = columns.fields().iter().map(|f| Field::new(f.name(), reading_type(f.data_type()), true)).collect();
+    let fields: Vec<_> =
+        columns.fields().iter().map(|f| Field::new(f.name(), reading_type(f.data_type()), true)).collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let metas: Vec<ObjectMeta> = files.into_iter().map(|f| f.meta.clone()).collect();
     let files = with_statistics(state, dir, name, &schema, metas).await?;
@@ -132,7 +138,8 @@ async fn with_statistics(
         let cache = Arc::clone(&cache);
         async move {
             let reader = DFParquetMetadata::new(dir.store.as_ref(), &meta).with_file_metadata_cache(Some(cache));
-            let failed = |e: DataFusionError| failure::query(e, &format!("{name} ({}{})", root_of(&dir.label), meta.location));
+            let failed =
+                |e: DataFusionError| failure::query(e, &format!("{name} ({}{})", root_of(&dir.label), meta.location));
             let metadata = reader.fetch_metadata().await.map_err(failed)?;
             let mut statistics = match DFParquetMetadata::statistics_from_parquet_metadata(&metadata, schema) {
                 Ok(statistics) => statistics,
@@ -167,10 +174,10 @@ pub(crate) async fn given_tables(
             return Err(bug(format!("the files of `{}` are not in one store", table.name)));
         }
         state.runtime_env().register_object_store(first.store_url.as_ref(), Arc::clone(&first.store));
-        let heads = places.iter().map(|p| async move {
-            p.store.head(&p.path).await.map_err(|e| failure::store(e, &p.label))
-        });
-        let metas: Vec<ObjectMeta> = stream::iter(heads.map(|h| h.boxed()).collect::<Vec<_>>()).buffered(CONCURRENT_FILES).try_collect().await?;
+        let heads =
+            places.iter().map(|p| async move { p.store.head(&p.path).await.map_err(|e| failure::store(e, &p.label)) });
+        let metas: Vec<ObjectMeta> =
+            stream::iter(heads.map(|h| h.boxed()).collect::<Vec<_>>()).buffered(CONCURRENT_FILES).try_collect().await?;
         let files = with_statistics(state, &first, &table.name, &schema, metas).await?;
         let files = FilesTable::parquet(&table.name, first.store_url.clone(), &root_of(&first.label), schema, files);
         given.insert(table.name.clone(), Arc::new(files));
@@ -182,6 +189,12 @@ pub(crate) async fn given_tables(
 pub(crate) fn scratch_place(dir: &Path) -> Result<Place, EngineError> {
     let failed = |e: object_store::Error| failure::store(e, "the folder for temporary files");
     let store = LocalFileSystem::new_with_prefix(dir).map_err(failed)?;
-    let store_url = ObjectStoreUrl::parse("scratch://local/").map_err(|e| failure::query(e, "the folder for temporary files"))?;
-    Ok(Place { store: Arc::new(store), path: object_store::path::Path::default(), store_url, label: dir.display().to_string() })
+    let store_url =
+        ObjectStoreUrl::parse("scratch://local/").map_err(|e| failure::query(e, "the folder for temporary files"))?;
+    Ok(Place {
+        store: Arc::new(store),
+        path: object_store::path::Path::default(),
+        store_url,
+        label: dir.display().to_string(),
+    })
 }

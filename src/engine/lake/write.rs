@@ -57,7 +57,8 @@ pub(crate) fn written_schema(schema: &Schema, table: &str) -> Result<SchemaRef, 
         Ok(Field::new(f.name(), ty, true))
     };
     let fields = schema.fields().iter().map(field).collect::<Result<Vec<_>, EngineError>>()?;
-    if let Some((_, twice)) = fields.iter().enumerate().find(|(i, f)| fields[..*i].iter().any(|g| g.name() == f.name())) {
+    if let Some((_, twice)) = fields.iter().enumerate().find(|(i, f)| fields[..*i].iter().any(|g| g.name() == f.name()))
+    {
         return Err(input(format!("the table `{table}` has two columns called `{}`", twice.name()))
             .hint("give each column a name of its own with `as`"));
     }
@@ -154,7 +155,7 @@ struct Job {
 }
 
 async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Result<Option<WrittenFile>, EngineError> {
-    let what = format!("the table `{}`", job.table);
+    let what = format!("the table `{}` ({})", job.table, job.dir.label);
     let mut writer = None;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
@@ -190,10 +191,9 @@ fn properties(purpose: Purpose) -> WriterProperties {
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .build(),
-        Purpose::Scratch => builder
-            .set_compression(Compression::UNCOMPRESSED)
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .build(),
+        Purpose::Scratch => {
+            builder.set_compression(Compression::UNCOMPRESSED).set_statistics_enabled(EnabledStatistics::Chunk).build()
+        }
     }
 }
 

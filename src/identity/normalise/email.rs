@@ -13,7 +13,7 @@ const MAX_ADDRESS_BYTES: usize = 254;
 /// as no address has the dot apart. Display names, angle brackets, quotes and lists of addresses are not taken apart.
 pub fn email<'a>(value: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     let value = trim_unseen(value)?;
-    if value.contains('İ') {
+    if !value.is_ascii() && value.contains('İ') {
         let plain = value.replace('İ', "i");
         buffer.clear();
         let mut scratch = String::new();
@@ -34,11 +34,16 @@ fn is_address(address: &str) -> bool {
 
 /// Whether a character may stand unquoted before the `@` (RFC 5322's dot-atom, RFC 6531's letters beyond ASCII).
 fn may_be_local(c: char) -> bool {
-    !c.is_whitespace() && !c.is_control() && !super::is_unseen(c) && !"@()<>[]:;,\\\"".contains(c)
+    if c.is_ascii() {
+        !matches!(c, '\0'..=' ' | '\x7f' | '@' | '(' | ')' | '<' | '>' | '[' | ']' | ':' | ';' | ',' | '\\' | '"')
+    } else {
+        !c.is_whitespace() && !c.is_control() && !super::is_unseen(c)
+    }
 }
 
 fn is_label(label: &str) -> bool {
-    let may_be = |c: char| c == '-' || if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() || is_mark(c) };
+    let may_be =
+        |c: char| c == '-' || if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() || is_mark(c) };
     !label.is_empty() && label.chars().all(may_be)
 }
 

@@ -6,6 +6,8 @@
 
 mod email;
 mod phone;
+#[cfg(test)]
+mod properties;
 mod text;
 
 pub use email::email;

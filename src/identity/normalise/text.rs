@@ -13,7 +13,8 @@ pub fn exact(value: &str) -> Option<&str> {
 /// Spaces at both ends dropped, lower case, in Unicode's composed form (NFC).
 pub fn lower<'a>(value: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     let value = trim_unseen(value)?;
-    Some(lower_case(value, buffer))
+    // Lower case can be longer.
+    Some(lower_case(value, buffer)).filter(|value| value.len() <= MAX_BYTES)
 }
 
 /// Lower case in NFC. Copies only what is not so already.
@@ -60,10 +61,7 @@ pub fn uuid<'a>(value: &'a str, buffer: &'a mut String) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn check(
-        normalise: for<'a> fn(&'a str, &'a mut String) -> Option<&'a str>,
-        cases: &[(&str, Option<&str>)],
-    ) {
+    fn check(normalise: for<'a> fn(&'a str, &'a mut String) -> Option<&'a str>, cases: &[(&str, Option<&str>)]) {
         for (value, expected) in cases {
             assert_eq!(normalise(value, &mut String::from("left over")), *expected, "{value:?}");
         }

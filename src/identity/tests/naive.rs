@@ -1,6 +1,5 @@
 //! The definition, written as plainly as possible and as slowly as that makes it.
 
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Outcome, Row, Value};

@@ -2,8 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SOURCES: &[(&str, &[usize])] =
-    &[("crm.contacts", &[0, 1, 2]), ("web.events", &[2, 1]), ("shop.orders", &[1, 3]), ("web.events", &[0, 3]), ("twins", &[2, 2])];
+const SOURCES: &[(&str, &[usize])] = &[
+    ("crm.contacts", &[0, 1, 2]),
+    ("web.events", &[2, 1]),
+    ("shop.orders", &[1, 3]),
+    ("web.events", &[0, 3]),
+    ("twins", &[2, 2]),
+];
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     // Few values and times, so that they meet.

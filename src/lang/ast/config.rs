@@ -54,13 +54,13 @@ pub struct Storage {
     /// The address of an S3-compatible service. An empty one counts as none.
     pub endpoint: Option<Text>,
     /// The access key's id: `{env: NAME}` or `{file: PATH}`.
-    pub access_key_id: Option<SettingValue>,
+    pub access_key_id: Option<Spanned<SettingValue>>,
     /// The access key's secret: `{env: NAME}` or `{file: PATH}`.
-    pub secret_access_key: Option<SettingValue>,
+    pub secret_access_key: Option<Spanned<SettingValue>>,
     /// The token of a temporary key: `{env: NAME}` or `{file: PATH}`.
-    pub session_token: Option<SettingValue>,
+    pub session_token: Option<Spanned<SettingValue>>,
     /// A service account's JSON (Google) or an account key (Azure): `{env: NAME}` or `{file: PATH}`.
-    pub credential: Option<SettingValue>,
+    pub credential: Option<Spanned<SettingValue>>,
     /// The storage account (Azure).
     pub account: Option<Text>,
     /// Allows plain HTTP, for an endpoint that has no TLS.

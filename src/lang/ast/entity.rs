@@ -190,8 +190,12 @@ impl JsonSchema for IdentifierType {
         json_schema!({
             "description": "How values are brought into one form.",
             "oneOf": [
-                {"type": "string", "enum": ["exact", "lower", "digits", "uuid", "email", "phone"]},
-                {"type": "object", "properties": {"phone": phone}, "required": ["phone"], "additionalProperties": false},
+                {
+                    "description": "As it is without spaces at both ends; in lower case; digits alone; a UUID; an address; E.164.",
+                    "type": "string",
+                    "enum": ["exact", "lower", "digits", "uuid", "email", "phone"],
+                },
+                {"description": "E.164, with options.", "type": "object", "properties": {"phone": phone}, "required": ["phone"], "additionalProperties": false},
             ],
         })
     }

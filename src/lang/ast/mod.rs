@@ -11,7 +11,9 @@ mod sync;
 mod types;
 
 pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
-pub use entity::{Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Link, Phone, Pick, PickFrom, Trait};
+pub use entity::{
+    Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Link, Phone, Pick, PickFrom, Trait,
+};
 pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
 pub use shape::{OneOrMany, SettingValue, WordOr};
 pub use source::{Column, ColumnTest, Csv, Format, Freshness, Model, Source, Table};

@@ -29,6 +29,7 @@ pub struct Segment {
 /// True or false for every profile. Over a missing value it is false.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "conditions are few")]
 pub enum Condition {
     /// A trait has a value.
     Trait(TraitTest),

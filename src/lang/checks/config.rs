@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use kinfold_base::{Diagnostic, SecretRef, SignedDuration, Span, did_you_mean};
+use kinfold_base::{Diagnostic, SecretRef, SignedDuration, Span};
 
 use super::durations::duration;
 use super::environment::substitute;
 use super::secrets::secret;
-use crate::ast::{Config, SettingValue, Storage, Target, Text, Warehouse};
+use crate::ast::{Config, SettingValue, Spanned, Storage, Target, Text, Warehouse};
 use crate::parse::Parsed;
 use crate::project::{Lake, StorageRule};
 use crate::rule::Rule;
+use crate::tables::near_or_all;
 
 pub(crate) const RULES: &[&Rule] =
     &[&MISSING_CONFIG, &UNSUPPORTED_VERSION, &UNKNOWN_TARGET, &MISSING_LOCATION, &BAD_LOCATION, &BAD_PREFIX];
@@ -20,7 +21,8 @@ pub(crate) const UNSUPPORTED_VERSION: Rule =
     Rule::error("unsupported-version", "kinfold.yml is written for another version of the format");
 pub(crate) const UNKNOWN_TARGET: Rule = Rule::error("unknown-target", "the target asked for is not in kinfold.yml");
 pub(crate) const MISSING_LOCATION: Rule = Rule::error("missing-location", "the lake has no location");
-pub(crate) const BAD_LOCATION: Rule = Rule::error("bad-location", "a location is empty, or a URL of a kind that is not known");
+pub(crate) const BAD_LOCATION: Rule =
+    Rule::error("bad-location", "a location is empty, or a URL of a kind that is not known");
 pub(crate) const BAD_PREFIX: Rule = Rule::error("bad-prefix", "a storage prefix is not the beginning of a URL");
 
 const SCHEMES: &[&str] = &["s3", "gs", "az"];
@@ -41,8 +43,13 @@ pub(crate) fn target<'a>(config: &'a Config, around: Surroundings<'_>) -> Option
 }
 
 /// The lake and the storage rules, the target's changes made. Without a usable `kinfold.yml` the lake lies under `lake`.
-pub(crate) fn resolve(parsed: &Parsed, around: Surroundings<'_>, diagnostics: &mut Vec<Diagnostic>) -> (Lake, Vec<StorageRule>) {
-    let fallback = Lake { location: local(around.project_dir, "lake"), keep: SignedDuration::from_hours(24 * KEEP_DAYS) };
+pub(crate) fn resolve(
+    parsed: &Parsed,
+    around: Surroundings<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Lake, Vec<StorageRule>) {
+    let fallback =
+        Lake { location: local(around.project_dir, "lake"), keep: SignedDuration::from_hours(24 * KEEP_DAYS) };
     let Some(config) = &parsed.config else {
         if !parsed.has_config {
             let hint = "write one, or make a new project with `kinfold init DIR`";
@@ -56,15 +63,8 @@ pub(crate) fn resolve(parsed: &Parsed, around: Surroundings<'_>, diagnostics: &m
     }
     let target = target(config, around);
     if let (Some(name), None) = (around.target, target) {
-        let names = config.targets.iter().map(|(key, _)| key.as_str());
-        let hint = match (did_you_mean(name, names), config.targets.is_empty()) {
-            (Some(name), _) => format!("did you mean `{name}`?"),
-            (None, true) => "kinfold.yml has no targets".to_owned(),
-            (None, false) => {
-                let all: Vec<&str> = config.targets.iter().map(|(key, _)| key.as_str()).collect();
-                format!("there are {}", all.join(", "))
-            }
-        };
+        let names: Vec<&str> = config.targets.iter().map(|(key, _)| key.as_str()).collect();
+        let hint = near_or_all(name, &names, 50).unwrap_or_else(|| "kinfold.yml has no targets".to_owned());
         let place = config.targets.iter().next().map(|(key, _)| key.span());
         diagnostics.push(UNKNOWN_TARGET.at(place, format!("there is no target `{name}`")).hint(hint));
     }
@@ -82,15 +82,11 @@ fn lake(
     let Warehouse::Lake(base) = &config.warehouse;
     let over = target.and_then(|t| t.warehouse.as_ref()).map(|Warehouse::Lake(lake)| lake);
     let place = over.and_then(|o| o.location.as_ref()).or(base.location.as_ref());
-    let location = match place {
-        Some(text) => location(text, around, diagnostics),
-        None => {
-            let message = "the lake has no location";
-            let hint = "write `warehouse: {lake: {location: ./lake}}`";
-            diagnostics.push(MISSING_LOCATION.at(config.name.span(), message).hint(hint));
-            None
-        }
-    };
+    if place.is_none() {
+        let hint = "write `warehouse: {lake: {location: ./lake}}`";
+        diagnostics.push(MISSING_LOCATION.at(config.name.span(), "the lake has no location").hint(hint));
+    }
+    let location = place.and_then(|text| location(text, around, diagnostics));
     let keep = over.and_then(|o| o.keep.as_ref()).or(base.keep.as_ref()).and_then(|text| duration(text, diagnostics));
     Lake {
         location: location.map_or(fallback.location, |l| l.trim_end_matches('/').to_owned()),
@@ -126,8 +122,9 @@ fn storage_rule(entry: &Storage, around: Surroundings<'_>, diagnostics: &mut Vec
         diagnostics.push(BAD_PREFIX.at(entry.prefix.span(), message).hint("write `s3://…`, `gs://…` or `az://…`"));
         return None;
     }
-    let mut reference = |what: &str, value: &Option<SettingValue>| -> Option<SecretRef> {
-        secret(what, value.as_ref()?, entry.prefix.span(), diagnostics)
+    let mut reference = |what: &str, value: &Option<Spanned<SettingValue>>| -> Option<SecretRef> {
+        let value = value.as_ref()?;
+        secret(what, &value.value, value.span, diagnostics)
     };
     Some(StorageRule {
         region,
@@ -146,7 +143,9 @@ fn storage_rule(entry: &Storage, around: Surroundings<'_>, diagnostics: &mut Vec
 /// An absolute path or a URL, variables replaced, a slash at its end kept.
 pub(crate) fn location(text: &Text, around: Surroundings<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let value = substitute(text, around.env, diagnostics)?;
-    let bad = |span: Span, message: String| BAD_LOCATION.at(span, message).hint("write a path, or `s3://…`, `gs://…` or `az://…`");
+    let bad = |span: Span, message: String| {
+        BAD_LOCATION.at(span, message).hint("write a path, or `s3://…`, `gs://…` or `az://…`")
+    };
     match value.split_once("://") {
         _ if value.trim().is_empty() => {
             diagnostics.push(bad(text.span(), "the location is empty".to_owned()));

@@ -10,11 +10,17 @@ use crate::rule::Rule;
 
 pub(crate) const RULES: &[&Rule] = &[&UNSET_VARIABLE, &BAD_VARIABLE];
 
-pub(crate) const UNSET_VARIABLE: Rule = Rule::error("unset-variable", "an environment variable without a default is not set");
-pub(crate) const BAD_VARIABLE: Rule = Rule::error("bad-variable", "a `${` does not begin the name of an environment variable");
+pub(crate) const UNSET_VARIABLE: Rule =
+    Rule::error("unset-variable", "an environment variable without a default is not set");
+pub(crate) const BAD_VARIABLE: Rule =
+    Rule::error("bad-variable", "a `${` does not begin the name of an environment variable");
 
 /// The text with all variables replaced. `None` if that was not possible, which is then reported.
-pub(crate) fn substitute(text: &Text, env: &dyn Fn(&str) -> Option<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+pub(crate) fn substitute(
+    text: &Text,
+    env: &dyn Fn(&str) -> Option<String>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<String> {
     let whole = text.as_str();
     let mut out = String::with_capacity(whole.len());
     let mut fine = true;

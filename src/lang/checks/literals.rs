@@ -12,7 +12,8 @@ use crate::rule::Rule;
 
 pub(crate) const RULES: &[&Rule] = &[&TYPE_MISMATCH];
 
-pub(crate) const TYPE_MISMATCH: Rule = Rule::error("type-mismatch", "a value is of another type than what it is compared with");
+pub(crate) const TYPE_MISMATCH: Rule =
+    Rule::error("type-mismatch", "a value is of another type than what it is compared with");
 
 /// Reads a value in the type of `what`, which is something like "the trait `country`".
 pub(crate) fn literal(scalar: &Scalar, ty: &SqlType, what: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Literal> {
@@ -25,7 +26,9 @@ pub(crate) fn literal(scalar: &Scalar, ty: &SqlType, what: &str, diagnostics: &m
             ScalarKind::Text => "text",
         };
         let message = match (scalar.kind, ty) {
-            (ScalarKind::Text, SqlType::Date | SqlType::Timestamp) => format!("`{}` is not a date or time", scalar.as_str()),
+            (ScalarKind::Text, SqlType::Date | SqlType::Timestamp) => {
+                format!("`{}` is not a date or time", scalar.as_str())
+            }
             _ => format!("{what} is {ty}, but this is {given}"),
         };
         let hint = match (ty, scalar.kind) {
@@ -35,7 +38,9 @@ pub(crate) fn literal(scalar: &Scalar, ty: &SqlType, what: &str, diagnostics: &m
             (SqlType::Timestamp, _) => Some("write `2026-01-31` or `2026-01-31T12:00:00Z`"),
             (SqlType::Boolean, _) => Some("write `true` or `false`"),
             (SqlType::List(_), _) => Some("a list is tested with `contains` or `is_null`"),
-            (t, ScalarKind::Text) if t.is_numeric() && scalar.as_str().parse::<f64>().is_ok() => Some("leave the quotes out"),
+            (t, ScalarKind::Text) if t.is_numeric() && scalar.as_str().parse::<f64>().is_ok() => {
+                Some("leave the quotes out")
+            }
             _ => None,
         };
         diagnostics.push(TYPE_MISMATCH.at(scalar.span(), message).hint_opt(hint.map(str::to_owned)));

@@ -12,12 +12,11 @@ use crate::ast;
 use crate::order::order;
 use crate::project::{Model, TableName};
 use crate::rule::Rule;
-use crate::tables::{Table, Tables, from_ref};
+use crate::tables::{QueryTables, Table, Tables, from_ref};
 
-pub(crate) const RULES: &[&Rule] = &[&MODEL_CYCLE, &DUPLICATE_COLUMN];
+pub(crate) const RULES: &[&Rule] = &[&MODEL_CYCLE];
 
 pub(crate) const MODEL_CYCLE: Rule = Rule::error("model-cycle", "models read each other in a circle");
-pub(crate) const DUPLICATE_COLUMN: Rule = Rule::error("duplicate-column", "a model gives two columns of the same name");
 
 /// Types all models, each after those that it reads, and adds them to the tables.
 pub(crate) fn check(models: &[ast::Model], tables: &mut Tables<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Model> {
@@ -25,7 +24,8 @@ pub(crate) fn check(models: &[ast::Model], tables: &mut Tables<'_>, diagnostics:
     let needs: Vec<Vec<usize>> = queries
         .iter()
         .map(|query| {
-            let read = query.as_ref().map(bare_tables).unwrap_or_default();
+            let read: BTreeSet<String> =
+                query.iter().flat_map(tables_in).map(|t| t.to_string().to_ascii_lowercase()).collect();
             (0..models.len()).filter(|i| read.contains(&models[*i].name.as_str().to_ascii_lowercase())).collect()
         })
         .collect();
@@ -34,7 +34,8 @@ pub(crate) fn check(models: &[ast::Model], tables: &mut Tables<'_>, diagnostics:
         let path: Vec<&str> = cycle.iter().chain(cycle.first()).map(|i| models[*i].name.as_str()).collect();
         let first = &models[cycle[0]];
         let message = format!("models read each other in a circle: {}", path.join(" → "));
-        diagnostics.push(MODEL_CYCLE.at(first.name.span(), message).hint("take one of them apart, so that the circle opens"));
+        diagnostics
+            .push(MODEL_CYCLE.at(first.name.span(), message).hint("take one of them apart, so that the circle opens"));
     }
     // Models in a circle stand in for each other without columns.
     let stuck: BTreeSet<usize> = cycles.iter().flatten().copied().collect();
@@ -58,16 +59,15 @@ pub(crate) fn check(models: &[ast::Model], tables: &mut Tables<'_>, diagnostics:
     done
 }
 
-fn one(model: &ast::Model, query: &Query, tables: &Tables<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<(Model, Table)> {
-    let typed = type_query(&model.sql.0, query, tables, diagnostics)?;
-    let mut seen = BTreeSet::new();
-    for name in typed.schema.names() {
-        if !seen.insert(name.to_ascii_lowercase()) {
-            let message = format!("the model `{}` has two columns `{name}`", model.name.as_str());
-            diagnostics.push(DUPLICATE_COLUMN.at(model.name.span(), message).hint("name one of them otherwise with `as`"));
-            return None;
-        }
-    }
+fn one(
+    model: &ast::Model,
+    query: &Query,
+    tables: &Tables<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(Model, Table)> {
+    let is_hidden = |t: &TableName| tables.get(t).is_none() && tables.parsed.hides(&t.to_string());
+    let hidden = tables_in(query).into_iter().filter(is_hidden).map(|t| (t.schema, t.name)).collect();
+    let typed = type_query(&model.sql.0, query, &QueryTables { tables, hidden }, diagnostics)?;
     let schema = Some(&typed.schema);
     let unique_key = names(schema, model.unique_key.as_slice(), diagnostics);
     let time = model.time.as_ref().and_then(|time| time_column(schema, time, diagnostics));
@@ -79,6 +79,7 @@ fn one(model: &ast::Model, query: &Query, tables: &Tables<'_>, diagnostics: &mut
         unique_key: unique_key.clone(),
         origins: typed.origins,
         is_model: true,
+        is_whole: typed.reads.iter().all(|read| tables.get(&from_ref(read)).is_some_and(|t| t.is_whole)),
     };
     let model = Model {
         name: model.name.as_str().to_owned(),
@@ -101,19 +102,22 @@ fn unknown(model: &ast::Model) -> Table {
         unique_key: model.unique_key.as_slice().iter().map(|t| t.as_str().to_owned()).collect(),
         origins: vec![],
         is_model: true,
+        is_whole: false,
     }
 }
 
-/// Names of one part that a query reads, in lower case, without those that it declares itself.
-fn bare_tables(query: &Query) -> BTreeSet<String> {
+/// The tables that a query reads, as written, without those that it declares itself.
+fn tables_in(query: &Query) -> Vec<TableName> {
     let mut names = Names::default();
     let _ = query.visit(&mut names);
-    &names.read - &names.declared
+    let Names { read, declared } = names;
+    read.into_iter().filter(|t| t.schema.is_some() || !declared.contains(&t.name.to_ascii_lowercase())).collect()
 }
 
 #[derive(Default)]
 struct Names {
-    read: BTreeSet<String>,
+    read: Vec<TableName>,
+    /// In lower case.
     declared: BTreeSet<String>,
 }
 
@@ -127,10 +131,11 @@ impl Visitor for Names {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        if let [part] = relation.0.as_slice()
-            && let Some(ident) = part.as_ident()
-        {
-            self.read.insert(ident.value.to_ascii_lowercase());
+        let parts: Option<Vec<&str>> = relation.0.iter().map(|p| p.as_ident().map(|i| i.value.as_str())).collect();
+        match parts.as_deref() {
+            Some([name]) => self.read.push(TableName::bare(*name)),
+            Some([schema, name]) => self.read.push(TableName::qualified(*schema, *name)),
+            _ => {}
         }
         ControlFlow::Continue(())
     }

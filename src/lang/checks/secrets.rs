@@ -11,10 +11,16 @@ use crate::rule::Rule;
 pub(crate) const RULES: &[&Rule] = &[&SECRET_VALUE, &BAD_SECRET];
 
 pub(crate) const SECRET_VALUE: Rule = Rule::error("secret-value", "a secret is written out instead of referred to");
-pub(crate) const BAD_SECRET: Rule = Rule::error("bad-secret", "a reference to a secret is neither `{env: NAME}` nor `{file: PATH}`");
+pub(crate) const BAD_SECRET: Rule =
+    Rule::error("bad-secret", "a reference to a secret is neither `{env: NAME}` nor `{file: PATH}`");
 
 /// Reads a reference to a secret. `what` is the setting's name.
-pub(crate) fn secret(what: &str, value: &SettingValue, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<SecretRef> {
+pub(crate) fn secret(
+    what: &str,
+    value: &SettingValue,
+    span: Span,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SecretRef> {
     match value {
         SettingValue::Scalar(scalar) => {
             let message = format!("`{what}` is a secret and must not be written here");
@@ -38,7 +44,9 @@ pub(crate) fn secret(what: &str, value: &SettingValue, span: Span, diagnostics: 
 }
 
 fn bad(what: &str, span: Span) -> Diagnostic {
-    BAD_SECRET.at(span, format!("`{what}` does not say where the secret is")).hint("write `{env: NAME}` or `{file: PATH}`")
+    BAD_SECRET
+        .at(span, format!("`{what}` does not say where the secret is"))
+        .hint("write `{env: NAME}` or `{file: PATH}`")
 }
 
 /// The reference that a value is, if it is one.

@@ -18,9 +18,11 @@ use crate::tables::{Table, column};
 
 pub(crate) const RULES: &[&Rule] = &[&SOURCE_UNREADABLE, &UNKNOWN_TYPE, &TIME_NOT_TEMPORAL, &BAD_CSV, &BAD_FRESHNESS];
 
-pub(crate) const SOURCE_UNREADABLE: Rule = Rule::error("source-unreadable", "the data of a source's table cannot be read");
+pub(crate) const SOURCE_UNREADABLE: Rule =
+    Rule::error("source-unreadable", "the data of a source's table cannot be read");
 pub(crate) const UNKNOWN_TYPE: Rule = Rule::error("unknown-type", "a declared type is not one of those that there are");
-pub(crate) const TIME_NOT_TEMPORAL: Rule = Rule::error("time-not-temporal", "the time column holds neither dates nor times");
+pub(crate) const TIME_NOT_TEMPORAL: Rule =
+    Rule::error("time-not-temporal", "the time column holds neither dates nor times");
 pub(crate) const BAD_CSV: Rule = Rule::error("bad-csv", "options for CSV are wrong, or given for another format");
 pub(crate) const BAD_FRESHNESS: Rule =
     Rule::error("bad-freshness", "freshness is asked of a table without a time, or its bounds contradict each other");
@@ -36,12 +38,17 @@ const TYPES: &[(&str, SqlType)] = &[
 ];
 
 /// All tables of all sources, without their columns. A table whose location cannot be made out is left out.
-pub(crate) fn declared(parsed: &Parsed, around: Surroundings<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<SourceTable> {
+pub(crate) fn declared(
+    parsed: &Parsed,
+    around: Surroundings<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<SourceTable> {
     let mut tables = vec![];
     for source in &parsed.file.sources {
         let base = location(&source.location, around, diagnostics);
         for table in &source.tables {
-            let path = table.path.as_ref().unwrap_or(&table.name).as_str().trim_start_matches("./").trim_start_matches('/');
+            let path =
+                table.path.as_ref().unwrap_or(&table.name).as_str().trim_start_matches("./").trim_start_matches('/');
             let format = format(table, diagnostics);
             let columns = table.columns.iter().map(|c| column_rule(c, diagnostics)).collect();
             let freshness = table.freshness.as_ref().map(|f| freshness(f, table, diagnostics));
@@ -85,7 +92,8 @@ fn format(table: &ast::Table, diagnostics: &mut Vec<Diagnostic>) -> Format {
         other => {
             if csv.is_some() {
                 let message = format!("the table `{}` has options for CSV, but another format", table.name.as_str());
-                diagnostics.push(BAD_CSV.at(table.name.span(), message).hint("write `format: csv`, or leave out `csv`"));
+                diagnostics
+                    .push(BAD_CSV.at(table.name.span(), message).hint("write `format: csv`, or leave out `csv`"));
             }
             match other {
                 ast::Format::Ndjson => Format::Ndjson,
@@ -106,7 +114,8 @@ fn freshness(freshness: &ast::Freshness, table: &ast::Table, diagnostics: &mut V
         diagnostics.push(BAD_FRESHNESS.at(place.span(), message));
     }
     if table.time.is_none() {
-        let message = format!("the table `{}` has no `time`, by which its freshness could be told", table.name.as_str());
+        let message =
+            format!("the table `{}` has no `time`, by which its freshness could be told", table.name.as_str());
         diagnostics.push(BAD_FRESHNESS.at(table.name.span(), message).hint("name its time column: `time: …`"));
     }
     Freshness { warn_after, error_after }
@@ -127,11 +136,13 @@ fn declared_type(text: &Text, diagnostics: &mut Vec<Diagnostic>) -> Option<SqlTy
     let known = TYPES.iter().find(|(name, _)| *name == word).map(|(_, ty)| ty.clone()).or_else(|| decimal(&word));
     if known.is_none() {
         let names = TYPES.iter().map(|(name, _)| *name).chain(["decimal"]);
-        let hint = kinfold_base::did_you_mean(&word, names)
-            .map_or_else(|| "it may be text, integer, float, decimal(p, s), boolean, date or timestamp".to_owned(), |near| {
+        let hint = kinfold_base::did_you_mean(&word, names).map_or_else(
+            || "it may be text, integer, float, decimal(p, s), boolean, date or timestamp".to_owned(),
+            |near| {
                 let near = if near == "decimal" { "decimal(18, 2)".to_owned() } else { near };
                 format!("did you mean `{near}`?")
-            });
+            },
+        );
         diagnostics.push(UNKNOWN_TYPE.at(text.span(), format!("`{}` is not a type", text.as_str())).hint(hint));
     }
     known
@@ -152,7 +163,7 @@ pub(crate) fn check(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Vec<SourceTable>, Vec<Table>) {
     let mut sources = vec![];
-    let mut tables = vec![];
+    let mut tables = unplaced(parsed, &declared);
     for mut source in declared {
         let Some(table) = written(parsed, &source) else { continue };
         let schema = match schemas.get(&source.name) {
@@ -172,6 +183,7 @@ pub(crate) fn check(
         source.schema = schema.clone().unwrap_or_default();
         tables.push(Table {
             name: source.name.clone(),
+            is_whole: schema.is_some(),
             schema,
             time: source.time.clone(),
             unique_key: source.unique_key.clone(),
@@ -181,6 +193,22 @@ pub(crate) fn check(
         sources.push(source);
     }
     (sources, tables)
+}
+
+/// Tables whose location could not be made out: they exist, that is all.
+fn unplaced(parsed: &Parsed, declared: &[SourceTable]) -> Vec<Table> {
+    let all = parsed.file.sources.iter().flat_map(|source| source.tables.iter().map(move |table| (source, table)));
+    let missing = all.filter(|(_, table)| !declared.iter().any(|d| d.span == table.name.span()));
+    let unknown = |(source, table): (&ast::Source, &ast::Table)| Table {
+        name: TableName::qualified(source.name.as_str(), table.name.as_str()),
+        schema: None,
+        time: table.time.as_ref().map(|t| t.as_str().to_owned()),
+        unique_key: vec![],
+        origins: vec![],
+        is_model: false,
+        is_whole: false,
+    };
+    missing.map(unknown).collect()
 }
 
 fn written<'a>(parsed: &'a Parsed, source: &SourceTable) -> Option<&'a ast::Table> {
@@ -201,7 +229,11 @@ pub(crate) fn names(schema: Option<&TableSchema>, texts: &[Text], diagnostics: &
 }
 
 /// The exact name of a time column.
-pub(crate) fn time_column(schema: Option<&TableSchema>, text: &Text, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+pub(crate) fn time_column(
+    schema: Option<&TableSchema>,
+    text: &Text,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<String> {
     let name = column(schema, &text.0, diagnostics)?;
     let ty = schema.and_then(|s| s.column(&name)).map_or(SqlType::Unknown, |c| c.ty.clone());
     if ty.is_temporal() || ty.is_open() {
@@ -213,7 +245,12 @@ pub(crate) fn time_column(schema: Option<&TableSchema>, text: &Text, diagnostics
     None
 }
 
-fn tests(rule: &mut ColumnRule, written: &ast::Column, schema: Option<&TableSchema>, diagnostics: &mut Vec<Diagnostic>) {
+fn tests(
+    rule: &mut ColumnRule,
+    written: &ast::Column,
+    schema: Option<&TableSchema>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let Some(name) = column(schema, &written.name.0, diagnostics) else { return };
     let ty = schema.and_then(|s| s.column(&name)).map_or(SqlType::Unknown, |c| c.ty.clone());
     let what = format!("the column `{name}`");

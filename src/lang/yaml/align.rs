@@ -83,7 +83,8 @@ impl Walk<'_> {
         let text_space = text.len() - text.trim_start().len();
         let raw_space = raw.len() - raw.trim_start().len();
         self.mark();
-        if raw_space > 0 && text[..text_space] != raw[..raw_space] {
+        // White space is folded at line breaks only.
+        if raw[..raw_space].contains('\n') && text[..text_space] != raw[..raw_space] {
             self.at += text_space;
             self.from += raw_space;
             if text_space == 0 {

@@ -4,9 +4,12 @@
 //! [`SPANNED`] (a value and its place), [`SCALAR`] (any scalar as written) and [`SHAPE`] (an enum chosen by the kind of node).
 
 use kinfold_base::{SourceText, Span};
-use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer, StrDeserializer, StringDeserializer, U32Deserializer};
+use serde::de::value::{
+    BorrowedStrDeserializer, SeqDeserializer, StrDeserializer, StringDeserializer, U32Deserializer,
+};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
 
 use super::node::{Node, Value};
@@ -55,7 +58,12 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         match name {
             SPANNED => visitor.visit_seq(Spanned { node: self.0, next: 0 }),
             SCALAR => visitor.visit_seq(Scalar { node: self.0, next: 0 }),
@@ -137,7 +145,12 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         if name == SCALAR {
             let node = Node { span: self.0.span, value: Value::Str(self.0.clone()) };
             return visitor.visit_seq(Scalar { node: &node, next: 0 });
@@ -239,11 +252,10 @@ impl<'de> SeqAccess<'de> for Scalar<'_> {
             }
             (2, value) => {
                 let text = match value {
-                    Value::Null => String::new(),
                     Value::Bool(value) => value.to_string(),
                     Value::Int(value) => value.to_string(),
                     Value::Float(text) | Value::Str(text) => text.text.clone(),
-                    Value::Seq(_) | Value::Map(_) => String::new(),
+                    Value::Null | Value::Seq(_) | Value::Map(_) => String::new(),
                 };
                 seed.deserialize(StringDeserializer::<Error>::new(text)).map(Some)
             }

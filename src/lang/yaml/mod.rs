@@ -6,5 +6,5 @@ mod node;
 mod read;
 
 pub(crate) use de::{SCALAR, SPANNED, from_node};
-pub use node::{Node, Value};
+pub(crate) use node::{Node, Value};
 pub(crate) use read::read;

@@ -4,14 +4,14 @@ use kinfold_base::{SourceText, Span};
 
 /// A value and the bytes of the file that it stands on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    pub span: Span,
-    pub value: Value,
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
 }
 
 /// What YAML's core schema makes of a value. Words such as `yes` and `no` are text.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
@@ -25,8 +25,7 @@ pub enum Value {
 
 impl Node {
     /// What kind of value it is, for messages.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",
             Value::Bool(_) => "true or false",
@@ -39,19 +38,9 @@ impl Node {
     }
 
     /// The value under a key, if this is a mapping that has it.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, v)| v),
-            _ => None,
-        }
-    }
-
-    /// The text, if this is text.
-    #[must_use]
-    pub fn as_str(&self) -> Option<&str> {
-        match &self.value {
-            Value::Str(text) => Some(&text.text),
             _ => None,
         }
     }

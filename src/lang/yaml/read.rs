@@ -4,8 +4,8 @@ use std::fmt;
 
 use kinfold_base::{Diagnostic, FileId, SourceText, Span};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::{Error, Location, Spanned};
 
 use super::align::align;
@@ -86,6 +86,12 @@ fn diagnose(file: FileId, text: &str, error: &Error) -> Diagnostic {
         Error::MultipleDocuments { .. } | Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
             YAML_SYNTAX.at(span, "the file holds several documents").hint("put each into a file of its own")
         }
+        Error::MergeKeyNotAllowed { .. } => YAML_SYNTAX
+            .at(span, "merge keys (`<<`) are not allowed")
+            .hint("write the keys out, or use an alias for a whole value"),
+        Error::UnsupportedTag { .. } => {
+            YAML_SYNTAX.at(span, "tags such as `!name` are not allowed").hint("leave the tag out")
+        }
         _ if message.contains("recursion limit") => {
             YAML_TOO_LARGE.at(span, format!("the YAML is nested deeper than {MAX_DEPTH} levels"))
         }
@@ -96,7 +102,7 @@ fn diagnose(file: FileId, text: &str, error: &Error) -> Diagnostic {
             let hint = format!(
                 "a file may have {MAX_NODES} values, {MAX_DEPTH} levels and {MAX_ALIASES} aliases; split it or write it out"
             );
-            YAML_TOO_LARGE.at(span, format!("the YAML is too large or too deep: {message}")).hint(hint)
+            YAML_TOO_LARGE.at(span, "the YAML is too large or too deep").hint(hint)
         }
         _ => YAML_SYNTAX.at(span, format!("this is not valid YAML: {message}")),
     }

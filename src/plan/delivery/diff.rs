@@ -7,7 +7,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 use super::LEDGER_TABLE;
 use super::wanted::wanted_as;
 use crate::sql::{
-    Select, Sort, Stages, and, binary, boolean, call, case, case_of, cast_text, coalesce, col, col_of, concat, count_rows, eq,
+    Select, Sort, Stages, and, binary, call, case, case_of, cast_text, coalesce, col, col_of, concat, count_rows, eq,
     in_list, int, is_not_null, is_null, not, null, or, relation, text, window,
 };
 
@@ -27,7 +27,10 @@ pub fn diff_query(project: &Project, sync: &Sync, full: bool, whole: bool) -> Qu
     let same_key = window(count_rows(), vec![col("_key")], vec![]);
     stages.add("wanted", Select::from_stage("keyed").all_of("keyed").item(same_key, "_same_key").query());
     stages.add("compared", compared(sync, full, whole, payload()));
-    stages.finish(needed(payload()))
+    stages.add("decided", decided(payload()));
+    stages.add("needed", needed(payload()));
+    let columns = ["_key", "_identity", "_hash", "_operation", "_known", "_run", "_reason"];
+    stages.finish(Select::from_stage("needed").columns(columns).columns(payload()).order_by(order()).query())
 }
 
 /// The key in one canonical text; null if a part of it is. A sync without a key knows a row by all of it.
@@ -75,57 +78,66 @@ fn operation(sync: &Sync, full: bool, whole: bool) -> Expr {
     let rejected = |operation| and([state("rejected"), eq(ledger("_operation"), text(operation))]);
     // A row that has left: the operation, and the states in which it is done or was refused.
     let (leave, settled) = match sync.on_leave {
-        _ if whole || sync.mode == SyncMode::Mirror => (Some("delete"), vec![]),
-        OnLeave::Delete => (Some("delete"), vec![]),
-        OnLeave::Clear => (Some("clear"), vec![state("cleared")]),
-        OnLeave::Nothing => (None, vec![]),
+        _ if whole || sync.mode == SyncMode::Mirror => (Some("delete"), None),
+        OnLeave::Delete => (Some("delete"), None),
+        OnLeave::Clear => (Some("clear"), Some(state("cleared"))),
+        OnLeave::Nothing => (None, None),
     };
-    let settled = settled.into_iter().chain(leave.filter(|_| !full).map(rejected));
-    let mut left = vec![(not(ledger("_held")), text("forget"))];
-    left.extend(settled.map(|settled| (settled, null())));
-    let left = case(left, Some(leave.map_or_else(null, text)));
+    let settled = settled.into_iter().chain(leave.filter(|_| !full).map(rejected)).map(|settled| (settled, null()));
+    let unheld = (not(ledger("_held")), text("forget"));
+    let left = case([unheld].into_iter().chain(settled), leave.map(text));
 
     let invalid = or([is_null(wanted("_key")), binary(wanted("_same_key"), BinaryOperator::Gt, int(1))]);
     let mut branches = vec![(is_null(wanted("_same_key")), left), (invalid, text("invalid"))];
     if !full {
         let same = eq(ledger("_hash"), wanted("_hash"));
-        let known = if sync.mode == SyncMode::Insert { boolean(true) } else { same };
-        branches.push((and([state("acknowledged"), known]), null()));
+        let done = if sync.mode == SyncMode::Insert { None } else { Some(same) };
+        branches.push((and([state("acknowledged")].into_iter().chain(done)), null()));
         branches.push((and([state("rejected"), eq(ledger("_sent_hash"), wanted("_hash"))]), null()));
     }
     case(branches, Some(text(send)))
 }
 
-/// The diff's columns, for rows that need something.
+/// What a row that needs something is to be sent with: the payload's hash, if it is sent one.
+fn decided<'a>(payload: impl Iterator<Item = &'a str>) -> Query {
+    let sends = one_of(&["insert", "update", "upsert"]);
+    Select::from_stage("compared")
+        .columns(["_key", "_identity"])
+        .item(case([(sends, col("_hash"))], None), "_hash")
+        .columns(["_operation", "_known", "_state", "_sent_operation", "_sent_hash", "_run"])
+        .columns(payload)
+        .filter([is_not_null(col("_operation"))])
+        .query()
+}
+
+/// The diff's columns. A row has a run if the ledger says that what was tried last is what is to be done now.
 fn needed<'a>(payload: impl Iterator<Item = &'a str>) -> Query {
-    let operation = || col("_operation");
-    let one_of = |names: &[&str]| in_list(operation(), names.iter().map(|n| text(n)).collect(), false);
-    let sends = || one_of(&["insert", "update", "upsert"]);
-    let when = |condition, value| case([(condition, value)], None);
-    let hash = || when(sends(), col("_hash"));
-    // What the ledger says was tried last is what is to be done now.
-    let same_hash = or([eq(col("_sent_hash"), hash()), and([is_null(col("_sent_hash")), is_null(hash())])]);
+    let same_hash = or([eq(col("_sent_hash"), col("_hash")), and([is_null(col("_sent_hash")), is_null(col("_hash"))])]);
     let tried = and([
         in_list(col("_state"), vec![text("retry"), text("unknown")], false),
-        eq(col("_sent_operation"), operation()),
+        eq(col("_sent_operation"), col("_operation")),
         same_hash,
     ]);
-    let reason = case([(is_null(col("_key")), text("the key is null"))], Some(text("the key is not unique")));
-    let order = case_of(
-        operation(),
-        [(text("delete"), int(1)), (text("clear"), int(2)), (text("forget"), int(4)), (text("invalid"), int(5))],
-        Some(int(3)),
-    );
-    Select::from_stage("compared")
+    let key_is_null = and([one_of(&["invalid"]), is_null(col("_key"))]);
+    let reasons = [(key_is_null, text("the key is null")), (one_of(&["invalid"]), text("the key is not unique"))];
+    Select::from_stage("decided")
         .column("_key")
-        .item(when(one_of(&["clear", "delete", "forget"]), col("_identity")), "_identity")
-        .item(hash(), "_hash")
-        .column("_operation")
-        .column("_known")
-        .item(when(tried.clone(), col("_run")), "_run")
-        .item(when(one_of(&["invalid"]), reason), "_reason")
+        .item(case([(one_of(&["clear", "delete", "forget"]), col("_identity"))], None), "_identity")
+        .columns(["_hash", "_operation", "_known"])
+        .item(case([(tried, col("_run"))], None), "_run")
+        .item(case(reasons, None), "_reason")
         .columns(payload)
-        .filter([is_not_null(operation())])
-        .order_by(vec![Sort::up(order), Sort::up(when(tried, col("_run"))), Sort::up(col("_key"))])
         .query()
+}
+
+fn one_of(operations: &[&str]) -> Expr {
+    in_list(col("_operation"), operations.iter().map(|o| text(o)).collect(), false)
+}
+
+/// The order of sending.
+fn order() -> Vec<Sort> {
+    let places = ["delete", "clear", "insert", "update", "upsert", "forget", "invalid"];
+    let place = |i: usize| int(if (2..5).contains(&i) { 3 } else { u32::try_from(i).unwrap_or_default() + 1 });
+    let place = case_of(col("_operation"), places.iter().enumerate().map(|(i, o)| (text(o), place(i))), None);
+    vec![Sort::up(place), Sort::up(col("_run")), Sort::up(col("_key"))]
 }

@@ -2,8 +2,8 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::{LEDGER_TABLE, OUTCOMES_TABLE, PLAN_TABLE};
 use crate::sql::{
-    Select, Sort, Stages, and, binary, boolean, case, case_of, coalesce, col, col_of, eq, in_list, int, is_null, null, or,
-    relation, text,
+    Select, Sort, Stages, and, binary, boolean, case, case_of, coalesce, col, col_of, eq, in_list, int, is_null, null,
+    or, relation, text,
 };
 
 /// The ledger's columns, without its key.

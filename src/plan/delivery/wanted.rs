@@ -5,7 +5,8 @@ use sqlparser::ast::Query;
 
 use crate::segments::segments_table;
 use crate::sql::{
-    Aggregate, Select, Sort, and, col, col_of, columns_in, count_rows, derived, eq, in_list, kinfold, table, text,
+    Aggregate, Select, Stages, and, col, col_of, columns_in, count_rows, derived, eq, in_list, kinfold, relation,
+    table, text,
 };
 
 /// All rows that a sync wants at its destination: key columns, then fields, named as they are there.
@@ -26,15 +27,19 @@ pub fn wanted_count_query(project: &Project, sync: &Sync) -> Query {
 /// The same, with other names.
 pub(super) fn wanted_as(project: &Project, sync: &Sync, name: impl Fn(usize, &Field) -> String) -> Query {
     let fields = || sync.key.iter().chain(&sync.fields);
+    let mut stages = Stages::default();
     let select = match &sync.rows {
         SyncRows::Model(model) => Select::from(table(&TableName::bare(model))),
-        SyncRows::Entity(entity) => from_profiles(project, entity, None, fields()),
-        SyncRows::Segment { segment, entity } => from_profiles(project, entity, Some(segment), fields()),
+        SyncRows::Entity(entity) => from_profiles(&mut stages, project, entity, None, fields()),
+        SyncRows::Segment { segment, entity } => from_profiles(&mut stages, project, entity, Some(segment), fields()),
     };
-    select.items(fields().enumerate().map(|(i, field)| (field.expr.clone(), name(i, field)))).query()
+    let select = select.items(fields().enumerate().map(|(i, field)| (field.expr.clone(), name(i, field))));
+    stages.finish(select.query())
 }
 
+/// Adds a stage `profiles` with the columns that fields may read, and reads it.
 fn from_profiles<'a>(
+    stages: &mut Stages,
     project: &Project,
     entity: &str,
     segment: Option<&str>,
@@ -56,22 +61,22 @@ fn from_profiles<'a>(
         .items(identifiers.iter().map(|name| (col_of("i", name), (*name).to_owned())));
     if let Some(segment) = segment {
         let member = eq(col_of("m", "profile_id"), col_of("c", "profile_id"));
-        let named = eq(col_of("m", "segment"), text(segment));
-        profiles = profiles.join(kinfold(&segments_table(entity), "m"), and([member, named]));
+        let in_segment = eq(col_of("m", "segment"), text(segment));
+        profiles = profiles.join(kinfold(&segments_table(entity), "m"), and([member, in_segment]));
     }
     if !identifiers.is_empty() {
         let same = eq(col_of("i", "profile_id"), col_of("c", "profile_id"));
-        profiles = profiles.left_join(derived(newest_values(entity, &identifiers), "i"), same);
+        stages.add("identifiers", newest_values(entity, &identifiers));
+        profiles = profiles.left_join(relation(None, "identifiers", Some("i")), same);
     }
-    Select::from(derived(profiles.query(), "profiles"))
+    stages.add("profiles", profiles.query());
+    Select::from_stage("profiles")
 }
 
 /// `profile_id` and one column for each identifier.
 fn newest_values(entity: &Entity, identifiers: &[&str]) -> Query {
     let newest = |name: &&str| {
-        let value = Aggregate::new("first_value", vec![col("value")])
-            .order_by(vec![Sort::down(col("last_seen_at")), Sort::up(col("value"))])
-            .filter([eq(col("identifier"), text(name))]);
+        let value = Aggregate::last(col("value"), col("last_seen_at")).filter([eq(col("identifier"), text(name))]);
         (value.build(), (*name).to_owned())
     };
     Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"))

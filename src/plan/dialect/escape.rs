@@ -3,6 +3,9 @@
 //! sqlparser prints a quote inside a string or a name as it stands if another quote or a backslash comes before it, taking it
 //! for escaped already. A value such as `\'` would thus end its literal early. A quote that is doubled beforehand is
 //! printed doubled in every case.
+//!
+//! Its parser, which DataFusion reads our text with, takes everything after `IS DISTINCT FROM` for the right side, `OR` and `AND`
+//! included; so that comparison always gets brackets of its own.
 
 use std::ops::ControlFlow;
 
@@ -85,6 +88,14 @@ impl VisitorMut for Escape {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..)) {
+            let comparison = std::mem::replace(expr, Expr::value(Value::Null));
+            *expr = Expr::Nested(Box::new(comparison));
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
         if let Value::SingleQuotedString(text) = &mut value.value {
             double(text, '\'');
@@ -95,6 +106,7 @@ impl VisitorMut for Escape {
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::ast::{BinaryOperator, Expr};
     use sqlparser::dialect::GenericDialect;
     use sqlparser::parser::Parser;
 
@@ -109,6 +121,15 @@ mod tests {
         let sql = render(&query, Dialect::DataFusion);
         let parsed = Parser::parse_sql(&GenericDialect {}, &sql).expect(&sql).remove(0);
         assert_eq!(parsed, sqlparser::ast::Statement::Query(Box::new(query)), "{sql}");
+    }
+
+    #[test]
+    fn a_comparison_that_parsers_misread_has_brackets() {
+        let distinct = Expr::IsDistinctFrom(Box::new(col("a")), Box::new(col("b")));
+        let either = Expr::BinaryOp { left: Box::new(distinct), op: BinaryOperator::Or, right: Box::new(col("c")) };
+        let query = Select::from(relation(None, "t", None)).item(either, "x").query();
+        let sql = render(&query, Dialect::DataFusion).replace(char::is_whitespace, "");
+        assert_eq!(sql, r#"SELECT("a"ISDISTINCTFROM"b")OR"c"AS"x"FROM"t""#);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Trees are written once, in a form that is DataFusion's and as near to the standard as that allows. Whatever another dialect
 //! spells otherwise is rewritten here and nowhere else; to add a dialect, copy [`postgres`].
 
+mod by;
+mod datafusion;
 mod escape;
 mod postgres;
 
@@ -15,7 +17,7 @@ use crate::Dialect;
 pub fn render(query: &Query, dialect: Dialect) -> String {
     let mut query = query.clone();
     match dialect {
-        Dialect::DataFusion => {}
+        Dialect::DataFusion => datafusion::rewrite(&mut query),
         Dialect::PostgreSql => postgres::rewrite(&mut query),
     }
     escape::escape(&mut query);

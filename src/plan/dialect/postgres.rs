@@ -2,7 +2,7 @@
 //!
 //! | ours | PostgreSQL's |
 //! |---|---|
-//! | `first_value(x ORDER BY …) FILTER (…)`, the aggregate | `(array_agg(x ORDER BY …) FILTER (…))[1]` |
+//! | `kinfold_first(x, t) FILTER (…)` | `(array_agg(x ORDER BY t, x) FILTER (…))[1]`, and so for `kinfold_last` |
 //! | `array_compact(list)` | `array_remove(list, NULL)` |
 //! | `kinfold_row_hash(a, b)` | `md5(CAST(jsonb_build_array(a, b) AS TEXT))` |
 //!
@@ -11,11 +11,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Subscript,
-    VisitMut, VisitorMut,
-};
+use sqlparser::ast::{AccessExpr, DataType, Expr, Query, Subscript, VisitMut, VisitorMut};
 
+use super::by;
 use crate::sql::{call, cast, int, null};
 
 pub(super) fn rewrite(query: &mut Query) {
@@ -28,40 +26,26 @@ impl VisitorMut for Rewrite {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
-        let renamed = match function.name.to_string().as_str() {
-            "first_value" if function.over.is_none() => Some(first(function)),
-            "array_compact" => Some(call("array_remove", with(arguments(function), null()))),
-            "kinfold_row_hash" => {
-                Some(call("md5", vec![cast(call("jsonb_build_array", arguments(function)), DataType::Text)]))
+        if let Some(list) = by::ordered(expr, "array_agg") {
+            *expr = first_of(list);
+        } else if let Expr::Function(function) = expr {
+            let mut args = by::arguments(function);
+            match function.name.to_string().as_str() {
+                "array_compact" => {
+                    args.push(null());
+                    *expr = call("array_remove", args);
+                }
+                "kinfold_row_hash" => *expr = call("md5", vec![cast(call("jsonb_build_array", args), DataType::Text)]),
+                _ => {}
             }
-            _ => None,
-        };
-        if let Some(renamed) = renamed {
-            *expr = renamed;
         }
         ControlFlow::Continue(())
     }
 }
 
-fn first(function: &Function) -> Expr {
-    let list = Function { name: ObjectName::from(vec![Ident::new("array_agg")]), ..function.clone() };
+fn first_of(list: Expr) -> Expr {
     Expr::CompoundFieldAccess {
-        root: Box::new(Expr::Nested(Box::new(Expr::Function(list)))),
+        root: Box::new(Expr::Nested(Box::new(list))),
         access_chain: vec![AccessExpr::Subscript(Subscript::Index { index: int(1) })],
     }
-}
-
-fn with(mut args: Vec<Expr>, last: Expr) -> Vec<Expr> {
-    args.push(last);
-    args
-}
-
-fn arguments(function: &Function) -> Vec<Expr> {
-    let FunctionArguments::List(list) = &function.args else { return vec![] };
-    let expr = |arg: &FunctionArg| match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-        _ => None,
-    };
-    list.args.iter().filter_map(expr).collect()
 }

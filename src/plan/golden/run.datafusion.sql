@@ -7,14 +7,14 @@ WITH "repeated" AS (
   GROUP BY
     "order_id"
   HAVING
-    (count(*) > 1)
+    count(*) > 1
 )
 SELECT
   count(*) AS "broken_rows"
 FROM
   "repeated"
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- error shop.orders.freshness.error_after: the newest row of `shop.orders` is older than 2d (`error_after`)
 SELECT
@@ -22,7 +22,7 @@ SELECT
 FROM
   "shop"."orders"
 HAVING
-  ((max("ordered_at") IS NULL) OR (CAST(max("ordered_at") AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-02-27T00:00:00Z'));
+  (max("ordered_at") IS NULL) OR (CAST(max("ordered_at") AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-02-27T00:00:00Z');
 
 -- warning shop.orders.freshness.warn_after: the newest row of `shop.orders` is older than 12h (`warn_after`)
 SELECT
@@ -30,7 +30,7 @@ SELECT
 FROM
   "shop"."orders"
 HAVING
-  ((max("ordered_at") IS NULL) OR (CAST(max("ordered_at") AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-02-28T12:00:00Z'));
+  (max("ordered_at") IS NULL) OR (CAST(max("ordered_at") AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-02-28T12:00:00Z');
 
 -- error shop.orders.order_id.not_null: `shop.orders.order_id` has missing values
 SELECT
@@ -38,9 +38,9 @@ SELECT
 FROM
   "shop"."orders"
 WHERE
-  ("order_id" IS NULL)
+  "order_id" IS NULL
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- error shop.orders.order_id.unique: `shop.orders.order_id` has values that occur more than once
 WITH "repeated" AS (
@@ -49,18 +49,18 @@ WITH "repeated" AS (
   FROM
     "shop"."orders"
   WHERE
-    ("order_id" IS NOT NULL)
+    "order_id" IS NOT NULL
   GROUP BY
     "order_id"
   HAVING
-    (count(*) > 1)
+    count(*) > 1
 )
 SELECT
   count(*) AS "broken_rows"
 FROM
   "repeated"
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- error shop.orders.amount.at_least: `shop.orders.amount` has values below 0
 SELECT
@@ -68,9 +68,9 @@ SELECT
 FROM
   "shop"."orders"
 WHERE
-  ("amount" < 0)
+  "amount" < 0
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- error shop.orders.amount.at_most: `shop.orders.amount` has values above 99999.5
 SELECT
@@ -78,9 +78,9 @@ SELECT
 FROM
   "shop"."orders"
 WHERE
-  ("amount" > 99999.5)
+  "amount" > 99999.5
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- error shop.orders.status.one_of: `shop.orders.status` has values that are not in its list of 2
 SELECT
@@ -88,9 +88,9 @@ SELECT
 FROM
   "shop"."orders"
 WHERE
-  ("status" NOT IN ('paid', 'won''t pay'))
+  "status" NOT IN ('paid', 'won''t pay')
 HAVING
-  (count(*) > 0);
+  count(*) > 0;
 
 -- view paid_orders
 SELECT
@@ -113,26 +113,49 @@ WITH "rows" AS (
     CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
   FROM
     "web"."events"
+), "grouped" AS (
+  SELECT
+    "raw_user_id",
+    "raw_cookie",
+    min("at") AS "first_seen_at",
+    max("at") AS "last_seen_at",
+    sum("v0") AS "a0_sum",
+    count("v0") AS "a0_count",
+    first_value("v1" ORDER BY "t2" DESC NULLS LAST, "v1") FILTER (WHERE "v1" IS NOT NULL) AS "a1",
+    max("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a1_at",
+    first_value("v1" ORDER BY "t2", "v1") FILTER (WHERE "v1" IS NOT NULL) AS "a2",
+    min("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a2_at",
+    count(*) FILTER (WHERE "c3") AS "a3",
+    count(*) FILTER (WHERE "c4") AS "a4"
+  FROM
+    "rows"
+  GROUP BY
+    "raw_user_id", "raw_cookie"
+), "keyed" AS (
+  SELECT
+    kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+    kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
+    "first_seen_at",
+    "last_seen_at",
+    "a0_sum",
+    "a0_count",
+    "a1",
+    "a1_at",
+    "a2",
+    "a2_at",
+    "a3",
+    "a4"
+  FROM
+    "grouped"
 )
 SELECT
-  "raw_user_id",
-  "raw_cookie",
-  min("at") AS "first_seen_at",
-  max("at") AS "last_seen_at",
-  sum("v0") AS "a0_sum",
-  count("v0") AS "a0_count",
-  first_value("v1" ORDER BY "t2" DESC NULLS LAST, "v1" DESC NULLS LAST) FILTER (WHERE ("v1" IS NOT NULL)) AS "a1",
-  max("t2") FILTER (WHERE ("v1" IS NOT NULL)) AS "a1_at",
-  first_value("v1" ORDER BY "t2", "v1") FILTER (WHERE ("v1" IS NOT NULL)) AS "a2",
-  min("t2") FILTER (WHERE ("v1" IS NOT NULL)) AS "a2_at",
-  count(*) FILTER (WHERE "c3") AS "a3",
-  count(*) FILTER (WHERE "c4") AS "a4"
+  "keyed".*
 FROM
-  "rows"
-GROUP BY
-  "raw_user_id", "raw_cookie";
+  "keyed"
+WHERE
+  ("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL);
 
--- table _customer_6_contacts_rows (Scratch)
+-- table _customer_7_contacts_rows (Scratch)
 WITH "rows" AS (
   SELECT
     "id" AS "raw_crm_id",
@@ -145,36 +168,25 @@ WITH "rows" AS (
     CAST("updated_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
   FROM
     "crm"."contacts"
-)
-SELECT
-  "raw_crm_id",
-  "raw_email",
-  "raw_phone",
-  min("at") AS "first_seen_at",
-  max("at") AS "last_seen_at",
-  first_value("v0" ORDER BY "t1" DESC NULLS LAST, "v0" DESC NULLS LAST) FILTER (WHERE ("v0" IS NOT NULL)) AS "a0",
-  max("t1") FILTER (WHERE ("v0" IS NOT NULL)) AS "a0_at",
-  first_value("v2" ORDER BY "t1" DESC NULLS LAST, "v2" DESC NULLS LAST) FILTER (WHERE ("v2" IS NOT NULL)) AS "a1",
-  max("t1") FILTER (WHERE ("v2" IS NOT NULL)) AS "a1_at",
-  first_value("v2" ORDER BY "t1", "v2") FILTER (WHERE ("v2" IS NOT NULL)) AS "a2",
-  min("t1") FILTER (WHERE ("v2" IS NOT NULL)) AS "a2_at",
-  first_value("v3" ORDER BY "t1" DESC NULLS LAST, "v3" DESC NULLS LAST) FILTER (WHERE ("v3" IS NOT NULL)) AS "a3",
-  max("t1") FILTER (WHERE ("v3" IS NOT NULL)) AS "a3_at"
-FROM
-  "rows"
-GROUP BY
-  "raw_crm_id", "raw_email", "raw_phone";
-
--- identity customer from crm.contacts
-WITH "grouped" AS (
+), "grouped" AS (
   SELECT
     "raw_crm_id",
     "raw_email",
     "raw_phone",
-    "first_seen_at",
-    "last_seen_at"
+    min("at") AS "first_seen_at",
+    max("at") AS "last_seen_at",
+    first_value("v0" ORDER BY "t1" DESC NULLS LAST, "v0") FILTER (WHERE "v0" IS NOT NULL) AS "a0",
+    max("t1") FILTER (WHERE "v0" IS NOT NULL) AS "a0_at",
+    first_value("v2" ORDER BY "t1" DESC NULLS LAST, "v2") FILTER (WHERE "v2" IS NOT NULL) AS "a1",
+    max("t1") FILTER (WHERE "v2" IS NOT NULL) AS "a1_at",
+    first_value("v2" ORDER BY "t1", "v2") FILTER (WHERE "v2" IS NOT NULL) AS "a2",
+    min("t1") FILTER (WHERE "v2" IS NOT NULL) AS "a2_at",
+    first_value("v3" ORDER BY "t1" DESC NULLS LAST, "v3") FILTER (WHERE "v3" IS NOT NULL) AS "a3",
+    max("t1") FILTER (WHERE "v3" IS NOT NULL) AS "a3_at"
   FROM
-    "kinfold"."_customer_6_contacts_rows" AS "g"
+    "rows"
+  GROUP BY
+    "raw_crm_id", "raw_email", "raw_phone"
 ), "keyed" AS (
   SELECT
     kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) AS "id_crm_id",
@@ -186,52 +198,43 @@ WITH "grouped" AS (
     END AS "id_email",
     kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
     "first_seen_at",
-    "last_seen_at"
+    "last_seen_at",
+    "a0",
+    "a0_at",
+    "a1",
+    "a1_at",
+    "a2",
+    "a2_at",
+    "a3",
+    "a3_at"
   FROM
     "grouped"
 )
+SELECT
+  "keyed".*
+FROM
+  "keyed"
+WHERE
+  ("id_crm_id" IS NOT NULL) OR ("id_email" IS NOT NULL) OR ("id_phone" IS NOT NULL);
+
+-- identity customer from crm.contacts
 SELECT
   "id_crm_id",
   "id_email",
   "id_phone",
-  min("first_seen_at") AS "first_seen_at",
-  max("last_seen_at") AS "last_seen_at"
+  "first_seen_at",
+  "last_seen_at"
 FROM
-  "keyed"
-WHERE
-  (("id_crm_id" IS NOT NULL) OR ("id_email" IS NOT NULL) OR ("id_phone" IS NOT NULL))
-GROUP BY
-  "id_crm_id", "id_email", "id_phone";
+  "kinfold"."_customer_7_contacts_rows" AS "k";
 
 -- identity customer from web.events
-WITH "grouped" AS (
-  SELECT
-    "raw_user_id",
-    "raw_cookie",
-    "first_seen_at",
-    "last_seen_at"
-  FROM
-    "kinfold"."_customer_2_events_rows" AS "g"
-), "keyed" AS (
-  SELECT
-    kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
-    kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
-    "first_seen_at",
-    "last_seen_at"
-  FROM
-    "grouped"
-)
 SELECT
   "id_user_id",
   "id_cookie",
-  min("first_seen_at") AS "first_seen_at",
-  max("last_seen_at") AS "last_seen_at"
+  "first_seen_at",
+  "last_seen_at"
 FROM
-  "keyed"
-WHERE
-  (("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL))
-GROUP BY
-  "id_user_id", "id_cookie";
+  "kinfold"."_customer_2_events_rows" AS "k";
 
 -- identity customer from shop.orders
 WITH "rows" AS (
@@ -268,14 +271,12 @@ WITH "rows" AS (
 SELECT
   "id_user_id",
   "id_email",
-  min("first_seen_at") AS "first_seen_at",
-  max("last_seen_at") AS "last_seen_at"
+  "first_seen_at",
+  "last_seen_at"
 FROM
   "keyed"
 WHERE
-  (("id_user_id" IS NOT NULL) OR ("id_email" IS NOT NULL))
-GROUP BY
-  "id_user_id", "id_email";
+  ("id_user_id" IS NOT NULL) OR ("id_email" IS NOT NULL);
 
 -- table _customer_1_paid_orders (Scratch)
 WITH "rows" AS (
@@ -303,10 +304,10 @@ WITH "rows" AS (
     sum("v2") AS "a4_sum",
     count("v2") AS "a4_count",
     min("v4") AS "a5",
-    first_value("v5" ORDER BY "t6" DESC NULLS LAST, "v5" DESC NULLS LAST) FILTER (WHERE ("v5" IS NOT NULL)) AS "a6",
-    max("t6") FILTER (WHERE ("v5" IS NOT NULL)) AS "a6_at",
-    first_value("v5" ORDER BY "t6", "v5") FILTER (WHERE ("v5" IS NOT NULL)) AS "a7",
-    min("t6") FILTER (WHERE ("v5" IS NOT NULL)) AS "a7_at",
+    first_value("v5" ORDER BY "t6" DESC NULLS LAST, "v5") FILTER (WHERE "v5" IS NOT NULL) AS "a6",
+    max("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a6_at",
+    first_value("v5" ORDER BY "t6", "v5") FILTER (WHERE "v5" IS NOT NULL) AS "a7",
+    min("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a7_at",
     count(*) FILTER (WHERE "c7") AS "a8"
   FROM
     "rows"
@@ -335,6 +336,15 @@ WITH "rows" AS (
     "a8"
   FROM
     "grouped"
+), "known" AS (
+  SELECT
+    "identifier",
+    "value",
+    "profile_id"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('user_id', 'email')
 ), "owned" AS (
   SELECT
     "known"."profile_id" AS "profile_id",
@@ -352,7 +362,7 @@ WITH "rows" AS (
     "keyed"."a8" AS "a8"
   FROM
     "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'email'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
+    JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
 )
 SELECT
   "profile_id",
@@ -362,8 +372,8 @@ SELECT
   sum("a3") AS "a3",
   CAST(sum("a4_sum") / nullif(sum("a4_count"), 0) AS DECIMAL(10,2)) AS "a4",
   min("a5") AS "a5",
-  first_value("a6" ORDER BY "a6_at" DESC NULLS LAST, "a6" DESC NULLS LAST) FILTER (WHERE ("a6" IS NOT NULL)) AS "a6",
-  first_value("a7" ORDER BY "a7_at", "a7") FILTER (WHERE ("a7" IS NOT NULL)) AS "a7",
+  first_value("a6" ORDER BY "a6_at" DESC NULLS LAST, "a6") FILTER (WHERE "a6" IS NOT NULL) AS "a6",
+  first_value("a7" ORDER BY "a7_at", "a7") FILTER (WHERE "a7" IS NOT NULL) AS "a7",
   CAST(sum("a8") AS BIGINT) AS "a8"
 FROM
   "owned"
@@ -371,10 +381,10 @@ GROUP BY
   "profile_id";
 
 -- table _customer_2_events (Scratch)
-WITH "grouped" AS (
+WITH "keyed" AS (
   SELECT
-    "raw_user_id",
-    "raw_cookie",
+    "id_user_id",
+    "id_cookie",
     "a0_sum",
     "a0_count",
     "a1",
@@ -384,21 +394,16 @@ WITH "grouped" AS (
     "a3",
     "a4"
   FROM
-    "kinfold"."_customer_2_events_rows" AS "g"
-), "keyed" AS (
+    "kinfold"."_customer_2_events_rows" AS "k"
+), "known" AS (
   SELECT
-    kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
-    kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
-    "a0_sum",
-    "a0_count",
-    "a1",
-    "a1_at",
-    "a2",
-    "a2_at",
-    "a3",
-    "a4"
+    "identifier",
+    "value",
+    "profile_id"
   FROM
-    "grouped"
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('user_id', 'cookie')
 ), "owned" AS (
   SELECT
     "known"."profile_id" AS "profile_id",
@@ -412,14 +417,14 @@ WITH "grouped" AS (
     "keyed"."a4" AS "a4"
   FROM
     "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'cookie'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
+    JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
 )
 SELECT
   "profile_id",
   CAST(sum("a0_sum") AS DOUBLE PRECISION) / CAST(nullif(sum("a0_count"), 0) AS DOUBLE PRECISION) AS "a0",
-  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1" DESC NULLS LAST) FILTER (WHERE ("a1" IS NOT NULL)) AS "a1",
+  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1") FILTER (WHERE "a1" IS NOT NULL) AS "a1",
   max("a1_at") AS "a1_at",
-  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE ("a2" IS NOT NULL)) AS "a2",
+  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE "a2" IS NOT NULL) AS "a2",
   min("a2_at") AS "a2_at",
   CAST(sum("a3") AS BIGINT) AS "a3",
   CAST(sum("a4") AS BIGINT) AS "a4"
@@ -433,8 +438,7 @@ WITH "rows" AS (
   SELECT
     "user_id" AS "raw_user_id",
     "email" AS "raw_email",
-    "amount" AS "v0",
-    "category" AS "v1"
+    "amount" AS "v0"
   FROM
     "kinfold"."paid_orders"
 ), "keyed" AS (
@@ -446,30 +450,112 @@ WITH "rows" AS (
       ELSE
         kinfold_email(CAST("raw_email" AS VARCHAR))
     END AS "id_email",
-    "v0",
-    "v1"
+    "v0"
   FROM
     "rows"
+), "known" AS (
+  SELECT
+    "identifier",
+    "value",
+    "profile_id"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('user_id', 'email')
 ), "owned" AS (
   SELECT
     "known"."profile_id" AS "profile_id",
-    "keyed"."v0" AS "v0",
-    "keyed"."v1" AS "v1"
+    "keyed"."v0" AS "v0"
   FROM
     "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'email'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
+    JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
 )
 SELECT
   "profile_id",
   percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a0",
-  percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a1",
-  count(DISTINCT "v1") AS "a2"
+  percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a1"
 FROM
   "owned"
 GROUP BY
   "profile_id";
 
 -- table _customer_4_paid_orders (Scratch)
+WITH "counts" AS (
+  WITH "rows" AS (
+    SELECT
+      "user_id" AS "raw_user_id",
+      "email" AS "raw_email",
+      "category" AS "value"
+    FROM
+      "kinfold"."paid_orders"
+    WHERE
+      "category" IS NOT NULL
+  ), "grouped" AS (
+    SELECT
+      "raw_user_id",
+      "raw_email",
+      "value",
+      count(*) AS "n"
+    FROM
+      "rows"
+    GROUP BY
+      "raw_user_id", "raw_email", "value"
+  ), "keyed" AS (
+    SELECT
+      kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+      CASE
+        WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
+          NULL
+        ELSE
+          kinfold_email(CAST("raw_email" AS VARCHAR))
+      END AS "id_email",
+      "value",
+      "n"
+    FROM
+      "grouped"
+  ), "known" AS (
+    SELECT
+      "identifier",
+      "value",
+      "profile_id"
+    FROM
+      "kinfold"."customer_identifiers" AS "i"
+    WHERE
+      "identifier" IN ('user_id', 'email')
+  ), "owned" AS (
+    SELECT
+      "known"."profile_id" AS "profile_id",
+      "keyed"."value" AS "value",
+      "keyed"."n" AS "n"
+    FROM
+      "keyed"
+      JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
+  )
+  SELECT
+    "profile_id",
+    "value",
+    "n"
+  FROM
+    "owned"
+), "totals" AS (
+  SELECT
+    "profile_id",
+    "value",
+    CAST(sum("n") AS BIGINT) AS "n"
+  FROM
+    "counts"
+  GROUP BY
+    "profile_id", "value"
+)
+SELECT
+  "profile_id",
+  count(*) AS "distinct"
+FROM
+  "totals"
+GROUP BY
+  "profile_id";
+
+-- table _customer_5_paid_orders (Scratch)
 WITH "counts" AS (
   WITH "rows" AS (
     SELECT
@@ -503,14 +589,30 @@ WITH "counts" AS (
       "n"
     FROM
       "grouped"
+  ), "known" AS (
+    SELECT
+      "identifier",
+      "value",
+      "profile_id"
+    FROM
+      "kinfold"."customer_identifiers" AS "i"
+    WHERE
+      "identifier" IN ('user_id', 'email')
+  ), "owned" AS (
+    SELECT
+      "known"."profile_id" AS "profile_id",
+      "keyed"."value" AS "value",
+      "keyed"."n" AS "n"
+    FROM
+      "keyed"
+      JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
   )
   SELECT
-    "known"."profile_id" AS "profile_id",
-    "keyed"."value" AS "value",
-    "keyed"."n" AS "n"
+    "profile_id",
+    "value",
+    "n"
   FROM
-    "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'email'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
+    "owned"
 ), "totals" AS (
   SELECT
     "profile_id",
@@ -523,13 +625,13 @@ WITH "counts" AS (
 )
 SELECT
   "profile_id",
-  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") AS "value"
+  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") FILTER (WHERE "value" IS NOT NULL) AS "most"
 FROM
   "totals"
 GROUP BY
   "profile_id";
 
--- table _customer_5_events (Scratch)
+-- table _customer_6_events (Scratch)
 WITH "counts" AS (
   WITH "rows" AS (
     SELECT
@@ -558,14 +660,30 @@ WITH "counts" AS (
       "n"
     FROM
       "grouped"
+  ), "known" AS (
+    SELECT
+      "identifier",
+      "value",
+      "profile_id"
+    FROM
+      "kinfold"."customer_identifiers" AS "i"
+    WHERE
+      "identifier" IN ('user_id', 'cookie')
+  ), "owned" AS (
+    SELECT
+      "known"."profile_id" AS "profile_id",
+      "keyed"."value" AS "value",
+      "keyed"."n" AS "n"
+    FROM
+      "keyed"
+      JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
   )
   SELECT
-    "known"."profile_id" AS "profile_id",
-    "keyed"."value" AS "value",
-    "keyed"."n" AS "n"
+    "profile_id",
+    "value",
+    "n"
   FROM
-    "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'cookie'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
+    "owned"
 ), "totals" AS (
   SELECT
     "profile_id",
@@ -578,18 +696,18 @@ WITH "counts" AS (
 )
 SELECT
   "profile_id",
-  (array_agg("value" ORDER BY "n" DESC NULLS LAST, "value"))[1:3] AS "value"
+  (array_agg("value" ORDER BY "n" DESC NULLS LAST, "value"))[1:3] AS "top_3"
 FROM
   "totals"
 GROUP BY
   "profile_id";
 
--- table _customer_6_contacts (Scratch)
-WITH "grouped" AS (
+-- table _customer_7_contacts (Scratch)
+WITH "keyed" AS (
   SELECT
-    "raw_crm_id",
-    "raw_email",
-    "raw_phone",
+    "id_crm_id",
+    "id_email",
+    "id_phone",
     "a0",
     "a0_at",
     "a1",
@@ -599,27 +717,16 @@ WITH "grouped" AS (
     "a3",
     "a3_at"
   FROM
-    "kinfold"."_customer_6_contacts_rows" AS "g"
-), "keyed" AS (
+    "kinfold"."_customer_7_contacts_rows" AS "k"
+), "known" AS (
   SELECT
-    kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) AS "id_crm_id",
-    CASE
-      WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
-        NULL
-      ELSE
-        kinfold_email(CAST("raw_email" AS VARCHAR))
-    END AS "id_email",
-    kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
-    "a0",
-    "a0_at",
-    "a1",
-    "a1_at",
-    "a2",
-    "a2_at",
-    "a3",
-    "a3_at"
+    "identifier",
+    "value",
+    "profile_id"
   FROM
-    "grouped"
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('crm_id', 'email', 'phone')
 ), "owned" AS (
   SELECT
     "known"."profile_id" AS "profile_id",
@@ -633,22 +740,22 @@ WITH "grouped" AS (
     "keyed"."a3_at" AS "a3_at"
   FROM
     "keyed"
-    JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('crm_id', 'email', 'phone'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_crm_id" IS NOT NULL THEN 'crm_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' WHEN "keyed"."id_phone" IS NOT NULL THEN 'phone' END) AND ("known"."value" = coalesce("keyed"."id_crm_id", "keyed"."id_email", "keyed"."id_phone"))
+    JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_crm_id" IS NOT NULL THEN 'crm_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' WHEN "keyed"."id_phone" IS NOT NULL THEN 'phone' END) AND ("known"."value" = coalesce("keyed"."id_crm_id", "keyed"."id_email", "keyed"."id_phone"))
 )
 SELECT
   "profile_id",
-  first_value("a0" ORDER BY "a0_at" DESC NULLS LAST, "a0" DESC NULLS LAST) FILTER (WHERE ("a0" IS NOT NULL)) AS "a0",
-  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1" DESC NULLS LAST) FILTER (WHERE ("a1" IS NOT NULL)) AS "a1",
+  first_value("a0" ORDER BY "a0_at" DESC NULLS LAST, "a0") FILTER (WHERE "a0" IS NOT NULL) AS "a0",
+  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1") FILTER (WHERE "a1" IS NOT NULL) AS "a1",
   max("a1_at") AS "a1_at",
-  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE ("a2" IS NOT NULL)) AS "a2",
+  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE "a2" IS NOT NULL) AS "a2",
   min("a2_at") AS "a2_at",
-  first_value("a3" ORDER BY "a3_at" DESC NULLS LAST, "a3" DESC NULLS LAST) FILTER (WHERE ("a3" IS NOT NULL)) AS "a3"
+  first_value("a3" ORDER BY "a3_at" DESC NULLS LAST, "a3") FILTER (WHERE "a3" IS NOT NULL) AS "a3"
 FROM
   "owned"
 GROUP BY
   "profile_id";
 
--- table _customer_7_contacts (Scratch)
+-- table _customer_8_contacts (Scratch)
 WITH "counts" AS (
   SELECT
     "profile_id",
@@ -665,7 +772,7 @@ WITH "counts" AS (
         FROM
           "crm"."contacts"
         WHERE
-          ("country" IS NOT NULL)
+          "country" IS NOT NULL
       ), "grouped" AS (
         SELECT
           "raw_crm_id",
@@ -691,14 +798,30 @@ WITH "counts" AS (
           "n"
         FROM
           "grouped"
+      ), "known" AS (
+        SELECT
+          "identifier",
+          "value",
+          "profile_id"
+        FROM
+          "kinfold"."customer_identifiers" AS "i"
+        WHERE
+          "identifier" IN ('crm_id', 'email', 'phone')
+      ), "owned" AS (
+        SELECT
+          "known"."profile_id" AS "profile_id",
+          "keyed"."value" AS "value",
+          "keyed"."n" AS "n"
+        FROM
+          "keyed"
+          JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_crm_id" IS NOT NULL THEN 'crm_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' WHEN "keyed"."id_phone" IS NOT NULL THEN 'phone' END) AND ("known"."value" = coalesce("keyed"."id_crm_id", "keyed"."id_email", "keyed"."id_phone"))
       )
       SELECT
-        "known"."profile_id" AS "profile_id",
-        "keyed"."value" AS "value",
-        "keyed"."n" AS "n"
+        "profile_id",
+        "value",
+        "n"
       FROM
-        "keyed"
-        JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('crm_id', 'email', 'phone'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_crm_id" IS NOT NULL THEN 'crm_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' WHEN "keyed"."id_phone" IS NOT NULL THEN 'phone' END) AND ("known"."value" = coalesce("keyed"."id_crm_id", "keyed"."id_email", "keyed"."id_phone"))
+        "owned"
     ) AS "part"
   UNION ALL
   SELECT
@@ -715,7 +838,7 @@ WITH "counts" AS (
         FROM
           "web"."events"
         WHERE
-          ("country" IS NOT NULL)
+          "country" IS NOT NULL
       ), "grouped" AS (
         SELECT
           "raw_user_id",
@@ -734,14 +857,30 @@ WITH "counts" AS (
           "n"
         FROM
           "grouped"
+      ), "known" AS (
+        SELECT
+          "identifier",
+          "value",
+          "profile_id"
+        FROM
+          "kinfold"."customer_identifiers" AS "i"
+        WHERE
+          "identifier" IN ('user_id', 'cookie')
+      ), "owned" AS (
+        SELECT
+          "known"."profile_id" AS "profile_id",
+          "keyed"."value" AS "value",
+          "keyed"."n" AS "n"
+        FROM
+          "keyed"
+          JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
       )
       SELECT
-        "known"."profile_id" AS "profile_id",
-        "keyed"."value" AS "value",
-        "keyed"."n" AS "n"
+        "profile_id",
+        "value",
+        "n"
       FROM
-        "keyed"
-        JOIN (SELECT "identifier", "value", "profile_id" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('user_id', 'cookie'))) AS "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
+        "owned"
     ) AS "part"
 ), "totals" AS (
   SELECT
@@ -755,7 +894,7 @@ WITH "counts" AS (
 )
 SELECT
   "profile_id",
-  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") AS "value"
+  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") FILTER (WHERE "value" IS NOT NULL) AS "most"
 FROM
   "totals"
 GROUP BY
@@ -773,40 +912,41 @@ WITH "traits_0" AS (
     "s2"."a0" AS "visit_seconds",
     "s3"."a0" AS "median_basket",
     "s3"."a1" AS "p90_basket",
-    coalesce("s3"."a2", 0) AS "categories",
+    coalesce("s4"."distinct", 0) AS "categories",
     "s1"."a5" AS "first_order_at",
     "s1"."a6" AS "last_category",
     "s1"."a7" AS "first_category",
-    "s4"."value" AS "favourite_category",
-    "s5"."value" AS "top_pages",
-    "s6"."a0" AS "first_name",
-    CASE greatest("s6"."a1_at", "s2"."a1_at")
-      WHEN "s6"."a1_at" THEN
-        "s6"."a1"
+    "s5"."most" AS "favourite_category",
+    "s6"."top_3" AS "top_pages",
+    "s7"."a0" AS "first_name",
+    CASE greatest("s7"."a1_at", "s2"."a1_at")
+      WHEN "s7"."a1_at" THEN
+        "s7"."a1"
       WHEN "s2"."a1_at" THEN
         "s2"."a1"
       ELSE
-        coalesce("s6"."a1", "s2"."a1")
+        coalesce("s7"."a1", "s2"."a1")
     END AS "country",
-    CASE least("s6"."a2_at", "s2"."a2_at")
-      WHEN "s6"."a2_at" THEN
-        "s6"."a2"
+    CASE least("s7"."a2_at", "s2"."a2_at")
+      WHEN "s7"."a2_at" THEN
+        "s7"."a2"
       WHEN "s2"."a2_at" THEN
         "s2"."a2"
       ELSE
-        coalesce("s6"."a2", "s2"."a2")
+        coalesce("s7"."a2", "s2"."a2")
     END AS "first_country",
-    "s7"."value" AS "home_country",
-    coalesce("s6"."a3", "s6"."a0") AS "called"
+    "s8"."most" AS "home_country",
+    coalesce("s7"."a3", "s7"."a0") AS "called"
   FROM
     "kinfold"."_customer_profiles" AS "p"
     LEFT JOIN "kinfold"."_customer_1_paid_orders" AS "s1" ON "s1"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_2_events" AS "s2" ON "s2"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_3_paid_orders" AS "s3" ON "s3"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_4_paid_orders" AS "s4" ON "s4"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_5_events" AS "s5" ON "s5"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_6_contacts" AS "s6" ON "s6"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_5_paid_orders" AS "s5" ON "s5"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_6_events" AS "s6" ON "s6"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_7_contacts" AS "s7" ON "s7"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_8_contacts" AS "s8" ON "s8"."profile_id" = "p"."profile_id"
 ), "traits_1" AS (
   SELECT
     "traits_0".*,
@@ -875,10 +1015,10 @@ WITH "layer_0" AS (
 ), "layer_1" AS (
   SELECT
     "layer_0".*,
-    (("called" LIKE '%@acme%') IS TRUE) AS "_in_1",
-    (("_rows_1" >= 3) OR (('/blog' = ANY("top_pages")) IS TRUE) OR ((strpos("called", 'O''') > 0) IS TRUE)) AS "_in_2",
+    ("called" LIKE '%@acme%') IS TRUE AS "_in_1",
+    ("_rows_1" >= 3) OR (('/blog' = ANY("top_pages")) IS TRUE) OR ((strpos("called", 'O''') > 0) IS TRUE) AS "_in_2",
     (("orders" > 0) IS TRUE) AND ("lifetime_value" IS NOT NULL) AS "_candidate_4",
-    ((("orders" > 3 AND "is_vip") IS TRUE) AND (("country" NOT IN ('US')) IS TRUE) AND (("country" <> 'FR') IS TRUE) AND (("first_order_at" < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') IS TRUE) AND (("basket" BETWEEN 10 AND 20.5) IS TRUE) AND (("is_vip" = true) IS TRUE) AND ("tier" IS NOT NULL) AND (("spent_2025" <= (-1)) IS TRUE)) AS "_in_6"
+    (("orders" > 3 AND "is_vip") IS TRUE) AND (("country" NOT IN ('US')) IS TRUE) AND (("country" <> 'FR') IS TRUE) AND (("first_order_at" < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') IS TRUE) AND (("basket" BETWEEN 10 AND 20.5) IS TRUE) AND (("is_vip" = true) IS TRUE) AND ("tier" IS NOT NULL) AND (("spent_2025" <= (-1)) IS TRUE) AS "_in_6"
   FROM
     "layer_0"
 ), "layer_2" AS (
@@ -928,7 +1068,7 @@ WITH "layer_0" AS (
   FROM
     "layer_6"
   WHERE
-    ("_in_1" OR "_in_2" OR "_in_3" OR "_in_4" OR "_in_5" OR "_in_6")
+    "_in_1" OR "_in_2" OR "_in_3" OR "_in_4" OR "_in_5" OR "_in_6"
 ), "members" AS (
   SELECT
     unnest("segments") AS "segment",
@@ -961,5 +1101,5 @@ FROM
   "kinfold"."customer_segments" AS "now"
   FULL JOIN "previous"."customer_segments" AS "before" ON ("now"."segment" = "before"."segment") AND ("now"."profile_id" = "before"."profile_id")
 WHERE
-  (("before"."profile_id" IS NULL) OR ("now"."profile_id" IS NULL));
+  ("before"."profile_id" IS NULL) OR ("now"."profile_id" IS NULL);
 

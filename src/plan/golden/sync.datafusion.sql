@@ -1,11 +1,49 @@
 -- wanted vips
+WITH "identifiers" AS (
+  SELECT
+    "profile_id",
+    first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
+    first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('email', 'phone')
+  GROUP BY
+    "profile_id"
+), "profiles" AS (
+  SELECT
+    "c"."profile_id" AS "profile_id",
+    "c"."first_name" AS "first_name",
+    "c"."lifetime_value" AS "lifetime_value",
+    "i"."email" AS "email",
+    "i"."phone" AS "phone"
+  FROM
+    "kinfold"."customer" AS "c"
+    JOIN "kinfold"."customer_segments" AS "m" ON ("m"."profile_id" = "c"."profile_id") AND ("m"."segment" = 'vip_at_risk')
+    LEFT JOIN "identifiers" AS "i" ON "i"."profile_id" = "c"."profile_id"
+)
 SELECT
   "email" AS "email",
   "first_name" AS "firstname",
   round("lifetime_value", 2) AS "ltv",
   "phone" AS "mobile"
 FROM
-  (
+  "profiles";
+
+-- diff vips
+WITH "rows" AS (
+  WITH "identifiers" AS (
+    SELECT
+      "profile_id",
+      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
+      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+    FROM
+      "kinfold"."customer_identifiers" AS "i"
+    WHERE
+      "identifier" IN ('email', 'phone')
+    GROUP BY
+      "profile_id"
+  ), "profiles" AS (
     SELECT
       "c"."profile_id" AS "profile_id",
       "c"."first_name" AS "first_name",
@@ -15,29 +53,15 @@ FROM
     FROM
       "kinfold"."customer" AS "c"
       JOIN "kinfold"."customer_segments" AS "m" ON ("m"."profile_id" = "c"."profile_id") AND ("m"."segment" = 'vip_at_risk')
-      LEFT JOIN (SELECT "profile_id", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email')) AS "email", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone')) AS "phone" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('email', 'phone')) GROUP BY "profile_id") AS "i" ON "i"."profile_id" = "c"."profile_id"
-  ) AS "profiles";
-
--- diff vips
-WITH "rows" AS (
+      LEFT JOIN "identifiers" AS "i" ON "i"."profile_id" = "c"."profile_id"
+  )
   SELECT
     "email" AS "0",
     "first_name" AS "1",
     round("lifetime_value", 2) AS "2",
     "phone" AS "3"
   FROM
-    (
-      SELECT
-        "c"."profile_id" AS "profile_id",
-        "c"."first_name" AS "first_name",
-        "c"."lifetime_value" AS "lifetime_value",
-        "i"."email" AS "email",
-        "i"."phone" AS "phone"
-      FROM
-        "kinfold"."customer" AS "c"
-        JOIN "kinfold"."customer_segments" AS "m" ON ("m"."profile_id" = "c"."profile_id") AND ("m"."segment" = 'vip_at_risk')
-        LEFT JOIN (SELECT "profile_id", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email')) AS "email", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone')) AS "phone" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('email', 'phone')) GROUP BY "profile_id") AS "i" ON "i"."profile_id" = "c"."profile_id"
-    ) AS "profiles"
+    "profiles"
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
@@ -94,67 +118,98 @@ WITH "rows" AS (
   FROM
     "wanted"
     FULL JOIN "files"."ledger" AS "ledger" ON "ledger"."_key" = "wanted"."_key"
+), "decided" AS (
+  SELECT
+    "_key",
+    "_identity",
+    CASE
+      WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
+        "_hash"
+    END AS "_hash",
+    "_operation",
+    "_known",
+    "_state",
+    "_sent_operation",
+    "_sent_hash",
+    "_run",
+    "0",
+    "1",
+    "2",
+    "3"
+  FROM
+    "compared"
+  WHERE
+    "_operation" IS NOT NULL
+), "needed" AS (
+  SELECT
+    "_key",
+    CASE
+      WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
+        "_identity"
+    END AS "_identity",
+    "_hash",
+    "_operation",
+    "_known",
+    CASE
+      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+        "_run"
+    END AS "_run",
+    CASE
+      WHEN ("_operation" IN ('invalid')) AND ("_key" IS NULL) THEN
+        'the key is null'
+      WHEN "_operation" IN ('invalid') THEN
+        'the key is not unique'
+    END AS "_reason",
+    "0",
+    "1",
+    "2",
+    "3"
+  FROM
+    "decided"
 )
 SELECT
   "_key",
-  CASE
-    WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
-      "_identity"
-  END AS "_identity",
-  CASE
-    WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
-      "_hash"
-  END AS "_hash",
+  "_identity",
+  "_hash",
   "_operation",
   "_known",
-  CASE
-    WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN
-      "_run"
-  END AS "_run",
-  CASE
-    WHEN "_operation" IN ('invalid') THEN
-      CASE
-        WHEN "_key" IS NULL THEN
-          'the key is null'
-        ELSE
-          'the key is not unique'
-      END
-  END AS "_reason",
+  "_run",
+  "_reason",
   "0",
   "1",
   "2",
   "3"
 FROM
-  "compared"
-WHERE
-  ("_operation" IS NOT NULL) ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'forget' THEN 4 WHEN 'invalid' THEN 5 ELSE 3 END, CASE WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN "_run" END, "_key";
+  "needed" ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'insert' THEN 3 WHEN 'update' THEN 3 WHEN 'upsert' THEN 3 WHEN 'forget' THEN 6 WHEN 'invalid' THEN 7 END, "_run", "_key";
 
 -- wanted customers
+WITH "profiles" AS (
+  SELECT
+    "c"."profile_id" AS "profile_id",
+    "c"."tier" AS "tier"
+  FROM
+    "kinfold"."customer" AS "c"
+)
 SELECT
   "profile_id" AS "id",
   "tier" AS "tier"
 FROM
-  (
+  "profiles";
+
+-- diff customers
+WITH "rows" AS (
+  WITH "profiles" AS (
     SELECT
       "c"."profile_id" AS "profile_id",
       "c"."tier" AS "tier"
     FROM
       "kinfold"."customer" AS "c"
-  ) AS "profiles";
-
--- diff customers
-WITH "rows" AS (
+  )
   SELECT
     "profile_id" AS "0",
     "tier" AS "1"
   FROM
-    (
-      SELECT
-        "c"."profile_id" AS "profile_id",
-        "c"."tier" AS "tier"
-      FROM
-        "kinfold"."customer" AS "c"
-    ) AS "profiles"
+    "profiles"
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
@@ -205,38 +260,63 @@ WITH "rows" AS (
   FROM
     "wanted"
     FULL JOIN "files"."ledger" AS "ledger" ON "ledger"."_key" = "wanted"."_key"
+), "decided" AS (
+  SELECT
+    "_key",
+    "_identity",
+    CASE
+      WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
+        "_hash"
+    END AS "_hash",
+    "_operation",
+    "_known",
+    "_state",
+    "_sent_operation",
+    "_sent_hash",
+    "_run",
+    "0",
+    "1"
+  FROM
+    "compared"
+  WHERE
+    "_operation" IS NOT NULL
+), "needed" AS (
+  SELECT
+    "_key",
+    CASE
+      WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
+        "_identity"
+    END AS "_identity",
+    "_hash",
+    "_operation",
+    "_known",
+    CASE
+      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+        "_run"
+    END AS "_run",
+    CASE
+      WHEN ("_operation" IN ('invalid')) AND ("_key" IS NULL) THEN
+        'the key is null'
+      WHEN "_operation" IN ('invalid') THEN
+        'the key is not unique'
+    END AS "_reason",
+    "0",
+    "1"
+  FROM
+    "decided"
 )
 SELECT
   "_key",
-  CASE
-    WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
-      "_identity"
-  END AS "_identity",
-  CASE
-    WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
-      "_hash"
-  END AS "_hash",
+  "_identity",
+  "_hash",
   "_operation",
   "_known",
-  CASE
-    WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN
-      "_run"
-  END AS "_run",
-  CASE
-    WHEN "_operation" IN ('invalid') THEN
-      CASE
-        WHEN "_key" IS NULL THEN
-          'the key is null'
-        ELSE
-          'the key is not unique'
-      END
-  END AS "_reason",
+  "_run",
+  "_reason",
   "0",
   "1"
 FROM
-  "compared"
-WHERE
-  ("_operation" IS NOT NULL) ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'forget' THEN 4 WHEN 'invalid' THEN 5 ELSE 3 END, CASE WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN "_run" END, "_key";
+  "needed" ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'insert' THEN 3 WHEN 'update' THEN 3 WHEN 'upsert' THEN 3 WHEN 'forget' THEN 6 WHEN 'invalid' THEN 7 END, "_run", "_key";
 
 -- wanted order_log
 SELECT
@@ -281,12 +361,10 @@ WITH "rows" AS (
         CASE
           WHEN NOT "ledger"."_held" THEN
             'forget'
-          ELSE
-            NULL
         END
       WHEN ("wanted"."_key" IS NULL) OR ("wanted"."_same_key" > 1) THEN
         'invalid'
-      WHEN ("ledger"."_state" = 'acknowledged') AND true THEN
+      WHEN "ledger"."_state" = 'acknowledged' THEN
         NULL
       WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
@@ -304,60 +382,99 @@ WITH "rows" AS (
   FROM
     "wanted"
     FULL JOIN "files"."ledger" AS "ledger" ON "ledger"."_key" = "wanted"."_key"
+), "decided" AS (
+  SELECT
+    "_key",
+    "_identity",
+    CASE
+      WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
+        "_hash"
+    END AS "_hash",
+    "_operation",
+    "_known",
+    "_state",
+    "_sent_operation",
+    "_sent_hash",
+    "_run",
+    "0",
+    "1",
+    "2"
+  FROM
+    "compared"
+  WHERE
+    "_operation" IS NOT NULL
+), "needed" AS (
+  SELECT
+    "_key",
+    CASE
+      WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
+        "_identity"
+    END AS "_identity",
+    "_hash",
+    "_operation",
+    "_known",
+    CASE
+      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+        "_run"
+    END AS "_run",
+    CASE
+      WHEN ("_operation" IN ('invalid')) AND ("_key" IS NULL) THEN
+        'the key is null'
+      WHEN "_operation" IN ('invalid') THEN
+        'the key is not unique'
+    END AS "_reason",
+    "0",
+    "1",
+    "2"
+  FROM
+    "decided"
 )
 SELECT
   "_key",
-  CASE
-    WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
-      "_identity"
-  END AS "_identity",
-  CASE
-    WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
-      "_hash"
-  END AS "_hash",
+  "_identity",
+  "_hash",
   "_operation",
   "_known",
-  CASE
-    WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN
-      "_run"
-  END AS "_run",
-  CASE
-    WHEN "_operation" IN ('invalid') THEN
-      CASE
-        WHEN "_key" IS NULL THEN
-          'the key is null'
-        ELSE
-          'the key is not unique'
-      END
-  END AS "_reason",
+  "_run",
+  "_reason",
   "0",
   "1",
   "2"
 FROM
-  "compared"
-WHERE
-  ("_operation" IS NOT NULL) ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'forget' THEN 4 WHEN 'invalid' THEN 5 ELSE 3 END, CASE WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN "_run" END, "_key";
+  "needed" ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'insert' THEN 3 WHEN 'update' THEN 3 WHEN 'upsert' THEN 3 WHEN 'forget' THEN 6 WHEN 'invalid' THEN 7 END, "_run", "_key";
 
 -- diff vips, full
 WITH "rows" AS (
+  WITH "identifiers" AS (
+    SELECT
+      "profile_id",
+      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
+      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+    FROM
+      "kinfold"."customer_identifiers" AS "i"
+    WHERE
+      "identifier" IN ('email', 'phone')
+    GROUP BY
+      "profile_id"
+  ), "profiles" AS (
+    SELECT
+      "c"."profile_id" AS "profile_id",
+      "c"."first_name" AS "first_name",
+      "c"."lifetime_value" AS "lifetime_value",
+      "i"."email" AS "email",
+      "i"."phone" AS "phone"
+    FROM
+      "kinfold"."customer" AS "c"
+      JOIN "kinfold"."customer_segments" AS "m" ON ("m"."profile_id" = "c"."profile_id") AND ("m"."segment" = 'vip_at_risk')
+      LEFT JOIN "identifiers" AS "i" ON "i"."profile_id" = "c"."profile_id"
+  )
   SELECT
     "email" AS "0",
     "first_name" AS "1",
     round("lifetime_value", 2) AS "2",
     "phone" AS "3"
   FROM
-    (
-      SELECT
-        "c"."profile_id" AS "profile_id",
-        "c"."first_name" AS "first_name",
-        "c"."lifetime_value" AS "lifetime_value",
-        "i"."email" AS "email",
-        "i"."phone" AS "phone"
-      FROM
-        "kinfold"."customer" AS "c"
-        JOIN "kinfold"."customer_segments" AS "m" ON ("m"."profile_id" = "c"."profile_id") AND ("m"."segment" = 'vip_at_risk')
-        LEFT JOIN (SELECT "profile_id", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email')) AS "email", first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone')) AS "phone" FROM "kinfold"."customer_identifiers" AS "i" WHERE ("identifier" IN ('email', 'phone')) GROUP BY "profile_id") AS "i" ON "i"."profile_id" = "c"."profile_id"
-    ) AS "profiles"
+    "profiles"
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
@@ -408,40 +525,69 @@ WITH "rows" AS (
   FROM
     "wanted"
     FULL JOIN "files"."ledger" AS "ledger" ON "ledger"."_key" = "wanted"."_key"
+), "decided" AS (
+  SELECT
+    "_key",
+    "_identity",
+    CASE
+      WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
+        "_hash"
+    END AS "_hash",
+    "_operation",
+    "_known",
+    "_state",
+    "_sent_operation",
+    "_sent_hash",
+    "_run",
+    "0",
+    "1",
+    "2",
+    "3"
+  FROM
+    "compared"
+  WHERE
+    "_operation" IS NOT NULL
+), "needed" AS (
+  SELECT
+    "_key",
+    CASE
+      WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
+        "_identity"
+    END AS "_identity",
+    "_hash",
+    "_operation",
+    "_known",
+    CASE
+      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+        "_run"
+    END AS "_run",
+    CASE
+      WHEN ("_operation" IN ('invalid')) AND ("_key" IS NULL) THEN
+        'the key is null'
+      WHEN "_operation" IN ('invalid') THEN
+        'the key is not unique'
+    END AS "_reason",
+    "0",
+    "1",
+    "2",
+    "3"
+  FROM
+    "decided"
 )
 SELECT
   "_key",
-  CASE
-    WHEN "_operation" IN ('clear', 'delete', 'forget') THEN
-      "_identity"
-  END AS "_identity",
-  CASE
-    WHEN "_operation" IN ('insert', 'update', 'upsert') THEN
-      "_hash"
-  END AS "_hash",
+  "_identity",
+  "_hash",
   "_operation",
   "_known",
-  CASE
-    WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN
-      "_run"
-  END AS "_run",
-  CASE
-    WHEN "_operation" IN ('invalid') THEN
-      CASE
-        WHEN "_key" IS NULL THEN
-          'the key is null'
-        ELSE
-          'the key is not unique'
-      END
-  END AS "_reason",
+  "_run",
+  "_reason",
   "0",
   "1",
   "2",
   "3"
 FROM
-  "compared"
-WHERE
-  ("_operation" IS NOT NULL) ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'forget' THEN 4 WHEN 'invalid' THEN 5 ELSE 3 END, CASE WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END) OR (("_sent_hash" IS NULL) AND (CASE WHEN "_operation" IN ('insert', 'update', 'upsert') THEN "_hash" END IS NULL))) THEN "_run" END, "_key";
+  "needed" ORDER BY CASE "_operation" WHEN 'delete' THEN 1 WHEN 'clear' THEN 2 WHEN 'insert' THEN 3 WHEN 'update' THEN 3 WHEN 'upsert' THEN 3 WHEN 'forget' THEN 6 WHEN 'invalid' THEN 7 END, "_run", "_key";
 
 -- fold
 WITH "done" AS (
@@ -459,7 +605,7 @@ WITH "done" AS (
     "files"."plan" AS "p"
     JOIN "files"."outcomes" AS "o" ON "o"."_row" = "p"."_row"
   WHERE
-    ("p"."_operation" <> 'invalid')
+    "p"."_operation" <> 'invalid'
 ), "cases" AS (
   SELECT
     coalesce("ledger"."_key", "done"."_key") AS "_key",
@@ -602,5 +748,5 @@ SELECT
 FROM
   "cases"
 WHERE
-  ("_case" <> 'gone') ORDER BY "_key";
+  "_case" <> 'gone' ORDER BY "_key";
 

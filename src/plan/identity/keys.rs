@@ -6,7 +6,8 @@ use kinfold_lang::project::{Block, Entity, Identifier, IdentifierType};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
-    Select, and, binary, call, case, cast_text, coalesce, col, col_of, derived, eq, in_list, is_not_null, kinfold, null, or, text,
+    Select, Stages, and, binary, call, case, cast_text, coalesce, col, col_of, eq, in_list, is_not_null, kinfold, null,
+    or, relation, text,
 };
 
 /// The identifiers by which a table's rows are told apart: an index into [`Entity::identifiers`], ascending, and SQL.
@@ -35,14 +36,19 @@ pub(crate) fn raw_items(entity: &Entity, ids: &Ids) -> Vec<(Expr, String)> {
 pub(crate) fn normalised(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
     let id = |(index, _): &(usize, Expr)| {
         let identifier = identifier(entity, *index);
-        let raw = || cast_text(col(&raw_name(entity, *index)));
-        (allowed(identifier, raw()), id_name(entity, *index))
+        let raw = cast_text(col(&raw_name(entity, *index)));
+        (allowed(identifier, &raw), id_name(entity, *index))
     };
     Select::from_stage(stage).items(ids.iter().map(id)).columns(keep.iter().map(String::as_str)).query()
 }
 
+/// Whether a row of a stage that has `id_…` columns has any of them.
+pub(crate) fn has_identifier(entity: &Entity, ids: &Ids) -> Expr {
+    or(ids.iter().map(|(index, _)| is_not_null(col(&id_name(entity, *index)))))
+}
+
 /// The normalised value, unless it is blocked.
-fn allowed(identifier: &Identifier, raw: Expr) -> Expr {
+fn allowed(identifier: &Identifier, raw: &Expr) -> Expr {
     let value = || normaliser(&identifier.ty, raw.clone());
     let blocked_value = |block: &Block| match block {
         Block::Value(v) => Some(normaliser(&identifier.ty, text(v))),
@@ -76,30 +82,27 @@ pub(crate) fn normaliser(ty: &IdentifierType, value: Expr) -> Expr {
     }
 }
 
-/// `profile_id` and `keep`, from a stage that has `id_…` columns: each row under the profile of its strongest identifier.
-pub(crate) fn owned(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
+/// Adds the stages `known` and `owned` over a stage that has `id_…` columns: `profile_id` and `keep`, each row under the
+/// profile of its strongest identifier.
+pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) {
     let name = |index: usize| text(&identifier(entity, index).name);
     let id = |index: usize| col_of(stage, &id_name(entity, index));
     let known = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"));
-    let (known, on) = match ids {
-        [(index, _)] => {
-            let known = known.filter([eq(col("identifier"), name(*index))]).columns(["value", "profile_id"]);
-            (known, eq(col_of("known", "value"), id(*index)))
-        }
-        _ => {
-            let names = ids.iter().map(|(index, _)| name(*index)).collect();
-            let known = known.filter([in_list(col("identifier"), names, false)]);
-            let strongest = case(ids.iter().map(|(index, _)| (is_not_null(id(*index)), name(*index))), None);
-            let value = coalesce(ids.iter().map(|(index, _)| id(*index)).collect());
-            (
-                known.columns(["identifier", "value", "profile_id"]),
-                and([eq(col_of("known", "identifier"), strongest), eq(col_of("known", "value"), value)]),
-            )
-        }
+    let (known, on) = if let [(index, _)] = ids {
+        let known = known.columns(["value", "profile_id"]).filter([eq(col("identifier"), name(*index))]);
+        (known, eq(col_of("known", "value"), id(*index)))
+    } else {
+        let names = ids.iter().map(|(index, _)| name(*index)).collect();
+        let known =
+            known.columns(["identifier", "value", "profile_id"]).filter([in_list(col("identifier"), names, false)]);
+        let strongest = case(ids.iter().map(|(index, _)| (is_not_null(id(*index)), name(*index))), None);
+        let value = coalesce(ids.iter().map(|(index, _)| id(*index)).collect());
+        (known, and([eq(col_of("known", "identifier"), strongest), eq(col_of("known", "value"), value)]))
     };
-    keep.iter()
-        .fold(Select::from_stage(stage).join(derived(known.query(), "known"), on).item(col_of("known", "profile_id"), "profile_id"), |select, name| {
-            select.item(col_of(stage, name), name)
-        })
-        .query()
+    stages.add("known", known.query());
+    let owned = Select::from_stage(stage)
+        .join(relation(None, "known", None), on)
+        .item(col_of("known", "profile_id"), "profile_id")
+        .items(keep.iter().map(|name| (col_of(stage, name), name.clone())));
+    stages.add("owned", owned.query());
 }

@@ -5,48 +5,40 @@ pub(crate) mod keys;
 use kinfold_lang::project::{Entity, Link};
 use sqlparser::ast::{Expr, Query};
 
-use crate::sql::{Aggregate, Select, Stages, cast_instant, col, is_not_null, null, or, table};
+use crate::sql::{Aggregate, Select, Stages, cast_instant, col, kinfold, null, table};
 use crate::step::{Resolve, ResolveIdentifier, ResolveRows};
 
-use keys::{id_name, normalised, raw_items, raw_name};
+use keys::{has_identifier, id_name, normalised, raw_items, raw_name};
 
-/// What the kernel is given for one entity. `grouped` names, for a link, a scratch table that holds the link's rows grouped by
-/// raw identifiers, with `first_seen_at` and `last_seen_at`, if there is one: the table is then not scanned once more.
-pub(crate) fn resolve(entity: &Entity, grouped: impl Fn(&Link) -> Option<String>) -> Resolve {
+/// What the kernel is given for one entity. `keyed` names, for a link, a scratch table that holds the link's combinations of
+/// identifiers, with `first_seen_at` and `last_seen_at`, if there is one: the link's own table is then not scanned once more.
+pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) -> Resolve {
     let limits = entity.identifiers.iter().map(|i| ResolveIdentifier { name: i.name.clone(), limit: i.limit });
     let rows = entity.links.iter().map(|link| ResolveRows {
         source: link.table.to_string(),
         identifiers: link.ids.iter().map(|(index, _)| *index).collect(),
-        query: distinct_ids(entity, link, grouped(link)),
+        query: combinations(entity, link, keyed(link)),
     });
     Resolve { entity: entity.name.clone(), identifiers: limits.collect(), rows: rows.collect() }
 }
 
-/// Grouped twice: by the raw values, so that few are normalised, then by the normalised ones.
-fn distinct_ids(entity: &Entity, link: &Link, grouped: Option<String>) -> Query {
-    let mut stages = Stages::default();
-    if let Some(name) = grouped {
-        let raw: Vec<String> = link.ids.iter().map(|(index, _)| raw_name(entity, *index)).collect();
-        let read = Select::from(crate::sql::kinfold(&name, "g")).columns(raw.iter().map(String::as_str));
-        stages.add("grouped", read.columns(["first_seen_at", "last_seen_at"]).query());
-    } else {
-        let rows = Select::from(table(&link.table)).items(raw_items(entity, &link.ids)).item(seen_at(link), "at");
-        stages.add("rows", rows.query());
-        let raw: Vec<String> = link.ids.iter().map(|(index, _)| raw_name(entity, *index)).collect();
-        let raw = || raw.iter().map(String::as_str);
-        let grouped = Select::from_stage("rows").columns(raw()).items(seen("at", "at")).group_by(raw());
-        stages.add("grouped", grouped.query());
-    }
+/// Grouped by the raw values, so that few are normalised. Two raw values that are one when normalised are left to the kernel:
+/// there are few of them, and to group once more costs more than all else.
+fn combinations(entity: &Entity, link: &Link, keyed: Option<String>) -> Query {
     let times = ["first_seen_at", "last_seen_at"];
-    stages.add("keyed", normalised(entity, &link.ids, "grouped", &times.map(str::to_owned)));
     let ids: Vec<String> = link.ids.iter().map(|(index, _)| id_name(entity, *index)).collect();
-    let ids = || ids.iter().map(String::as_str);
-    let query = Select::from_stage("keyed")
-        .columns(ids())
-        .items(seen("first_seen_at", "last_seen_at"))
-        .filter([or(ids().map(|id| is_not_null(col(id))))])
-        .group_by(ids());
-    stages.finish(query.query())
+    let columns = || ids.iter().map(String::as_str).chain(times);
+    if let Some(name) = keyed {
+        return Select::from(kinfold(&name, "k")).columns(columns()).query();
+    }
+    let mut stages = Stages::default();
+    let rows = Select::from(table(&link.table)).items(raw_items(entity, &link.ids)).item(seen_at(link), "at");
+    stages.add("rows", rows.query());
+    let raw: Vec<String> = link.ids.iter().map(|(index, _)| raw_name(entity, *index)).collect();
+    let raw = || raw.iter().map(String::as_str);
+    stages.add("grouped", Select::from_stage("rows").columns(raw()).items(seen("at", "at")).group_by(raw()).query());
+    stages.add("keyed", normalised(entity, &link.ids, "grouped", &times.map(str::to_owned)));
+    stages.finish(Select::from_stage("keyed").columns(columns()).filter([has_identifier(entity, &link.ids)]).query())
 }
 
 /// When a row came about; null if the link does not say.

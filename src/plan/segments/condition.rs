@@ -123,8 +123,6 @@ fn passes(value: Expr, ty: &SqlType, test: &Test) -> Expr {
             right: Box::new(value),
             is_some: false,
         }),
-        Test::Contains(part) => {
-            is_true(binary(call("strpos", vec![value, literal(part)]), BinaryOperator::Gt, int(0)))
-        }
+        Test::Contains(part) => is_true(binary(call("strpos", vec![value, literal(part)]), BinaryOperator::Gt, int(0))),
     }
 }

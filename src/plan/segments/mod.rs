@@ -10,8 +10,9 @@ use kinfold_lang::project::{Entity, Segment, Top, TopCount};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
-    Aggregate, Select, Sort, Stages, and, array, binary, boolean, call, case, cast_text, coalesce, col, col_of, columns_in,
-    count_rows, eq, instant, int, is_not_null, is_null, kinfold, not, null, number, or, previous, text, window,
+    Aggregate, Select, Sort, Stages, and, array, binary, boolean, call, case, cast_text, coalesce, col, col_of,
+    columns_in, count_rows, eq, instant, int, is_not_null, is_null, kinfold, not, null, number, or, previous, text,
+    window,
 };
 use crate::traits::{Scans, join_scratch, scratch_in};
 
@@ -162,11 +163,8 @@ impl Members {
         );
         let base = base.items(self.counts.items(&self.named));
         stages.add("layer_0", join_scratch(base, "c", &self.scratch(scans), scans).query());
-        let columns = self.columns.iter().map(|c| Column {
-            name: c.name.clone(),
-            expr: c.expr.clone(),
-            needs: c.needs.clone(),
-        });
+        let columns =
+            self.columns.iter().map(|c| Column { name: c.name.clone(), expr: c.expr.clone(), needs: c.needs.clone() });
         let uppermost = add_layers(stages, columns.collect());
         let inside = |name: &String| col(&self.named.segment(name));
         let names = self.segments.iter().map(|name| case([(inside(name), text(name))], None)).collect();

@@ -6,9 +6,10 @@ use kinfold_base::Timestamp;
 use kinfold_lang::project::Literal;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    OrderByExpr, OrderByOptions, Subscript, TimezoneInfo, TypedString, UnaryOperator, Value, WindowSpec, WindowType, visit_expressions,
+    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByExpr,
+    OrderByOptions, Subscript, TimezoneInfo, TypedString, UnaryOperator, Value, WindowSpec, WindowType,
+    visit_expressions,
 };
 
 pub(crate) fn ident(name: &str) -> Ident {
@@ -66,7 +67,11 @@ pub(crate) fn literal(value: &Literal) -> Expr {
 }
 
 fn typed(data_type: DataType, value: String) -> Expr {
-    Expr::TypedString(TypedString { data_type, value: Value::SingleQuotedString(value).into(), uses_odbc_syntax: false })
+    Expr::TypedString(TypedString {
+        data_type,
+        value: Value::SingleQuotedString(value).into(),
+        uses_odbc_syntax: false,
+    })
 }
 
 /// Microseconds, in UTC: the one type that all times are brought into before they are compared with each other.
@@ -122,13 +127,17 @@ pub(crate) fn eq(left: Expr, right: Expr) -> Expr {
     binary(left, BinaryOperator::Eq, right)
 }
 
-/// One after the other, without brackets around what is already of the same operator.
+/// One after the other; a single part stays as it is.
 fn chain(op: &BinaryOperator, parts: impl IntoIterator<Item = Expr>) -> Option<Expr> {
-    parts.into_iter().map(operand).reduce(|left, right| Expr::BinaryOp {
+    let mut parts = parts.into_iter();
+    let first = parts.next()?;
+    let Some(second) = parts.next() else { return Some(first) };
+    let first = binary(first, op.clone(), second);
+    Some(parts.fold(first, |left, right| Expr::BinaryOp {
         left: Box::new(left),
         op: op.clone(),
-        right: Box::new(right),
-    })
+        right: Box::new(operand(right)),
+    }))
 }
 
 /// True where there is nothing to be true.
@@ -167,7 +176,12 @@ pub(crate) fn in_list(expr: Expr, list: Vec<Expr>, negated: bool) -> Expr {
 }
 
 pub(crate) fn between(expr: Expr, low: Expr, high: Expr) -> Expr {
-    Expr::Between { expr: Box::new(operand(expr)), negated: false, low: Box::new(operand(low)), high: Box::new(operand(high)) }
+    Expr::Between {
+        expr: Box::new(operand(expr)),
+        negated: false,
+        low: Box::new(operand(low)),
+        high: Box::new(operand(high)),
+    }
 }
 
 /// `CASE WHEN condition THEN result … ELSE otherwise END`
@@ -176,7 +190,11 @@ pub(crate) fn case(branches: impl IntoIterator<Item = (Expr, Expr)>, otherwise: 
 }
 
 /// `CASE operand WHEN value THEN result … ELSE otherwise END`
-pub(crate) fn case_of(operand: Expr, branches: impl IntoIterator<Item = (Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+pub(crate) fn case_of(
+    operand: Expr,
+    branches: impl IntoIterator<Item = (Expr, Expr)>,
+    otherwise: Option<Expr>,
+) -> Expr {
     case_with(Some(operand), branches, otherwise)
 }
 
@@ -243,7 +261,6 @@ impl Sort {
 pub(crate) struct Aggregate {
     name: String,
     args: Vec<Expr>,
-    distinct: bool,
     order: Vec<Sort>,
     within_group: Vec<Sort>,
     filter: Vec<Expr>,
@@ -252,12 +269,18 @@ pub(crate) struct Aggregate {
 impl Aggregate {
     /// `name` is a function of the language or of ours, never a user's word.
     pub(crate) fn new(name: &str, args: Vec<Expr>) -> Self {
-        Self { name: name.to_owned(), args, distinct: false, order: vec![], within_group: vec![], filter: vec![] }
+        Self { name: name.to_owned(), args, order: vec![], within_group: vec![], filter: vec![] }
     }
 
-    pub(crate) fn distinct(mut self) -> Self {
-        self.distinct = true;
-        self
+    /// The value where `by` is smallest. Null values never count; a value whose `by` is null comes after all others; of several at
+    /// the same `by` the smallest is taken.
+    pub(crate) fn first(value: Expr, by: Expr) -> Self {
+        Self::new("kinfold_first", vec![value, by])
+    }
+
+    /// The value where `by` is largest; otherwise as [`Aggregate::first`].
+    pub(crate) fn last(value: Expr, by: Expr) -> Self {
+        Self::new("kinfold_last", vec![value, by])
     }
 
     pub(crate) fn order_by(mut self, sort: Vec<Sort>) -> Self {
@@ -291,7 +314,7 @@ impl Aggregate {
             uses_odbc_syntax: false,
             parameters: FunctionArguments::None,
             args: FunctionArguments::List(FunctionArgumentList {
-                duplicate_treatment: self.distinct.then_some(DuplicateTreatment::Distinct),
+                duplicate_treatment: None,
                 args: self.args.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect(),
                 clauses,
             }),

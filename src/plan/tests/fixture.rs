@@ -3,8 +3,8 @@
 use kinfold_base::{FileId, RunId, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
 use kinfold_lang::project::{
     AggregateValue, Block, ColumnRule, ColumnTest, Condition, Entity, Field, Format, Freshness, Guard, Identifier,
-    IdentifierType, Keep, Lake, Link, Literal, Model, Nulls, OnLeave, PickSource, Project, RowSet, Segment, SourceTable, Sync,
-    SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
+    IdentifierType, Keep, Lake, Link, Literal, Model, Nulls, OnLeave, PickSource, Project, RowSet, Segment,
+    SourceTable, Sync, SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
 };
 use sqlparser::ast::{Expr, Query, Statement};
 use sqlparser::dialect::GenericDialect;
@@ -117,7 +117,10 @@ fn sources() -> Vec<SourceTable> {
     orders.columns = vec![
         column("order_id", vec![ColumnTest::NotNull, ColumnTest::Unique]),
         column("amount", vec![ColumnTest::AtLeast("0".to_owned()), ColumnTest::AtMost("99999.5".to_owned())]),
-        column("status", vec![ColumnTest::OneOf(vec![Literal::Text("paid".into()), Literal::Text("won't pay".into())])]),
+        column(
+            "status",
+            vec![ColumnTest::OneOf(vec![Literal::Text("paid".into()), Literal::Text("won't pay".into())])],
+        ),
     ];
     let contacts = source(
         contacts(),
@@ -206,12 +209,27 @@ fn traits() -> Vec<Trait> {
             None,
             TraitBody::Aggregate { rows: rows(&orders, None, within(365)), value: most("\"category\"") },
         ),
-        of("top_pages", SqlType::List(Box::new(text())), None, TraitBody::Aggregate { rows: rows(&events, long, Window::Always), value: top }),
+        of(
+            "top_pages",
+            SqlType::List(Box::new(text())),
+            None,
+            TraitBody::Aggregate { rows: rows(&events, long, Window::Always), value: top },
+        ),
         of("first_name", text(), None, pick(&[(&contacts, "\"first_name\"")], Keep::MostRecent)),
         of("country", text(), None, pick(&[(&contacts, "\"country\""), (&events, "\"country\"")], Keep::MostRecent)),
         of("first_country", text(), None, pick(&[(&contacts, "\"country\""), (&events, "\"country\"")], Keep::Oldest)),
-        of("home_country", text(), None, pick(&[(&contacts, "\"country\""), (&events, "\"country\"")], Keep::MostFrequent)),
-        of("called", text(), None, pick(&[(&contacts, "\"nickname\""), (&contacts, "\"first_name\"")], Keep::SourceOrder)),
+        of(
+            "home_country",
+            text(),
+            None,
+            pick(&[(&contacts, "\"country\""), (&events, "\"country\"")], Keep::MostFrequent),
+        ),
+        of(
+            "called",
+            text(),
+            None,
+            pick(&[(&contacts, "\"nickname\""), (&contacts, "\"first_name\"")], Keep::SourceOrder),
+        ),
         of("tier", text(), None, TraitBody::Expression(expr("CASE WHEN \"is_vip\" THEN 'gold' ELSE 'basic' END"))),
     ]
 }
@@ -256,7 +274,10 @@ fn segments() -> Vec<Segment> {
                 ]),
             )
         },
-        Segment { top: best("\"lifetime_value\"", TopCount::Rows(100)), ..of("best_100", test("orders", Test::Gt(Literal::Integer(0)))) },
+        Segment {
+            top: best("\"lifetime_value\"", TopCount::Rows(100)),
+            ..of("best_100", test("orders", Test::Gt(Literal::Integer(0))))
+        },
         Segment {
             top: best("\"lifetime_value\"", TopCount::Percent("12.5".to_owned())),
             except: vec!["best_100".to_owned()],
@@ -268,7 +289,10 @@ fn segments() -> Vec<Segment> {
                 Condition::Sql(expr("\"orders\" > 3 AND \"is_vip\"")),
                 test("country", Test::NotIn(vec![text("US")])),
                 test("country", Test::Ne(text("FR"))),
-                test("first_order_at", Test::Lt(Literal::Timestamp("2026-01-01T00:00:00Z".parse().expect("an instant")))),
+                test(
+                    "first_order_at",
+                    Test::Lt(Literal::Timestamp("2026-01-01T00:00:00Z".parse().expect("an instant"))),
+                ),
                 test("basket", Test::Between(Literal::Integer(10), Literal::Decimal("20.5".to_owned()))),
                 test("is_vip", Test::Eq(Literal::Boolean(true))),
                 test("tier", Test::IsNull(false)),
@@ -338,7 +362,11 @@ pub(super) fn project() -> Project {
             identifier("phone", IdentifierType::Phone { region: Some("TR".to_owned()) }, Some(3), vec![]),
             identifier("cookie", IdentifierType::Exact, None, vec![]),
         ],
-        links: vec![link(&contacts()), link(&events()), Link { at: None, ..link(&TableName::qualified("shop", "orders")) }],
+        links: vec![
+            link(&contacts()),
+            link(&events()),
+            Link { at: None, ..link(&TableName::qualified("shop", "orders")) },
+        ],
         traits: traits(),
         span: SPAN,
     };

@@ -6,8 +6,8 @@ use crate::sql::{
     Aggregate, Sort, binary, call, cast, cast_big_int, cast_double, col, count_rows, decimal_type, int, is_not_null,
 };
 
-/// What is computed. `first` and `last` go by time, then by value, the smallest (for `last` the largest) first; values without
-/// a time come after all others; nulls never count.
+/// What is computed. `first` and `last` go by time; of several values at the same time the smallest counts, values without a time
+/// come after all others, and nulls never count.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Function {
     Count,
@@ -15,10 +15,11 @@ pub(crate) enum Function {
     Min,
     Max,
     /// `decimal`: precision and scale of the result, where it is to stay decimal.
-    Avg { decimal: Option<(u8, i8)> },
+    Avg {
+        decimal: Option<(u8, i8)>,
+    },
     First,
     Last,
-    CountDistinct,
     /// The fraction, from 0 to 1. Always computed over double precision numbers, by linear interpolation.
     Percentile(Expr),
 }
@@ -26,12 +27,12 @@ pub(crate) enum Function {
 impl Function {
     /// Whether the whole can be computed from the results over parts.
     pub(crate) fn folds(&self) -> bool {
-        !matches!(self, Self::CountDistinct | Self::Percentile(_))
+        !matches!(self, Self::Percentile(_))
     }
 
     /// Whether there is a result, 0, where there are no rows.
     pub(crate) fn is_count(&self) -> bool {
-        matches!(self, Self::Count | Self::CountDistinct)
+        matches!(self, Self::Count)
     }
 }
 
@@ -50,13 +51,10 @@ pub(crate) struct Call {
 impl Call {
     /// The aggregate over all rows of a profile, for one that does not fold.
     pub(crate) fn whole(&self, name: &str) -> Option<(Expr, String)> {
-        let value = || col(self.value.as_deref().unwrap_or_default());
-        let aggregate = match &self.function {
-            Function::CountDistinct => Aggregate::new("count", vec![value()]).distinct(),
-            Function::Percentile(fraction) => Aggregate::new("percentile_cont", vec![fraction.clone()])
-                .within_group(Sort::up(cast_double(value()))),
-            _ => return None,
-        };
+        let Function::Percentile(fraction) = &self.function else { return None };
+        let value = col(self.value.as_deref().unwrap_or_default());
+        let aggregate =
+            Aggregate::new("percentile_cont", vec![fraction.clone()]).within_group(Sort::up(cast_double(value)));
         Some((aggregate.filter(self.conditions(false)).build(), name.to_owned()))
     }
 
@@ -78,11 +76,11 @@ impl Call {
                 let value = self.value.as_deref().unwrap_or_default();
                 let (first, at) = self.by_time(value, time);
                 vec![
-                    (first.filter(self.conditions(true)).build(), name.to_owned()),
+                    (first.filter(self.conditions(false)).build(), name.to_owned()),
                     (at.filter(self.conditions(true)).build(), time_name(name)),
                 ]
             }
-            Function::CountDistinct | Function::Percentile(_) => vec![],
+            Function::Percentile(_) => vec![],
         }
     }
 
@@ -94,16 +92,18 @@ impl Call {
             Function::Sum => over("sum", name),
             Function::Min => over("min", name),
             Function::Max => over("max", name),
-            Function::Avg { decimal } => average(over("sum", &sum_name(name)), over("sum", &count_name(name)), *decimal),
+            Function::Avg { decimal } => {
+                average(over("sum", &sum_name(name)), over("sum", &count_name(name)), *decimal)
+            }
             Function::First | Function::Last => {
                 let (first, at) = self.by_time(name, &time_name(name));
-                let mut items = vec![(first.filter([is_not_null(col(name))]).build(), name.to_owned())];
+                let mut items = vec![(first.build(), name.to_owned())];
                 if timed {
                     items.push((at.build(), time_name(name)));
                 }
                 return items;
             }
-            Function::CountDistinct | Function::Percentile(_) => return vec![],
+            Function::Percentile(_) => return vec![],
         };
         vec![(expr, name.to_owned())]
     }
@@ -113,13 +113,12 @@ impl Call {
         self.partial(name).into_iter().map(|(_, name)| name).collect()
     }
 
+    /// The value and its time.
     fn by_time(&self, value: &str, time: &str) -> (Aggregate, Aggregate) {
-        let (sort, at): (fn(Expr) -> Sort, _) = match self.function {
-            Function::Last => (Sort::down, "max"),
-            _ => (Sort::up, "min"),
-        };
-        let first = Aggregate::new("first_value", vec![col(value)]).order_by(vec![sort(col(time)), sort(col(value))]);
-        (first, Aggregate::new(at, vec![col(time)]))
+        match self.function {
+            Function::Last => (Aggregate::last(col(value), col(time)), Aggregate::new("max", vec![col(time)])),
+            _ => (Aggregate::first(col(value), col(time)), Aggregate::new("min", vec![col(time)])),
+        }
     }
 
     fn conditions(&self, value_known: bool) -> Vec<Expr> {
@@ -131,9 +130,7 @@ impl Call {
 fn average(sum: Expr, count: Expr, decimal: Option<(u8, i8)>) -> Expr {
     let count = call("nullif", vec![count, int(0)]);
     match decimal {
-        Some((precision, scale)) => {
-            cast(binary(sum, BinaryOperator::Divide, count), decimal_type(precision, scale))
-        }
+        Some((precision, scale)) => cast(binary(sum, BinaryOperator::Divide, count), decimal_type(precision, scale)),
         None => binary(cast_double(sum), BinaryOperator::Divide, cast_double(count)),
     }
 }

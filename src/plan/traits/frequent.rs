@@ -1,20 +1,51 @@
-//! The values that come most often: counted by raw identifiers, then by profile, then ranked within it.
+//! How often values occur: counted by raw identifiers, then by profile, then ranked within it.
 
 use kinfold_lang::project::{Entity, TableName};
 use sqlparser::ast::{Expr, Query};
 
-use crate::identity::keys::{normalised, owned, raw_items, raw_name};
+use crate::identity::keys::{add_owned, normalised, raw_items, raw_name};
 use crate::sql::{
     Aggregate, Select, Sort, Stages, array_slice, cast_big_int, col, count_rows, derived, is_not_null, table, union_all,
 };
 
-/// The most frequent value, or a list of the most frequent ones; among equally frequent values the smallest comes first.
-#[derive(Debug, Clone, PartialEq)]
+/// What is asked of the different values that a profile has. Among equally frequent values the smallest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// How many there are.
+    Distinct,
+    /// The most frequent one.
+    Most,
+    /// The list of so many of the most frequent ones.
+    Top(u32),
+}
+
+impl Question {
+    pub(crate) fn column(self) -> String {
+        match self {
+            Self::Distinct => "distinct".to_owned(),
+            Self::Most => "most".to_owned(),
+            Self::Top(count) => format!("top_{count}"),
+        }
+    }
+
+    fn answer(self) -> Expr {
+        match self {
+            Self::Distinct => count_rows().build(),
+            Self::Most => Aggregate::last(col("value"), col("n")).build(),
+            Self::Top(count) => {
+                let order = vec![Sort::down(col("n")), Sort::up(col("value"))];
+                array_slice(Aggregate::new("array_agg", vec![col("value")]).order_by(order).build(), count)
+            }
+        }
+    }
+}
+
+/// How often each value occurs, and what is asked of that.
+#[derive(Debug, Clone)]
 pub(crate) struct Frequent {
     /// Never empty. What they count is added up.
     pub sources: Vec<Counted>,
-    /// How many values the list has at most; `None` for one value that is no list.
-    pub top: Option<u32>,
+    pub questions: Vec<Question>,
 }
 
 /// Values of one table. Nulls never count.
@@ -27,7 +58,7 @@ pub(crate) struct Counted {
 }
 
 impl Frequent {
-    /// One row for each profile: `profile_id`, `value`.
+    /// One row for each profile: `profile_id` and the answers.
     pub(crate) fn query(&self, entity: &Entity) -> Query {
         let counts = self.sources.iter().map(|source| source.query(entity));
         let counts = if self.sources.len() == 1 { counts.last() } else { union_all(counts.map(in_brackets)) };
@@ -35,23 +66,14 @@ impl Frequent {
         let mut stages = Stages::default();
         stages.add("counts", counts);
         let total = Aggregate::new("sum", vec![col("n")]).build();
-        stages.add(
-            "totals",
-            Select::from_stage("counts")
-                .columns(["profile_id", "value"])
-                .item(cast_big_int(total), "n")
-                .group_by(["profile_id", "value"])
-                .query(),
-        );
-        let ranked = |f: &str| {
-            Aggregate::new(f, vec![col("value")]).order_by(vec![Sort::down(col("n")), Sort::up(col("value"))]).build()
-        };
-        let value = match self.top {
-            None => ranked("first_value"),
-            Some(count) => array_slice(ranked("array_agg"), count),
-        };
-        stages
-            .finish(Select::from_stage("totals").column("profile_id").item(value, "value").group_by(["profile_id"]).query())
+        let totals = Select::from_stage("counts")
+            .columns(["profile_id", "value"])
+            .item(cast_big_int(total), "n")
+            .group_by(["profile_id", "value"]);
+        stages.add("totals", totals.query());
+        let answers = self.questions.iter().map(|q| (q.answer(), q.column()));
+        let query = Select::from_stage("totals").column("profile_id").items(answers).group_by(["profile_id"]);
+        stages.finish(query.query())
     }
 }
 
@@ -76,6 +98,7 @@ impl Counted {
         stages.add("grouped", grouped.query());
         let keep = ["value".to_owned(), "n".to_owned()];
         stages.add("keyed", normalised(entity, &self.ids, "grouped", &keep));
-        stages.finish(owned(entity, &self.ids, "keyed", &keep))
+        add_owned(&mut stages, entity, &self.ids, "keyed", &keep);
+        stages.finish(Select::from_stage("owned").columns(["profile_id", "value", "n"]).query())
     }
 }

@@ -1,4 +1,8 @@
 //! Traits: aggregates over tables, picks among columns, and expressions over other traits.
+//!
+//! What a profile has no rows for is null, save for a count, which is 0; an expression over aggregates sees them so.
+//! `default` then takes the place of null, before other traits see the value. A pick among several columns goes by time over all of
+//! them; at the same time the column written first wins, and a value without a time only counts where none has one.
 
 mod call;
 mod frequent;
@@ -16,7 +20,7 @@ use sqlparser::ast::{
 use crate::sql::{Select, Stages, call, case_of, coalesce, col_of, columns_in, eq, kinfold, literal, number};
 
 use call::Function;
-use frequent::{Counted, Frequent};
+use frequent::{Counted, Question};
 pub(crate) use scan::{Scans, Scratch, Slot, alias};
 
 /// Traits as SQL over joined scratch tables, or over other traits.
@@ -80,7 +84,8 @@ fn tables_in(expr: &Expr) -> Vec<String> {
 impl Columns {
     /// The scratch tables that the profiles' table reads.
     pub(crate) fn scratch(&self, scans: &Scans<'_>) -> Vec<usize> {
-        let exprs: Vec<&Expr> = self.traits.iter().filter(|(.., layer)| *layer == Layer::Tables).map(|(_, e, _)| e).collect();
+        let exprs: Vec<&Expr> =
+            self.traits.iter().filter(|(.., layer)| *layer == Layer::Tables).map(|(_, e, _)| e).collect();
         scratch_in(&exprs, scans)
     }
 
@@ -91,7 +96,8 @@ impl Columns {
             .item(col_of("p", "profile_id"), "profile_id")
             .items(at(Layer::Tables).map(|(name, expr, _)| (expr.clone(), name.clone())));
         let base = join_scratch(profiles, "p", &self.scratch(scans), scans);
-        let depth = self.traits.iter().filter_map(|(.., l)| if let Layer::Traits(n) = l { Some(*n) } else { None }).max();
+        let depth =
+            self.traits.iter().filter_map(|(.., l)| if let Layer::Traits(n) = l { Some(*n) } else { None }).max();
         let Some(depth) = depth else { return base.query() };
         let mut stages = Stages::default();
         stages.add("traits_0", base.query());
@@ -119,26 +125,21 @@ pub(crate) fn count_rows_of(scans: &mut Scans<'_>, rows: &RowSet) -> Slot {
 }
 
 fn aggregate(scans: &mut Scans<'_>, rows: &RowSet, value: &AggregateValue, ty: &SqlType) -> Expr {
-    let condition = |scans: &Scans<'_>| scans.condition(rows, None);
-    let frequent = |value: &Expr, top, condition| Frequent {
-        sources: vec![Counted { table: rows.table.clone(), ids: rows.ids.clone(), value: value.clone(), condition }],
-        top,
-    };
     match value {
         AggregateValue::Plain(expr) => {
             let mut expr = expr.clone();
             let _ = expr.visit(&mut ReplaceCalls { scans, rows, ty });
             expr
         }
-        AggregateValue::MostFrequent(value) => {
-            let condition = condition(scans);
-            scans.frequent(frequent(value, None, condition)).expr()
-        }
-        AggregateValue::Top { value, count } => {
-            let condition = condition(scans);
-            scans.frequent(frequent(value, Some(*count), condition)).expr()
-        }
+        AggregateValue::MostFrequent(value) => counted(scans, rows, value, None, Question::Most),
+        AggregateValue::Top { value, count } => counted(scans, rows, value, None, Question::Top(*count)),
     }
+}
+
+fn counted(scans: &mut Scans<'_>, rows: &RowSet, value: &Expr, filter: Option<Expr>, question: Question) -> Expr {
+    let condition = scans.condition(rows, filter);
+    let source = Counted { table: rows.table.clone(), ids: rows.ids.clone(), value: value.clone(), condition };
+    scans.frequent(vec![source], question).expr()
 }
 
 /// Puts columns of scratch tables where a user's expression calls aggregates.
@@ -153,17 +154,27 @@ impl VisitorMut for ReplaceCalls<'_, '_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr
-            && let Some((name, value)) = aggregate_call(function, self.ty)
+            && let Some((called, value)) = aggregate_call(function, self.ty)
         {
             let filter = function.filter.as_deref().cloned();
-            *expr = self.scans.call(self.rows, name, value, filter).expr();
+            *expr = match (called, value) {
+                (Called::Distinct, Some(value)) => counted(self.scans, self.rows, &value, filter, Question::Distinct),
+                (Called::Distinct, None) => return ControlFlow::Continue(()),
+                (Called::Aggregate(function), value) => self.scans.call(self.rows, function, value, filter).expr(),
+            };
         }
         ControlFlow::Continue(())
     }
 }
 
+/// The function of an aggregate's call.
+enum Called {
+    Distinct,
+    Aggregate(Function),
+}
+
 /// The aggregate that a call names, and its first argument; `None` for any other function.
-fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(Function, Option<Expr>)> {
+fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(Called, Option<Expr>)> {
     let FunctionArguments::List(list) = &function.args else { return None };
     let arg = |i: usize| match list.args.get(i) {
         Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Wildcard(_)))) => None,
@@ -172,7 +183,7 @@ fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(
     };
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     let name = match function.name.to_string().to_ascii_lowercase().as_str() {
-        "count" if distinct => Function::CountDistinct,
+        "count" if distinct => return Some((Called::Distinct, arg(0))),
         "count" => Function::Count,
         "sum" => Function::Sum,
         "min" => Function::Min,
@@ -187,7 +198,7 @@ fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(
         "percentile" => Function::Percentile(arg(1)?),
         _ => return None,
     };
-    Some((name, arg(0)))
+    Some((Called::Aggregate(name), arg(0)))
 }
 
 /// Of several sources the one by time, or the first one written that has a value; ties fall to the one written first.
@@ -199,7 +210,7 @@ fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep) -> Expr {
             value: s.value.clone(),
             condition: None,
         };
-        return scans.frequent(Frequent { sources: from.iter().map(counted).collect(), top: None }).expr();
+        return scans.frequent(from.iter().map(counted).collect(), Question::Most).expr();
     }
     let function = |s: &PickSource| match keep {
         Keep::Oldest if s.at.is_some() => Function::First,

@@ -8,6 +8,7 @@
 //! | `owned` | the same, under their profiles |
 //! | the result | one for each profile |
 //!
+//! Where identity needs the same combinations of the same table, everything down to `keyed` is a table of its own that both read.
 //! Aggregates that cannot be put together from parts have a scan of their own, without `grouped`.
 
 use std::collections::BTreeSet;
@@ -17,8 +18,8 @@ use kinfold_lang::project::{Entity, RowSet, TableName, Window};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::call::{Call, Function, time_name};
-use super::frequent::Frequent;
-use crate::identity::keys::{Ids, normalised, owned, raw_items, raw_name};
+use super::frequent::{Counted, Frequent, Question};
+use crate::identity::keys::{Ids, add_owned, has_identifier, id_name, normalised, raw_items, raw_name};
 use crate::identity::seen;
 use crate::sql::{Select, Stages, and, binary, cast_instant, coalesce, col_of, instant, int, or, table};
 
@@ -93,7 +94,13 @@ impl<'a> Scans<'a> {
     }
 
     /// An aggregate over rows. Equal ones are computed once.
-    pub(crate) fn call(&mut self, rows: &RowSet, function: Function, value: Option<Expr>, filter: Option<Expr>) -> Slot {
+    pub(crate) fn call(
+        &mut self,
+        rows: &RowSet,
+        function: Function,
+        value: Option<Expr>,
+        filter: Option<Expr>,
+    ) -> Slot {
         let condition = self.condition(rows, filter);
         let timed = matches!(function, Function::First | Function::Last);
         let time = rows.time.clone().filter(|_| timed).map(cast_instant);
@@ -110,14 +117,19 @@ impl<'a> Scans<'a> {
         Slot { scratch, column: scan.add(call), zero }
     }
 
-    /// A table of the values that come most often.
-    pub(crate) fn frequent(&mut self, frequent: Frequent) -> Slot {
-        let same = |s: &Scratch| matches!(s, Scratch::Frequent(f) if *f == frequent);
+    /// Something about how often values occur. Equal values are counted once.
+    pub(crate) fn frequent(&mut self, sources: Vec<Counted>, question: Question) -> Slot {
+        let same = |s: &Scratch| matches!(s, Scratch::Frequent(f) if f.sources == sources);
         let scratch = self.list.iter().position(same).unwrap_or_else(|| {
-            self.list.push(Scratch::Frequent(frequent));
+            self.list.push(Scratch::Frequent(Frequent { sources, questions: vec![] }));
             self.list.len() - 1
         });
-        Slot { scratch, column: "value".to_owned(), zero: false }
+        if let Scratch::Frequent(frequent) = &mut self.list[scratch]
+            && !frequent.questions.contains(&question)
+        {
+            frequent.questions.push(question);
+        }
+        Slot { scratch, column: question.column(), zero: question == Question::Distinct }
     }
 
     /// Keeps the time of a `first` or `last`, for [`Slot::time`].
@@ -138,7 +150,8 @@ impl<'a> Scans<'a> {
     }
 
     fn scan(&mut self, table: &TableName, ids: &Ids, folds: bool) -> usize {
-        let same = |s: &Scratch| matches!(s, Scratch::Scan(s) if s.table == *table && s.ids == *ids && s.folds == folds);
+        let same =
+            |s: &Scratch| matches!(s, Scratch::Scan(s) if s.table == *table && s.ids == *ids && s.folds == folds);
         self.list.iter().position(same).unwrap_or_else(|| {
             let scan = Scan { table: table.clone(), ids: ids.to_vec(), folds, columns: vec![], calls: vec![] };
             self.list.push(Scratch::Scan(scan));
@@ -199,32 +212,25 @@ impl Scan {
         call_name(index)
     }
 
-    /// One row for each profile: `profile_id` and the calls. From `grouped`, a table that [`Scan::grouped`] made, if there is one.
-    pub(crate) fn query(&self, entity: &Entity, grouped: Option<&str>) -> Query {
+    /// One row for each profile: `profile_id` and the calls. From `keyed`, a table that [`Scan::keyed`] made, if there is one.
+    pub(crate) fn query(&self, entity: &Entity, keyed: Option<&str>) -> Query {
         let mut stages = Stages::default();
-        let before = if let Some(name) = grouped {
-            let raw = self.raw_names(entity);
-            let columns = raw.into_iter().chain(self.partial_names());
-            let read = columns.fold(Select::from(crate::sql::kinfold(name, "g")), |s, c| s.column(&c));
-            stages.add("grouped", read.query());
-            "grouped"
+        let keep =
+            if self.folds { self.partial_names() } else { self.columns.iter().map(|(_, name)| name.clone()).collect() };
+        if let Some(name) = keyed {
+            let ids = self.ids.iter().map(|(index, _)| id_name(entity, *index));
+            let columns: Vec<String> = ids.chain(keep.iter().cloned()).collect();
+            let read = Select::from(crate::sql::kinfold(name, "k")).columns(columns.iter().map(String::as_str));
+            stages.add("keyed", read.query());
         } else {
             stages.add("rows", self.rows(entity, self.prefilter(), None));
             if self.folds {
                 stages.add("grouped", self.by_raw(entity, false));
-                "grouped"
-            } else {
-                "rows"
             }
-        };
-        let keep = if self.folds {
-            self.partial_names()
-        } else {
-            let used: BTreeSet<&String> = self.columns.iter().map(|(_, name)| name).collect();
-            used.into_iter().cloned().collect()
-        };
-        stages.add("keyed", normalised(entity, &self.ids, before, &keep));
-        stages.add("owned", owned(entity, &self.ids, "keyed", &keep));
+            let before = if self.folds { "grouped" } else { "rows" };
+            stages.add("keyed", normalised(entity, &self.ids, before, &keep));
+        }
+        add_owned(&mut stages, entity, &self.ids, "keyed", &keep);
         let named = self.calls.iter().enumerate().map(|(i, (call, timed))| (call_name(i), call, *timed));
         let items = named.flat_map(|(name, call, timed)| {
             if self.folds { call.folded(&name, timed) } else { call.whole(&name).into_iter().collect() }
@@ -232,12 +238,16 @@ impl Scan {
         stages.finish(Select::from_stage("owned").column("profile_id").items(items).group_by(["profile_id"]).query())
     }
 
-    /// One row for each combination of raw identifiers: partial aggregates, `first_seen_at`, `last_seen_at`. All of the
-    /// table's rows count, since identity reads it too; `at` says when a row came about.
-    pub(crate) fn grouped(&self, entity: &Entity, at: Expr) -> Query {
+    /// One row for each combination of identifiers, hardly any twice: `first_seen_at`, `last_seen_at`, partial aggregates. All of
+    /// the table's rows that have an identifier count, since identity reads it too; `at` says when a row came about.
+    pub(crate) fn keyed(&self, entity: &Entity, at: Expr) -> Query {
         let mut stages = Stages::default();
         stages.add("rows", self.rows(entity, vec![], Some(at)));
-        stages.finish(self.by_raw(entity, true))
+        stages.add("grouped", self.by_raw(entity, true));
+        let times = ["first_seen_at", "last_seen_at"].map(str::to_owned);
+        let keep: Vec<String> = times.into_iter().chain(self.partial_names()).collect();
+        stages.add("keyed", normalised(entity, &self.ids, "grouped", &keep));
+        stages.finish(Select::from_stage("keyed").all_of("keyed").filter([has_identifier(entity, &self.ids)]).query())
     }
 
     fn rows(&self, entity: &Entity, filter: Vec<Expr>, at: Option<Expr>) -> Query {

@@ -23,6 +23,12 @@ pub(crate) enum Arg {
     Text,
     /// Text or bytes.
     Bytes,
+    /// Text, or a number that the engine writes out.
+    Written,
+    /// Text, a list or bytes: what has a length.
+    Measured,
+    /// Text, a number of seconds or less, or a timestamp.
+    Epoch,
     Boolean,
     /// A date, a time, a duration, or text that the engine reads as one.
     When,
@@ -42,10 +48,11 @@ impl Arg {
             Self::Summable => ty.is_numeric() || *ty == SqlType::Interval,
             Self::Text => *ty == SqlType::Text,
             Self::Bytes => matches!(ty, SqlType::Text | SqlType::Binary),
+            Self::Written => *ty == SqlType::Text || ty.is_numeric(),
+            Self::Measured => matches!(ty, SqlType::Text | SqlType::Binary | SqlType::List(_)) || ty.is_numeric(),
+            Self::Epoch => matches!(ty, SqlType::Text | SqlType::Timestamp) || ty.is_numeric(),
             Self::Boolean => *ty == SqlType::Boolean,
-            Self::When => {
-                ty.is_temporal() || matches!(ty, SqlType::Time | SqlType::Interval | SqlType::Text)
-            }
+            Self::When => ty.is_temporal() || matches!(ty, SqlType::Time | SqlType::Interval | SqlType::Text),
             Self::Interval => matches!(ty, SqlType::Interval | SqlType::Text),
             Self::List => matches!(ty, SqlType::List(_)),
         }
@@ -56,7 +63,9 @@ impl Arg {
             Self::Any => "anything",
             Self::Number | Self::Summable => "a number",
             Self::Integer => "a whole number",
-            Self::Text => "text",
+            Self::Text | Self::Written => "text",
+            Self::Measured => "text or a list",
+            Self::Epoch => "text, a number or a timestamp",
             Self::Bytes => "text or bytes",
             Self::Boolean => "true or false",
             Self::When => "a date or a time",
@@ -80,8 +89,8 @@ pub(crate) enum Ret {
     Unknown,
     /// That of the argument.
     Same(usize),
-    /// The one that fits all arguments from this one on.
-    Common(usize),
+    /// The one that fits all arguments.
+    Common,
     /// A list of the argument.
     ListOf(usize),
     /// A list of what all arguments have in common.
@@ -92,11 +101,10 @@ pub(crate) enum Ret {
     ItemOf(usize),
     /// Decimal for a decimal, else a float.
     Rounded,
+    /// A time of day for one, else a timestamp.
+    Truncated,
     Sum,
     Avg,
-    /// Bytes or text, as the argument; lists as they are.
-    Concat,
-    Power,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +187,7 @@ fn tables() -> [&'static [Function]; 3] {
     [scalars::SCALARS, nested::NESTED, aggregates::AGGREGATES]
 }
 
-/// The function of that name, which is in lower case. With `window`, the one that may stand before `over`.
+/// The function of that name, which is in lower case.
 pub(crate) fn lookup(name: &str) -> Option<&'static Function> {
     tables().into_iter().flatten().find(|f| f.names.contains(&name))
 }
@@ -204,7 +212,7 @@ pub(crate) fn result(ret: Ret, args: &[SqlType]) -> SqlType {
         Ret::Timestamp => SqlType::Timestamp,
         Ret::Unknown => SqlType::Unknown,
         Ret::Same(i) => arg(i),
-        Ret::Common(from) => crate::types::common(args.get(from..).unwrap_or_default()).unwrap_or(SqlType::Unknown),
+        Ret::Common => crate::types::common(args).unwrap_or(SqlType::Unknown),
         Ret::ListOf(i) => SqlType::List(Box::new(arg(i))),
         Ret::ListOfCommon => SqlType::List(Box::new(crate::types::common(args).unwrap_or(SqlType::Unknown))),
         Ret::Texts => SqlType::List(Box::new(SqlType::Text)),
@@ -219,15 +227,9 @@ pub(crate) fn result(ret: Ret, args: &[SqlType]) -> SqlType {
         },
         Ret::Sum => crate::types::sum(&arg(0)),
         Ret::Avg => crate::types::avg(&arg(0)),
-        Ret::Concat => match arg(0) {
-            list @ SqlType::List(_) => list,
-            SqlType::Binary | SqlType::Unknown => SqlType::Unknown,
-            _ => SqlType::Text,
-        },
-        Ret::Power => match (arg(0), arg(1)) {
-            (SqlType::Integer, SqlType::Integer) => SqlType::Integer,
-            (SqlType::Decimal { .. } | SqlType::Unknown, _) => SqlType::Unknown,
-            _ => SqlType::Float,
+        Ret::Truncated => match arg(1) {
+            SqlType::Time => SqlType::Time,
+            _ => SqlType::Timestamp,
         },
     }
 }

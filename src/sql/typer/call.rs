@@ -7,7 +7,8 @@ use sqlparser::ast::{
 };
 
 use super::{Allow, Typer};
-use crate::functions::{self, Arg, Kind, Refusal, foreign_hint, lookup, nearest};
+use crate::functions::{self, Arg, Kind, Refusal, Ret, foreign_hint, lookup, nearest};
+use crate::literal::DATE_PARTS;
 
 /// The name of a call in lower case; `None` if it has several parts or is no name at all.
 pub(crate) fn call_name(function: &Function) -> Option<String> {
@@ -52,7 +53,9 @@ impl Typer<'_> {
             (Arg::Number | Arg::Summable, SqlType::Boolean) => {
                 Some(format!("count it: `case when {written} then 1 else 0 end`"))
             }
-            (Arg::Integer, SqlType::Float | SqlType::Decimal { .. }) => Some(format!("cast it: `cast({written} as bigint)`")),
+            (Arg::Integer, SqlType::Float | SqlType::Decimal { .. }) => {
+                Some(format!("cast it: `cast({written} as bigint)`"))
+            }
             (Arg::When, SqlType::Integer) => Some(format!("convert it: `to_timestamp_seconds({written})`")),
             _ => None,
         };
@@ -91,8 +94,10 @@ impl Typer<'_> {
             self.report.push(Diagnostic::error("unknown-aggregate", span, message).hint(hint));
             return SqlType::Unknown;
         }
+        // The engine's `nvl` makes floats of decimals; `coalesce` is the same and does not.
+        let emitted = if matches!(name.as_str(), "nvl" | "ifnull") { "coalesce" } else { &name };
         if let [ObjectNamePart::Identifier(ident)] = function.name.0.as_mut_slice() {
-            *ident = Ident { value: name.clone(), quote_style: None, span: ident.span };
+            *ident = Ident { value: emitted.to_owned(), quote_style: None, span: ident.span };
         }
         let windowed = function.over.is_some();
         self.check_place(known.kind, windowed, &name, &at);
@@ -100,7 +105,14 @@ impl Typer<'_> {
             self.aggregates += 1;
         }
         let inner = match (known.kind, windowed) {
-            (Kind::Aggregate, false) => Allow { aggregates: false, windows: false, place: "an aggregate", ..self.allow },
+            (Kind::Aggregate, false) => Allow {
+                aggregates: false,
+                windows: false,
+                predicates: false,
+                unnest: false,
+                place: "an aggregate",
+                ..self.allow
+            },
             (_, true) => Allow { windows: false, place: "a window function", ..self.allow },
             _ => self.allow,
         };
@@ -141,7 +153,12 @@ impl Typer<'_> {
             for clause in &mut list.clauses {
                 match clause {
                     FunctionArgumentClause::OrderBy(order) if known.kind != Kind::Scalar => {
-                        order.iter_mut().for_each(|o| drop(self.expr(&mut o.expr)));
+                        // What orders rows does not flow into the value.
+                        let flow = self.flow.clone();
+                        for ordered in order {
+                            self.expr(&mut ordered.expr);
+                        }
+                        self.flow = flow;
                     }
                     FunctionArgumentClause::IgnoreOrRespectNulls(_) if known.kind != Kind::Scalar => {}
                     _ => {
@@ -160,7 +177,7 @@ impl Typer<'_> {
             types.splice(0..0, ordered);
         }
         let count = types.len();
-        if (star && count > 0) || (positional && !star && !known.takes(count)) || (name == "count" && !star && count == 0) {
+        if (star && count > 0) || (positional && !star && !known.takes(count)) {
             let span = self.report.span(&at);
             let message = format!("`{name}` takes {}, and got {count}", known.arity());
             self.report.push(Diagnostic::error("wrong-argument-count", span, message));
@@ -169,28 +186,38 @@ impl Typer<'_> {
             if known.kind != Kind::Aggregate {
                 self.unsupported(&at, format!("`filter` goes with aggregates, and `{name}` is none"));
             }
-            self.condition(filter);
+            let flow = self.flow.clone();
+            let allow = Allow { predicates: false, place: "`filter`", ..self.allow };
+            self.within(allow, |typer| typer.condition(filter));
+            self.flow = flow;
         }
         if windowed && let Some(over) = &mut function.over {
             self.over(over);
         }
-        self.literal_checks(function, name);
-        functions::result(known.ret, &types)
+        let pair = name == "nullif" && matches!(types.as_slice(), [a, b] if !a.is_comparable_with(b));
+        if pair || known.ret == Ret::Common && crate::types::common(&types).is_none() {
+            let span = self.report.span(&at);
+            let message = format!("the arguments of `{name}` are of several kinds");
+            self.report.push(Diagnostic::error("wrong-argument-type", span, message).hint("cast them to one type"));
+        }
+        let distinct = matches!(&function.args, FunctionArguments::List(l) if l.duplicate_treatment.is_some());
+        if distinct && name == "count" && count > 1 {
+            self.unsupported(&at, "the engine counts distinct values of one expression only");
+        }
+        let part = self.literal_checks(function, name);
+        if part.as_deref() == Some("epoch") { SqlType::Float } else { functions::result(known.ret, &types) }
     }
 
-    /// Checks of single functions whose argument is a word that the engine reads.
-    fn literal_checks(&mut self, function: &Function, name: &str) {
-        const PARTS: &[&str] = &[
-            "year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond",
-            "nanosecond", "dow", "doy", "epoch", "isodow", "isoyear",
-        ];
+    /// Checks of functions whose first argument is a word that the engine reads; gives that word.
+    fn literal_checks(&mut self, function: &Function, name: &str) -> Option<String> {
         let known = match name {
-            "date_trunc" | "datetrunc" => &PARTS[..11],
-            "date_part" | "datepart" => PARTS,
-            _ => return,
+            "date_trunc" | "datetrunc" => &DATE_PARTS[..11],
+            "date_part" | "datepart" => DATE_PARTS,
+            _ => return None,
         };
         let args = plain_args(function).unwrap_or_default();
-        let Some((first, text)) = args.first().and_then(|a| Some((*a, super::text_literal(a)?))) else { return };
+        let first = *args.first()?;
+        let text = super::text_literal(first)?;
         let part = text.to_lowercase();
         if !known.contains(&part.as_str()) && !known.contains(&part.trim_end_matches('s')) {
             let hint = kinfold_base::did_you_mean(&part, known.iter().copied())
@@ -199,6 +226,7 @@ impl Typer<'_> {
             let message = format!("`{name}` does not know the part '{text}'");
             self.report.push(Diagnostic::error("sql-unsupported", span, message).hint(hint));
         }
+        Some(part)
     }
 
     fn check_place(&mut self, kind: Kind, windowed: bool, name: &str, at: &impl Spanned) {
@@ -245,7 +273,8 @@ impl Typer<'_> {
             let span = self.report.place(name.span);
             let message = format!("there is no window `{}`", name.value);
             self.report.push(
-                Diagnostic::error("unknown-window", span, message).hint_opt(near.map(|n| format!("did you mean `{n}`?"))),
+                Diagnostic::error("unknown-window", span, message)
+                    .hint_opt(near.map(|n| format!("did you mean `{n}`?"))),
             );
         }
     }
@@ -258,8 +287,9 @@ impl Typer<'_> {
         }
         // What chooses and orders the rows of a window does not flow into its value.
         let flow = self.flow.clone();
-        spec.partition_by.iter_mut().for_each(|e| drop(self.expr(e)));
-        spec.order_by.iter_mut().for_each(|o| drop(self.expr(&mut o.expr)));
+        for expr in spec.partition_by.iter_mut().chain(spec.order_by.iter_mut().map(|o| &mut o.expr)) {
+            self.expr(expr);
+        }
         if let Some(frame) = &mut spec.window_frame {
             for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()) {
                 if let WindowFrameBound::Preceding(Some(size)) | WindowFrameBound::Following(Some(size)) = bound {
@@ -306,7 +336,7 @@ impl Typer<'_> {
 
     fn unknown_function(&mut self, name: &str, at: &impl Spanned) {
         let hint = match foreign_hint(name) {
-            Some(instead) => Some(format!("write {}", if instead.contains(' ') && !instead.contains('(') && !instead.contains(" is ") { instead.to_owned() } else { format!("`{instead}`") })),
+            Some(instead) => Some(instead.to_owned()),
             None if crate::aggregate::CALLS.contains(&name) || ["most_frequent", "top"].contains(&name) => {
                 Some(format!("`{name}` may stand only in a trait's `value`"))
             }

@@ -52,12 +52,20 @@ pub(crate) enum Aliases {
     First,
 }
 
+/// A column that stands for columns of the same name of several tables.
+#[derive(Debug, Clone)]
+pub(crate) struct Merged {
+    pub(crate) name: String,
+    /// What qualifies it. Of several, the first that is not null counts.
+    pub(crate) emit: Vec<String>,
+}
+
 /// All rows of one `from`.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) rows: Vec<Rows>,
-    /// Columns that `using` made one of two.
-    pub(crate) merged: Vec<String>,
+    /// Columns that `using` made one of several.
+    pub(crate) merged: Vec<Merged>,
     /// The select list.
     pub(crate) aliases: Vec<Col>,
     pub(crate) when: Aliases,
@@ -66,7 +74,7 @@ pub(crate) struct Frame {
 /// A column that a name was found to mean.
 #[derive(Debug, Clone)]
 pub(crate) struct Hit {
-    pub(crate) qualifier: Option<String>,
+    pub(crate) qualifiers: Vec<String>,
     pub(crate) table: Option<TableRef>,
     pub(crate) col: Col,
     /// How many identifiers were used up; the rest name fields.
@@ -78,7 +86,11 @@ pub(crate) enum Lookup {
     Hit(Box<Hit>),
     Ambiguous(Vec<String>),
     /// The qualifier is right, so the column is wrong: it is the identifier of this index.
-    NoColumn { at: usize, table: String, names: Vec<String> },
+    NoColumn {
+        at: usize,
+        table: String,
+        names: Vec<String>,
+    },
     Nothing,
 }
 
@@ -96,9 +108,10 @@ impl Frame {
                 .iter()
                 .map(|relation| {
                     let table = (relation.schema.clone(), relation.name.clone().unwrap_or_default());
-                    let columns = relation.columns.as_ref().map(|schema| {
-                        schema.columns.iter().map(|c| Col::of_table(&table, c.clone())).collect()
-                    });
+                    let columns = relation
+                        .columns
+                        .as_ref()
+                        .map(|schema| schema.columns.iter().map(|c| Col::of_table(&table, c.clone())).collect());
                     Rows {
                         schema: relation.schema.clone(),
                         name: relation.name.clone(),
@@ -114,6 +127,10 @@ impl Frame {
         let mut wrong = None;
         for qualifiers in (1..idents.len().min(3)).rev() {
             let Some(rows) = self.rows_named(&idents[..qualifiers]) else { continue };
+            let same = |r: &&Rows| qualifiers == 1 && r.name == rows.name;
+            if self.rows.iter().filter(same).count() > 1 {
+                return Lookup::Ambiguous(self.rows.iter().filter(same).map(full_name).collect());
+            }
             let name = &idents[qualifiers].value;
             let used = qualifiers + 1;
             match &rows.columns {
@@ -158,7 +175,7 @@ impl Frame {
         let alias = || {
             pick(&self.aliases, name, |c| &c.name).first().map(|col| {
                 let col = (*col).clone();
-                Lookup::Hit(Box::new(Hit { qualifier: None, table: None, col, used: 1 }))
+                Lookup::Hit(Box::new(Hit { qualifiers: vec![], table: None, col, used: 1 }))
             })
         };
         if self.when == Aliases::First
@@ -170,14 +187,15 @@ impl Frame {
             self.rows.iter().flat_map(|r| r.columns.iter().flatten().map(move |c| (r, c))).collect();
         let found = pick(&known, name, |(_, c)| &c.name);
         if let [(rows, col), rest @ ..] = found.as_slice() {
-            let merged = self.merged.contains(&col.name);
-            if !rest.is_empty() && !merged {
-                let tables = found.iter().map(|(r, _)| r.name.clone().unwrap_or_default()).collect();
+            let merged = self.merged.iter().find(|m| m.name == col.name);
+            if !rest.is_empty() && merged.is_none() {
+                let tables = found.iter().map(|(r, _)| full_name(r)).collect();
                 return Lookup::Ambiguous(tables);
             }
             let mut found = hit(rows, col, 1);
-            if merged {
-                found.qualifier = None;
+            if let Some(merged) = merged {
+                found.qualifiers.clone_from(&merged.emit);
+                found.col = self.merged_col(merged).unwrap_or(found.col);
             }
             return Lookup::Hit(Box::new(found));
         }
@@ -189,8 +207,22 @@ impl Frame {
         match self.rows.iter().filter(|r| r.columns.is_none()).collect::<Vec<_>>().as_slice() {
             [] => Lookup::Nothing,
             [rows] => Lookup::Hit(Box::new(open(rows, name, 1))),
-            [rows, ..] => Lookup::Hit(Box::new(Hit { qualifier: None, ..open(rows, name, 1) })),
+            [rows, ..] => Lookup::Hit(Box::new(Hit { qualifiers: vec![], ..open(rows, name, 1) })),
         }
+    }
+
+    /// The column that a merged one is, or that several make together.
+    pub(crate) fn merged_col(&self, merged: &Merged) -> Option<Col> {
+        let of = |emit: &String| {
+            let rows = self.rows.iter().find(|r| r.emit.as_ref() == Some(emit))?;
+            rows.columns.as_ref()?.iter().find(|c| c.name == merged.name)
+        };
+        let mut cols = merged.emit.iter().filter_map(of);
+        let first = cols.next()?.clone();
+        Some(cols.fold(first, |a, b| {
+            let inputs = Rc::new(a.inputs.union(&b.inputs).cloned().collect());
+            Col { origin: None, inputs, ..a }
+        }))
     }
 
     /// Every name that an unqualified column may have.
@@ -201,9 +233,18 @@ impl Frame {
     }
 }
 
+/// How to name rows so that no others are meant.
+fn full_name(rows: &Rows) -> String {
+    let name = rows.name.clone().unwrap_or_default();
+    match &rows.schema {
+        Some(schema) if rows.emit.as_ref() != Some(&name) => format!("{schema}.{name}"),
+        _ => name,
+    }
+}
+
 fn hit(rows: &Rows, col: &Col, used: usize) -> Hit {
     let table = rows.name.as_ref().map(|name| (rows.schema.clone(), name.clone()));
-    Hit { qualifier: rows.emit.clone(), table, col: col.clone(), used }
+    Hit { qualifiers: rows.emit.iter().cloned().collect(), table, col: col.clone(), used }
 }
 
 /// A column of rows that we know nothing of.

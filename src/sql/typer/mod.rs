@@ -3,6 +3,7 @@
 //! An expression is rewritten in place while it is typed. Each `match` arm is a small function, so that a deep tree costs
 //! little stack.
 
+mod access;
 mod call;
 mod frame;
 mod names;
@@ -14,15 +15,16 @@ use std::collections::BTreeSet;
 use kinfold_base::{Diagnostic, SourceText, SqlType};
 use sqlparser::ast::{self, Expr};
 
-pub(crate) use frame::{Aliases, Col, Frame, Hit, Lookup, Rows, pick};
-pub(crate) use names::{quoted, quoted_name};
 pub(crate) use call::{call_name, plain_args};
+pub(crate) use frame::{Aliases, Col, Frame, Hit, Lookup, Merged, Rows, pick};
+pub(crate) use names::{column_of, quoted, quoted_name};
 pub(crate) use operators::text_literal;
 
 use crate::report::Report;
 use crate::{Catalog, ColumnRef, Context, Origin, Scope, TableRef, Typed};
 
 /// What may stand at a place.
+#[expect(clippy::struct_excessive_bools, reason = "independent permissions")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allow {
     /// The place, as in "may not stand in {place}".
@@ -31,12 +33,22 @@ pub(crate) struct Allow {
     pub(crate) aggregates: bool,
     pub(crate) windows: bool,
     pub(crate) subqueries: bool,
+    /// Whether `exists` and `in (select …)` may stand, too.
+    pub(crate) predicates: bool,
     pub(crate) unnest: bool,
 }
 
 impl Allow {
     pub(crate) const fn scalar(place: &'static str) -> Self {
-        Self { place, columns: true, aggregates: false, windows: false, subqueries: false, unnest: false }
+        Self {
+            place,
+            columns: true,
+            aggregates: false,
+            windows: false,
+            subqueries: false,
+            predicates: false,
+            unnest: false,
+        }
     }
 }
 
@@ -68,6 +80,8 @@ pub(crate) struct Typer<'a> {
     pub(crate) incomplete: bool,
     /// Names of the `window` clause.
     pub(crate) windows: Vec<String>,
+    /// Queries in `from` that got a name from us.
+    pub(crate) unnamed_rows: usize,
 }
 
 impl<'a> Typer<'a> {
@@ -86,6 +100,7 @@ impl<'a> Typer<'a> {
             needs_time: false,
             incomplete: false,
             windows: vec![],
+            unnamed_rows: 0,
         }
     }
 
@@ -175,5 +190,5 @@ pub fn type_expr(
         }
         Context::Time => typer.time(&mut expr),
     };
-    (!typer.report.failed).then(|| Typed { expr, ty, columns: typer.columns })
+    (!typer.report.failed).then_some(Typed { expr, ty, columns: typer.columns })
 }

@@ -1,10 +1,13 @@
 //! Columns and fields by name.
 
 use kinfold_base::{Diagnostic, SqlType, did_you_mean};
-use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectName, ObjectNamePart, Subscript, Value};
+use sqlparser::ast::{
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart, Subscript, Value,
+};
 use sqlparser::tokenizer::Span as SqlSpan;
 
-use super::{Hit, Lookup, Typer, pick};
+use super::{Frame, Hit, Lookup, Typer, pick};
 use crate::ColumnRef;
 
 /// An identifier that means exactly this name.
@@ -15,6 +18,32 @@ pub(crate) fn quoted(name: impl Into<String>, span: SqlSpan) -> Ident {
 /// A table's name that means exactly these parts.
 pub(crate) fn quoted_name(parts: impl IntoIterator<Item = String>) -> ObjectName {
     ObjectName(parts.into_iter().map(|p| ObjectNamePart::Identifier(quoted(p, SqlSpan::empty()))).collect())
+}
+
+/// A column of the rows that qualify it; of several, the first value that is not null.
+pub(crate) fn column_of(qualifiers: &[String], at: SqlSpan, column: &Ident) -> Expr {
+    let of = |qualifier: &String| Expr::CompoundIdentifier(vec![quoted(qualifier.clone(), at), column.clone()]);
+    match qualifiers {
+        [] => Expr::Identifier(column.clone()),
+        [qualifier] => of(qualifier),
+        several => {
+            let args = several.iter().map(|q| FunctionArg::Unnamed(FunctionArgExpr::Expr(of(q)))).collect();
+            Expr::Function(Function {
+                name: ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(at, "coalesce"))]),
+                uses_odbc_syntax: false,
+                parameters: FunctionArguments::None,
+                args: FunctionArguments::List(FunctionArgumentList {
+                    duplicate_treatment: None,
+                    args,
+                    clauses: vec![],
+                }),
+                filter: None,
+                null_treatment: None,
+                over: None,
+                within_group: vec![],
+            })
+        }
+    }
 }
 
 impl Typer<'_> {
@@ -43,10 +72,7 @@ impl Typer<'_> {
         let (used, rest) = idents.split_at(hit.used);
         let span = used.last().map_or(SqlSpan::empty(), |i| i.span);
         let column = quoted(hit.col.name, span);
-        let root = match hit.qualifier {
-            Some(qualifier) => Expr::CompoundIdentifier(vec![quoted(qualifier, used[0].span), column]),
-            None => Expr::Identifier(column),
-        };
+        let root = column_of(&hit.qualifiers, used[0].span, &column);
         let mut ty = hit.col.ty;
         let mut chain = vec![];
         for field in rest {
@@ -68,18 +94,16 @@ impl Typer<'_> {
     pub(super) fn field(&mut self, ty: &SqlType, name: &str, at: SqlSpan) -> (String, SqlType) {
         let span = self.report.place(at);
         match ty {
-            SqlType::Struct(fields) => match pick(fields, name, |f| &f.name).as_slice() {
-                [field, ..] => (field.name.clone(), field.ty.clone()),
-                [] => {
-                    let near = did_you_mean(name, fields.iter().map(|f| f.name.as_str()));
-                    let message = format!("the record has no field `{name}`");
-                    self.report.push(
-                        Diagnostic::error("unknown-field", span, message)
-                            .hint_opt(near.map(|n| format!("did you mean `{n}`?"))),
-                    );
-                    (name.to_owned(), SqlType::Unknown)
+            SqlType::Struct(fields) => {
+                if let Some(field) = pick(fields, name, |f| &f.name).first() {
+                    return (field.name.clone(), field.ty.clone());
                 }
-            },
+                let near = did_you_mean(name, fields.iter().map(|f| f.name.as_str()));
+                let message = format!("the record has no field `{name}`");
+                let diagnostic = Diagnostic::error("unknown-field", span, message);
+                self.report.push(diagnostic.hint_opt(near.map(|n| format!("did you mean `{n}`?"))));
+                (name.to_owned(), SqlType::Unknown)
+            }
             SqlType::Null | SqlType::Unknown => (name.to_owned(), SqlType::Unknown),
             other => {
                 let message = format!("only a record has fields, and this is {other}");
@@ -97,11 +121,9 @@ impl Typer<'_> {
                 Lookup::Hit(hit) => return Some(*hit),
                 Lookup::Ambiguous(tables) => {
                     let span = self.report.place(idents[0].span);
-                    let name = &idents[0].value;
-                    let mut hint = String::from("say which one:");
-                    for table in tables.iter().filter(|t| !t.is_empty()) {
-                        hint += &format!(" `{table}.{name}`");
-                    }
+                    let name = idents.get(1).map_or(&idents[0].value, |i| &i.value);
+                    let named = tables.iter().filter(|t| !t.is_empty()).map(|table| format!("`{table}.{name}`"));
+                    let hint = format!("say which one: {}", named.collect::<Vec<_>>().join(" or "));
                     let message = format!("`{name}` is a column of more than one table");
                     self.report.push(Diagnostic::error("ambiguous-column", span, message).hint(hint));
                     return None;
@@ -138,9 +160,8 @@ impl Typer<'_> {
 
     fn no_table(&self, idents: &[Ident]) -> Diagnostic {
         let name = &idents[0].value;
-        let tables: Vec<&str> =
-            self.frames.iter().flat_map(|f| &f.rows).filter_map(|r| r.name.as_deref()).collect();
-        let columns: Vec<&str> = self.frames.iter().flat_map(|f| f.names()).collect();
+        let tables: Vec<&str> = self.frames.iter().flat_map(|f| &f.rows).filter_map(|r| r.name.as_deref()).collect();
+        let columns: Vec<&str> = self.frames.iter().flat_map(Frame::names).collect();
         let hint = did_you_mean(name, tables.iter().chain(&columns).copied())
             .map(|n| format!("did you mean `{n}`?"))
             .or_else(|| (!tables.is_empty()).then(|| format!("there are: {}", tables.join(", "))));

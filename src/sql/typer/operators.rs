@@ -1,7 +1,7 @@
 //! Comparison, arithmetic and logic.
 
 use kinfold_base::{Diagnostic, Span, SqlType};
-use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{BinaryOperator, BinaryOperator as Op, Expr, Spanned, UnaryOperator, Value};
 
 use super::Typer;
 use crate::literal;
@@ -42,7 +42,6 @@ fn is_written_duration(expr: &Expr) -> bool {
 impl Typer<'_> {
     pub(super) fn binary(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::BinaryOp { left, op, right } = expr else { return SqlType::Unknown };
-        use BinaryOperator as Op;
         match op {
             Op::And | Op::Or => {
                 self.condition(left);
@@ -120,19 +119,23 @@ impl Typer<'_> {
         let ty = self.expr(expr);
         if ty != SqlType::Text && !ty.is_open() {
             let message = format!("this must be text, and is {ty}");
-            self.mismatch(expr, message, Some(format!("cast it: `cast({} as text)`", self.report.written(expr.span()))));
+            self.mismatch(
+                expr,
+                message,
+                Some(format!("cast it: `cast({} as text)`", self.report.written(expr.span()))),
+            );
         }
     }
 
     fn whole(&mut self, expr: &mut Expr) {
         let ty = self.expr(expr);
-        if ty != SqlType::Integer && !ty.is_open() {
+        if !ty.is_numeric() && !ty.is_open() {
             let message = format!("this must be a whole number, and is {ty}");
             self.mismatch(expr, message, None);
         }
     }
 
-    pub(super) fn mismatch(&mut self, node: &impl Spanned, message: impl Into<String>, hint: Option<String>) {
+    pub(crate) fn mismatch(&mut self, node: &impl Spanned, message: impl Into<String>, hint: Option<String>) {
         let span = self.report.span(node);
         self.report.push(Diagnostic::error("type-mismatch", span, message).hint_opt(hint));
     }
@@ -166,18 +169,26 @@ impl Typer<'_> {
         if let Some((text, ty)) = other(left, a).map(|(t, _)| (t, b)) {
             return self.text_against(left, &text, right, ty, op);
         }
-        if *a == SqlType::Interval || *b == SqlType::Interval {
-            if self.durations(left, a, op, right, b) {
-                return;
-            }
+        let timed = *a == SqlType::Interval || *b == SqlType::Interval;
+        if timed && self.durations(left, a, op, right, b) {
+            return;
         }
-        if !a.is_comparable_with(b) {
+        let bytes = [a, b].contains(&&SqlType::Binary) && [a, b].contains(&&SqlType::Text);
+        if !a.is_comparable_with(b) && !bytes {
             let message = format!("{a} cannot be compared with {b}");
             let hint = match (a, b) {
-                (SqlType::Text, b) if b.is_numeric() => Some(format!("quote the number, or cast: `cast({} as double)`", self.report.written(left.span()))),
-                (SqlType::Text, b) if b.is_temporal() => Some(format!("cast it: `cast({} as timestamp)`", self.report.written(left.span()))),
-                (b, SqlType::Text) if b.is_numeric() => Some(format!("cast it: `cast({} as double)`", self.report.written(right.span()))),
-                (b, SqlType::Text) if b.is_temporal() => Some(format!("cast it: `cast({} as timestamp)`", self.report.written(right.span()))),
+                (SqlType::Text, b) if b.is_numeric() => {
+                    Some(format!("quote the number, or cast: `cast({} as double)`", self.report.written(left.span())))
+                }
+                (SqlType::Text, b) if b.is_temporal() => {
+                    Some(format!("cast it: `cast({} as timestamp)`", self.report.written(left.span())))
+                }
+                (b, SqlType::Text) if b.is_numeric() => {
+                    Some(format!("cast it: `cast({} as double)`", self.report.written(right.span())))
+                }
+                (b, SqlType::Text) if b.is_temporal() => {
+                    Some(format!("cast it: `cast({} as timestamp)`", self.report.written(right.span())))
+                }
                 _ => None,
             };
             self.mismatch(right, message, hint);
@@ -194,7 +205,8 @@ impl Typer<'_> {
                 self.durations(other, ty, op, literal, &SqlType::Text);
             }
             SqlType::Integer | SqlType::Float | SqlType::Decimal { .. } => {
-                let number = text.trim().parse::<f64>().is_ok().then(|| format!("write it without quotes: {}", text.trim()));
+                let number =
+                    text.trim().parse::<f64>().is_ok().then(|| format!("write it without quotes: {}", text.trim()));
                 self.mismatch(literal, format!("text cannot be compared with {ty}"), number);
             }
             SqlType::Boolean => {
@@ -225,7 +237,8 @@ impl Typer<'_> {
         if (one == two && !mixed) || a.is_open() || b.is_open() || op.is_none() {
             return false;
         }
-        let (difference, duration, flipped) = if two || b.is_numeric() { (left, right, false) } else { (right, left, true) };
+        let (difference, duration, flipped) =
+            if two || b.is_numeric() { (left, right, false) } else { (right, left, true) };
         let written = |e: &Expr| self.report.written(e.span()).to_owned();
         let mut inner = difference;
         while let Expr::Nested(e) = inner {
@@ -233,7 +246,8 @@ impl Typer<'_> {
         }
         let hint = match (inner, op) {
             (Expr::BinaryOp { left: x, op: BinaryOperator::Minus, right: y }, Some(op)) => {
-                let interval = if mixed { "interval '7 days'".to_owned() } else { written_duration(duration, &written) };
+                let interval =
+                    if mixed { "interval '7 days'".to_owned() } else { written_duration(duration, &written) };
                 if flipped {
                     format!("write `{} + {interval} {op} {}`", written(y), written(x))
                 } else {
@@ -263,7 +277,8 @@ impl Typer<'_> {
             return ty;
         }
         // The engine reads a text literal as the time or the duration that the other side asks for.
-        let literal = |e: &Expr, ty: &SqlType| text_literal(e).is_some() && (ty.is_temporal() || *ty == SqlType::Interval);
+        let literal =
+            |e: &Expr, ty: &SqlType| text_literal(e).is_some() && (ty.is_temporal() || *ty == SqlType::Interval);
         if literal(left, &b) || literal(right, &a) {
             return if op == BinaryOperator::Minus { SqlType::Unknown } else { SqlType::Timestamp };
         }
@@ -279,7 +294,9 @@ impl Typer<'_> {
         let (wrong, ty) = if bad(&a) && !a.is_temporal() { (&**left, &a) } else { (&**right, &b) };
         let message = format!("`{op}` does not go with {ty}");
         let hint = match ty {
-            SqlType::Boolean => Some(format!("count it: `case when {} then 1 else 0 end`", self.report.written(wrong.span()))),
+            SqlType::Boolean => {
+                Some(format!("count it: `case when {} then 1 else 0 end`", self.report.written(wrong.span())))
+            }
             SqlType::Text if op == BinaryOperator::Plus => Some("join text with `||`".to_owned()),
             SqlType::Text => Some(format!("cast it: `cast({} as double)`", self.report.written(wrong.span()))),
             _ if a.is_temporal() || b.is_temporal() => Some("add a duration: `x + interval '7 days'`".to_owned()),
@@ -310,19 +327,17 @@ fn written_duration(duration: &Expr, written: &dyn Fn(&Expr) -> String) -> Strin
 }
 
 fn temporal(op: &BinaryOperator, a: &SqlType, b: &SqlType) -> Option<SqlType> {
-    use BinaryOperator::{Divide, Minus, Multiply, Plus};
+    use BinaryOperator::{Minus, Plus};
     Some(match (op, a, b) {
         // Days between.
         (Minus, SqlType::Date, SqlType::Date) => SqlType::Integer,
         (Minus, a, b) if a.is_temporal() && b.is_temporal() => SqlType::Interval,
         (Plus | Minus, SqlType::Date | SqlType::Timestamp | SqlType::Time, SqlType::Interval) => a.clone(),
         (Plus, SqlType::Interval, SqlType::Date | SqlType::Timestamp | SqlType::Time) => b.clone(),
-        (Plus | Minus, SqlType::Interval, SqlType::Interval) => SqlType::Interval,
-        (Plus | Minus, SqlType::Date, SqlType::Integer) => SqlType::Date,
-        (Plus, SqlType::Integer, SqlType::Date) => SqlType::Date,
-        (Multiply | Divide, SqlType::Interval, b) if b.is_numeric() => SqlType::Interval,
-        (Multiply, a, SqlType::Interval) if a.is_numeric() => SqlType::Interval,
-        (Minus, SqlType::Time, SqlType::Time) => SqlType::Interval,
+        (Plus | Minus, SqlType::Interval, SqlType::Interval) | (Minus, SqlType::Time, SqlType::Time) => {
+            SqlType::Interval
+        }
+        (Plus | Minus, SqlType::Date, SqlType::Integer) | (Plus, SqlType::Integer, SqlType::Date) => SqlType::Date,
         _ => return None,
     })
 }

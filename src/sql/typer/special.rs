@@ -2,13 +2,12 @@
 
 use kinfold_base::{Column, Diagnostic, SqlType};
 use sqlparser::ast::{
-    AccessExpr, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Interval, Spanned, Subscript, Value,
-    ValueWithSpan,
+    BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Interval, Spanned, Value, ValueWithSpan,
 };
 
 use super::{Typer, quoted, text_literal};
 use crate::functions::{Arg, Ret, result};
-use crate::literal;
+use crate::literal::{self, DATE_PARTS};
 use crate::types::{common, data_type};
 
 impl Typer<'_> {
@@ -22,7 +21,9 @@ impl Typer<'_> {
                     SqlType::Float
                 }
             }
-            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_) | Value::DollarQuotedString(_) => SqlType::Text,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_) | Value::DollarQuotedString(_) => {
+                SqlType::Text
+            }
             Value::HexStringLiteral(_) => SqlType::Binary,
             Value::Boolean(_) => SqlType::Boolean,
             Value::Null => SqlType::Null,
@@ -35,7 +36,8 @@ impl Typer<'_> {
             other => {
                 let message = format!("the engine does not know the literal {other}");
                 let span = self.report.place(value.span);
-                self.report.push(Diagnostic::error("sql-unsupported", span, message).hint("write 'text' in single quotes"));
+                self.report
+                    .push(Diagnostic::error("sql-unsupported", span, message).hint("write 'text' in single quotes"));
                 SqlType::Unknown
             }
         }
@@ -61,7 +63,7 @@ impl Typer<'_> {
     pub(super) fn distinct(&mut self, expr: &mut Expr) -> SqlType {
         if let Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) = expr {
             let (a, b) = (self.expr(left), self.expr(right));
-            self.compare(left, &a, Some(&sqlparser::ast::BinaryOperator::Spaceship), right, &b);
+            self.compare(left, &a, Some(&BinaryOperator::Spaceship), right, &b);
         }
         // Without brackets the engine's parser would take everything that follows for the right side.
         let inner = std::mem::replace(expr, Expr::Tuple(vec![]));
@@ -74,14 +76,13 @@ impl Typer<'_> {
         let ty = self.expr(left);
         for item in list {
             let other = self.expr(item);
-            if !matches!(item, Expr::Value(ValueWithSpan { value: Value::Null, .. })) {
-                self.compare(left, &ty, Some(&sqlparser::ast::BinaryOperator::Eq), item, &other);
-            } else {
+            if matches!(item, Expr::Value(ValueWithSpan { value: Value::Null, .. })) {
                 let span = self.report.span(item);
-                self.report.push(
-                    Diagnostic::error("null-comparison", span, "null in a list matches nothing, and makes `not in` never true")
-                        .hint("leave it out, and add `or … is null`"),
-                );
+                let message = "null in a list matches nothing, and makes `not in` never true";
+                let diagnostic = Diagnostic::error("null-comparison", span, message);
+                self.report.push(diagnostic.hint("leave it out, and add `or … is null`"));
+            } else {
+                self.compare(left, &ty, Some(&BinaryOperator::Eq), item, &other);
             }
         }
         SqlType::Boolean
@@ -90,7 +91,7 @@ impl Typer<'_> {
     pub(super) fn between(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::Between { expr: left, low, high, .. } = expr else { return SqlType::Unknown };
         let ty = self.expr(left);
-        for (bound, op) in [(low, sqlparser::ast::BinaryOperator::GtEq), (high, sqlparser::ast::BinaryOperator::LtEq)] {
+        for (bound, op) in [(low, BinaryOperator::GtEq), (high, BinaryOperator::LtEq)] {
             let other = self.expr(bound);
             self.compare(left, &ty, Some(&op), bound, &other);
         }
@@ -111,18 +112,20 @@ impl Typer<'_> {
                 self.mismatch(&**side, format!("a pattern is held against text, and this is {ty}"), Some(hint));
             }
         }
+        if let Expr::Like { escape_char: Some(escape), .. }
+        | Expr::ILike { escape_char: Some(escape), .. }
+        | Expr::SimilarTo { escape_char: Some(escape), .. } = expr
+            && escape.value.clone().into_string().as_deref() != Some("\\")
+        {
+            return self.unsupported(expr, "the engine knows no other escape than a backslash");
+        }
         if let Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } = expr {
             return self.unsupported(expr, "the engine has no `like any`");
         }
         SqlType::Boolean
     }
 
-    pub(super) fn quantified(
-        &mut self,
-        left: &mut Expr,
-        op: &sqlparser::ast::BinaryOperator,
-        right: &mut Expr,
-    ) -> SqlType {
+    pub(super) fn quantified(&mut self, left: &mut Expr, op: &BinaryOperator, right: &mut Expr) -> SqlType {
         let a = self.expr(left);
         let b = match right {
             Expr::Subquery(_) => self.expr(right),
@@ -144,7 +147,7 @@ impl Typer<'_> {
             match (&subject, &operand) {
                 (Some(ty), Some(operand)) => {
                     let other = self.expr(&mut branch.condition);
-                    self.compare(operand, ty, Some(&sqlparser::ast::BinaryOperator::Eq), &branch.condition, &other);
+                    self.compare(operand, ty, Some(&BinaryOperator::Eq), &branch.condition, &other);
                 }
                 _ => self.condition(&mut branch.condition),
             }
@@ -161,17 +164,26 @@ impl Typer<'_> {
         self.branches(&types, &results)
     }
 
-    /// The result of a `case` whose branches are of several kinds: the engine turns numbers into text, and little else.
+    /// Reports a branch of a `case` that is of another kind than one before it.
     fn branches(&mut self, types: &[SqlType], results: &[Expr]) -> SqlType {
-        let first = types.iter().find(|t| !t.is_open()).unwrap_or(&SqlType::Unknown);
+        let literal = |e: &Expr| text_literal(e).is_some();
+        let first = types.iter().zip(results).find(|(t, e)| !t.is_open() && !literal(e)).map(|(t, _)| t);
+        let first = first.unwrap_or(&SqlType::Text);
         for (ty, result) in types.iter().zip(results) {
-            let literal = text_literal(result).is_some();
-            if !ty.is_comparable_with(first) && !literal && *first != SqlType::Text {
-                self.mismatch(result, format!("this branch is {ty}, and an earlier one {first}"), None);
-                return SqlType::Unknown;
+            match text_literal(result) {
+                Some(text) if first.is_temporal() => {
+                    let span = self.report.span(result);
+                    self.date_literal(text, span, literal::is_timestamp);
+                }
+                _ if !ty.is_comparable_with(first) => {
+                    let hint = Some("let all branches give the same kind of value, with a cast if need be".to_owned());
+                    self.mismatch(result, format!("this branch is {ty}, and another one {first}"), hint);
+                    return SqlType::Unknown;
+                }
+                _ => {}
             }
         }
-        if types.contains(&SqlType::Text) { SqlType::Text } else { SqlType::Unknown }
+        first.clone()
     }
 
     pub(super) fn cast(&mut self, expr: &mut Expr) -> SqlType {
@@ -232,7 +244,7 @@ impl Typer<'_> {
                 SqlType::Integer
             }
             Expr::Substring { expr: text, substring_from, substring_for, .. } => {
-                self.argument(text, Arg::Bytes, "substring");
+                self.argument(text, Arg::Text, "substring");
                 for bound in [substring_from, substring_for].into_iter().flatten() {
                     self.argument(bound, Arg::Integer, "substring");
                 }
@@ -265,7 +277,9 @@ impl Typer<'_> {
                 SqlType::List(Box::new(common(&types).unwrap_or(SqlType::Unknown)))
             }
             Expr::Tuple(items) => {
-                items.iter_mut().for_each(|item| drop(self.expr(item)));
+                for item in items {
+                    self.expr(item);
+                }
                 SqlType::Unknown
             }
             Expr::Struct { values, .. } => self.record(values),
@@ -274,7 +288,9 @@ impl Typer<'_> {
                 self.expr(inner)
             }
             Expr::Dictionary(fields) => {
-                let typed = fields.iter_mut().map(|field| Column { name: field.key.value.clone(), ty: self.expr(&mut field.value) });
+                let typed = fields
+                    .iter_mut()
+                    .map(|field| Column { name: field.key.value.clone(), ty: self.expr(&mut field.value) });
                 SqlType::Struct(typed.collect())
             }
             Expr::Map(map) => {
@@ -310,16 +326,13 @@ impl Typer<'_> {
 
     fn extract(&mut self, field: &DateTimeField, whole: &Expr) -> SqlType {
         let name = field.to_string().to_lowercase();
-        const FIELDS: &[&str] = &[
-            "year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond",
-            "nanosecond", "dow", "doy", "epoch", "isodow", "isoyear",
-        ];
         let singular = name.trim_end_matches('s');
-        if !FIELDS.contains(&name.as_str()) && !FIELDS.contains(&singular) {
+        if !DATE_PARTS.contains(&name.as_str()) && !DATE_PARTS.contains(&singular) {
             let span = self.report.span(whole);
-            let near = kinfold_base::did_you_mean(&name, FIELDS.iter().copied());
+            let near = kinfold_base::did_you_mean(&name, DATE_PARTS.iter().copied());
             let message = format!("the engine cannot extract `{name}`");
-            let hint = near.map_or_else(|| format!("there are: {}", FIELDS.join(", ")), |n| format!("did you mean `{n}`?"));
+            let hint = near
+                .map_or_else(|| format!("there are: {}", DATE_PARTS.join(", ")), |n| format!("did you mean `{n}`?"));
             self.report.push(Diagnostic::error("sql-unsupported", span, message).hint(hint));
         }
         if name == "epoch" { SqlType::Float } else { SqlType::Integer }
@@ -332,7 +345,7 @@ impl Typer<'_> {
                 let span = self.report.span(&*interval.value);
                 self.report.push(
                     Diagnostic::error("sql-unsupported", span, "a duration is written out, as in `interval '7 days'`")
-                        .hint("multiply one by a number: `n * interval '1 day'`"),
+                        .hint("a number of days can be added to a date: `day + n`"),
                 );
             }
             return SqlType::Interval;
@@ -340,59 +353,10 @@ impl Typer<'_> {
         if let Some(word) = literal::wrong_unit(text) {
             let span = self.report.span(&*interval.value);
             let message = format!("`{word}` is not a unit of time");
-            self.report.push(Diagnostic::error("bad-interval", span, message).hint("write it as '7 days' or '1 month'"));
+            self.report
+                .push(Diagnostic::error("bad-interval", span, message).hint("write it as '7 days' or '1 month'"));
         }
         SqlType::Interval
-    }
-
-    /// Types `record['field']`, `list[1]`, `list[1:2]`, and `(record).field`, which becomes the first.
-    pub(super) fn access(&mut self, expr: &mut Expr) -> SqlType {
-        let Expr::CompoundFieldAccess { root, access_chain } = expr else { return SqlType::Unknown };
-        let mut ty = self.expr(root);
-        for step in access_chain.iter_mut() {
-            let field = match step {
-                AccessExpr::Dot(Expr::Identifier(ident)) => Some((ident.value.clone(), ident.span)),
-                AccessExpr::Subscript(Subscript::Index { index }) => {
-                    text_literal(index).map(|text| (text.to_owned(), index.span()))
-                }
-                _ => None,
-            };
-            if let Some((name, span)) = field {
-                let (name, inner) = self.field(&ty, &name, span);
-                let index = Expr::Value(Value::SingleQuotedString(name).with_span(span));
-                *step = AccessExpr::Subscript(Subscript::Index { index });
-                ty = inner;
-                continue;
-            }
-            ty = match step {
-                AccessExpr::Subscript(Subscript::Index { index }) => {
-                    self.argument(index, Arg::Integer, "[…]");
-                    match ty {
-                        SqlType::List(item) => *item,
-                        _ => SqlType::Unknown,
-                    }
-                }
-                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride }) => {
-                    for bound in [lower_bound, upper_bound, stride].into_iter().flatten() {
-                        self.argument(bound, Arg::Integer, "[…]");
-                    }
-                    ty
-                }
-                AccessExpr::Dot(other) => {
-                    let other = other.clone();
-                    self.unsupported(&other, "only the name of a field may stand after the dot")
-                }
-            };
-        }
-        // `(table.record).field` came with brackets; after them the engine's parser wants none.
-        while let Expr::Nested(inner) = &mut **root {
-            if !matches!(**inner, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-                break;
-            }
-            let inner = std::mem::replace(&mut **inner, Expr::Tuple(vec![]));
-            **root = inner;
-        }
-        ty
     }
 }
 

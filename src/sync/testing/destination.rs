@@ -161,7 +161,12 @@ impl Connector for TestDestination {
         if wrong {
             match self.roll(5) {
                 0 => return Ok(Answer::RetryAfter { seconds: None, reason: "busy".to_owned() }),
-                1 => return Ok(Answer::RetryAfter { seconds: Some(self.roll(2) * 1000), reason: "slow down".to_owned() }),
+                1 => {
+                    return Ok(Answer::RetryAfter {
+                        seconds: Some(self.roll(2) * 1000),
+                        reason: "slow down".to_owned(),
+                    });
+                }
                 2 if self.roll(4) == 0 => return Err(SyncError::outside("the credential was refused")),
                 _ => {}
             }

@@ -1,5 +1,6 @@
 //! A sync without an engine and without a tool: rows and ledger in plain Rust, a destination in memory. Test code only.
 
+mod contract;
 mod destination;
 mod rows;
 mod simulation;
@@ -26,7 +27,12 @@ pub(crate) fn folder(store: &Arc<dyn ObjectStore>) -> StateFolder {
 }
 
 /// A job over two text columns, the first being the key; impatient, so that tests need not wait.
-pub(crate) fn job<'a>(rows: &'a TestRows, connector: SharedConnector, store: &Arc<dyn ObjectStore>, run: usize) -> SyncJob<'a> {
+pub(crate) fn job<'a>(
+    rows: &'a TestRows,
+    connector: SharedConnector,
+    store: &Arc<dyn ObjectStore>,
+    run: usize,
+) -> SyncJob<'a> {
     SyncJob {
         target: Target {
             sync: "s".to_owned(),

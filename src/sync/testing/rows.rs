@@ -133,7 +133,9 @@ impl TestRows {
                     || (l.state == "rejected" && l.sent_hash.as_ref() == Some(&h) && l.operation == operation)
             });
             if full || !settled {
-                let same = |l: &&LedgerRow| l.state == "unknown" && l.operation == operation && l.sent_hash.as_ref() == Some(&h);
+                let same = |l: &&LedgerRow| {
+                    l.state == "unknown" && l.operation == operation && l.sent_hash.as_ref() == Some(&h)
+                };
                 let run = l.filter(same).map(|l| l.run.clone());
                 diff.push(row(operation, Some(h), run, None));
             }
@@ -161,7 +163,8 @@ impl TestRows {
                 value: None,
             });
         }
-        let rank = |r: &PlanRow| ["delete", "clear", operation, "forget", "invalid"].iter().position(|o| *o == r.operation);
+        let rank =
+            |r: &PlanRow| ["delete", "clear", operation, "forget", "invalid"].iter().position(|o| *o == r.operation);
         diff.sort_by(|a, b| {
             (rank(a), a.run.is_none(), &a.run, &a.key).cmp(&(rank(b), b.run.is_none(), &b.run, &b.key))
         });
@@ -178,7 +181,7 @@ fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-fn one(batch: RecordBatch) -> BatchStream {
+fn one(batch: &RecordBatch) -> BatchStream {
     // In two pieces, so that batches are cut across the pieces.
     let half = batch.num_rows() / 2;
     stream::iter([Ok(batch.slice(0, half)), Ok(batch.slice(half, batch.num_rows() - half))]).boxed()
@@ -207,14 +210,14 @@ impl Rows for TestRows {
             strings(diff.iter().map(|r| r.value.as_deref())),
         ];
         let schema = Arc::new(arrow::datatypes::Schema::new(fields));
-        Ok(one(RecordBatch::try_new(schema, columns).unwrap()))
+        Ok(one(&RecordBatch::try_new(schema, columns).unwrap()))
     }
 
     async fn wanted(&self) -> Result<BatchStream, SyncError> {
         let wanted = self.wanted.lock().unwrap().clone();
         let columns: Vec<ArrayRef> =
             vec![strings(wanted.iter().map(|w| w.0.as_deref())), strings(wanted.iter().map(|w| w.1.as_deref()))];
-        Ok(one(RecordBatch::try_new(payload(), columns).unwrap()))
+        Ok(one(&RecordBatch::try_new(payload(), columns).unwrap()))
     }
 
     async fn fold(
@@ -268,7 +271,7 @@ impl Rows for TestRows {
             strings(rows.iter().map(|r| r.1.reason.as_deref())),
             Arc::new(rows.iter().map(|r| Some(r.1.at)).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
         ];
-        Ok(one(RecordBatch::try_new(ledger_schema(), columns).unwrap()))
+        Ok(one(&RecordBatch::try_new(ledger_schema(), columns).unwrap()))
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use kinfold_base::{Faults, NoFaults, SendBeforeLedger, SyncMode, fault_names};
+use kinfold_base::{Faults, SendBeforeLedger, SyncMode, fault_names};
 use kinfold_state::Versions;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult,
 };
 
 use super::destination::{Dice, Killed, LIMITS, TestDestination, is_bad, kill};
@@ -21,7 +21,7 @@ use super::rows::{LedgerRow, TestRows, hash};
 use super::{Leave, folder, job};
 use crate::files::Files;
 use crate::state::SyncState;
-use crate::{Limits, LogEntry, SyncError, SyncLog, SyncReport, run_sync};
+use crate::{ErrorKind, Limits, LogEntry, SyncError, SyncLog, SyncReport, run_sync};
 
 /// Kills the process at the so-manieth crash point, or at the next one of a name.
 #[derive(Debug, Default)]
@@ -70,7 +70,12 @@ impl Mortal {
 
 #[async_trait]
 impl ObjectStore for Mortal {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> object_store::Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> object_store::Result<PutResult> {
         if self.dies() {
             kill();
         }
@@ -136,8 +141,8 @@ fn check_report(r: &SyncReport) {
 /// How the process of one run ended.
 #[derive(Debug)]
 enum End {
-    Report(SyncReport),
-    Error(SyncError),
+    Report(Box<SyncReport>),
+    Error,
     Killed,
 }
 
@@ -150,8 +155,6 @@ struct World {
     dice: Dice,
     runs: usize,
     runtime: tokio::runtime::Runtime,
-    /// The keys that any run ever planned.
-    planned: u64,
 }
 
 impl World {
@@ -165,20 +168,19 @@ impl World {
             dice: Dice(seed ^ 0xABCD),
             runs: 0,
             runtime: tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap(),
-            planned: 0,
         }
     }
 
     /// Changes what is wanted: some rows come, some go, some get other values, some of which are bad, some keys are doubled.
-    fn change(&mut self, bad: bool) {
+    fn change(&mut self) {
         let mut wanted = self.rows.wanted.lock().unwrap();
         for _ in 0..self.dice.below(12) {
             let key = format!("k{:02}", self.dice.below(20));
             wanted.retain(|(k, _)| k.as_ref() != Some(&key));
             let value = match self.dice.below(10) {
                 0..3 => continue,
-                3 if bad => format!("bad{}", self.dice.below(3)),
-                4 if bad => {
+                3 => format!("bad{}", self.dice.below(3)),
+                4 => {
                     wanted.push((Some(key.clone()), Some("twice".to_owned())));
                     "twice".to_owned()
                 }
@@ -202,10 +204,12 @@ impl World {
         let end = match result {
             Ok(Ok(report)) => {
                 check_report(&report);
-                self.planned += report.added + report.updated + report.removed;
-                End::Report(report)
+                End::Report(Box::new(report))
             }
-            Ok(Err(error)) => End::Error(error),
+            Ok(Err(error)) => {
+                assert_eq!(error.kind, ErrorKind::Outside, "{error}");
+                End::Error
+            }
             Err(panic) if panic.is::<Killed>() => End::Killed,
             Err(panic) => std::panic::resume_unwind(panic),
         };
@@ -296,7 +300,7 @@ impl World {
 fn live(seed: u64, mode: SyncMode, on_leave: Leave, limits: Limits, bug: bool) -> World {
     let mut world = World::new(seed, mode, on_leave, limits);
     for _ in 0..5 {
-        world.change(!limits.whole);
+        world.change();
         *world.destination.trouble.lock().unwrap() = [0, 20, 60][usize::try_from(world.dice.below(3)).unwrap()];
         let mut killer = Killer { bug, ..Killer::default() };
         let mut writes = None;
@@ -314,7 +318,7 @@ fn live(seed: u64, mode: SyncMode, on_leave: Leave, limits: Limits, bug: bool) -
     world
 }
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 150;
 
 #[test]
 fn upserts_survive_death_at_any_point() {
@@ -333,16 +337,9 @@ fn whole_sets_survive_death_at_any_point() {
 }
 
 #[test]
-fn appends_lose_nothing_and_double_little() {
+fn appends_lose_nothing() {
     for seed in 0..SEEDS {
-        let world = live(seed, SyncMode::Insert, Leave::Nothing, LIMITS, false);
-        let contents = world.destination.contents.lock().unwrap();
-        let distinct: std::collections::BTreeSet<_> = contents.inserted.iter().map(|(k, _)| k).collect();
-        let doubled = contents.inserted.len() - distinct.len();
-        // Each of the runs may leave the rows of two batches of three in doubt, and full runs send all again by design;
-        // answers that say "unknown" are doubt of the destination's own making.
-        let full_and_doubt = contents.inserted.len();
-        assert!(doubled <= full_and_doubt, "seed {seed}");
+        live(seed, SyncMode::Insert, Leave::Nothing, LIMITS, false);
     }
 }
 
@@ -447,10 +444,4 @@ impl World {
             (!delivered).then_some(key)
         })
     }
-}
-
-#[test]
-fn nothing_is_asked_of_faults_that_are_off() {
-    NoFaults.at("claim.before");
-    assert!(NoFaults.seeded_bug().is_none());
 }
