@@ -27,11 +27,13 @@ impl<'a> Destinations<'a> {
     /// A connector for one destination. Nothing is connected to yet.
     pub(crate) async fn open(&self, destination: &Destination) -> Result<SharedConnector, AppError> {
         let secret = |reference: &_| {
-            secrets::read(reference, &self.options.environment, &self.options.project_dir).map_err(|message| SyncError {
-                kind: ErrorKind::Input,
-                message: format!("destination {}: {message}", destination.name),
-                hint: Some("set it where Kinfold runs".into()),
-                source: None,
+            secrets::read(reference, &self.options.environment, &self.options.project_dir).map_err(|message| {
+                SyncError {
+                    kind: ErrorKind::Input,
+                    message: format!("destination {}: {message}", destination.name),
+                    hint: Some("set it where Kinfold runs".into()),
+                    source: None,
+                }
             })
         };
         Ok(kinfold_connectors::open(&destination.connector, &destination.settings, &secret, self).await?)

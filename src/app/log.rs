@@ -120,7 +120,12 @@ impl SyncLog for DeltaLog {
         let run = RunContext { run_id: RunId::new(self.clock.as_ref()), ..self.run.clone() };
         if let Err(e) = self.write(&run, entry).await {
             self.engine.discard(&run).await.map_err(sync_error)?;
-            return Err(SyncError { kind: kinfold_sync::ErrorKind::Outside, message: e.message, hint: e.hint, source: e.source });
+            return Err(SyncError {
+                kind: kinfold_sync::ErrorKind::Outside,
+                message: e.message,
+                hint: e.hint,
+                source: e.source,
+            });
         }
         Ok(())
     }
@@ -134,8 +139,10 @@ async fn append(
 ) -> Result<(), AppError> {
     let fields: Vec<Field> = columns.iter().map(|(name, a)| Field::new(*name, a.data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, a)| a).collect())
-        .map_err(|e| AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot log to {table}: {e}")) })?;
+    let batch =
+        RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, a)| a).collect()).map_err(|e| {
+            AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot log to {table}: {e}")) }
+        })?;
     let batches = stream::iter([Ok::<_, EngineError>(batch)]).boxed();
     engine.create_table_from(run, &log_table(table), RecordStream { schema, batches }).await?;
     Ok(())

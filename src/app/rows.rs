@@ -46,7 +46,8 @@ pub(crate) fn objects(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>, Ap
     if batch.num_rows() == 0 {
         return Ok(vec![]);
     }
-    let bug = |e: String| AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot show rows as JSON: {e}")) };
+    let bug =
+        |e: String| AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot show rows as JSON: {e}")) };
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
         .build::<_, arrow::json::writer::JsonArray>(Vec::new());

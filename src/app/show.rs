@@ -51,7 +51,11 @@ pub async fn show_profile(ready: &Ready, identifier: &str, entity: Option<&str>)
     let profile_id = match by {
         None => identifier.trim().to_owned(),
         Some((name, value)) => {
-            let index = entity.identifiers.iter().position(|i| i.name == name).ok_or_else(|| unknown_identifier(entity, name))?;
+            let index = entity
+                .identifiers
+                .iter()
+                .position(|i| i.name == name)
+                .ok_or_else(|| unknown_identifier(entity, name))?;
             let found = rows(ready, &inspect::profile_of(entity, index, value), 1).await?;
             match found.rows.first().and_then(|row| row.first()) {
                 Some(Value::String(id)) => id.clone(),
@@ -86,9 +90,8 @@ pub async fn show_segment(ready: &Ready, name: &str, limit: u32) -> Result<Shown
     let entity = find_entity(ready, Some(&segment.entity), None)?;
     ready.open_tables().await?;
     let counts = rows(ready, &inspect::segment_counts(entity, name), 1).await?;
-    let count = |column: usize| {
-        counts.rows.first().and_then(|row| row.get(column)).and_then(Value::as_u64).unwrap_or_default()
-    };
+    let count =
+        |column: usize| counts.rows.first().and_then(|row| row.get(column)).and_then(Value::as_u64).unwrap_or_default();
     Ok(ShownSegment {
         segment: name.to_owned(),
         entity: entity.name.clone(),

@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use crate::destinations::Destinations;
 use crate::log::DeltaLog;
-use crate::rows::first_rows;
 use crate::report::{ErrorReport, RunStatus, SyncSummary, word};
+use crate::rows::first_rows;
 use crate::{AppError, Ready};
 
 /// How many syncs deliver at once. Most of their time is spent waiting for somebody.
@@ -61,8 +61,9 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
     for name in &request.names {
         if !known.contains(name) {
             let hint = kinfold_base::did_you_mean(name, known.iter().map(String::as_str));
-            return Err(AppError::input(format!("there is no sync `{name}`"))
-                .hint(hint.map_or_else(|| format!("there are {}", known.join(", ")), |n| format!("did you mean `{n}`?"))));
+            return Err(AppError::input(format!("there is no sync `{name}`")).hint(
+                hint.map_or_else(|| format!("there are {}", known.join(", ")), |n| format!("did you mean `{n}`?")),
+            ));
         }
     }
     ready.open_tables().await?;
@@ -75,8 +76,15 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
     let names = if request.names.is_empty() { known } else { request.names.clone() };
     let delivery = Delivery { dry_run: request.dry_run, full: request.full };
     let syncs = deliver(ready, &run, &names, &delivery).await;
-    let status = if request.dry_run && syncs.iter().all(|s| s.error.is_none()) { RunStatus::Planned } else { status(&syncs) };
-    Ok(SyncReport { run_id: run.run_id.to_string(), status, seconds: started.elapsed().as_secs_f64(), syncs, error: None })
+    let status =
+        if request.dry_run && syncs.iter().all(|s| s.error.is_none()) { RunStatus::Planned } else { status(&syncs) };
+    Ok(SyncReport {
+        run_id: run.run_id.to_string(),
+        status,
+        seconds: started.elapsed().as_secs_f64(),
+        syncs,
+        error: None,
+    })
 }
 
 /// The worst of what befell the syncs.
@@ -147,10 +155,7 @@ async fn deliver_one(
         connector,
         rows: &rows,
         state: StateFolder { store, prefix, url },
-        guard: Guard {
-            max_leave_basis_points: sync.guard.max_leave_basis_points,
-            min_rows: sync.guard.min_rows,
-        },
+        guard: Guard { max_leave_basis_points: sync.guard.max_leave_basis_points, min_rows: sync.guard.min_rows },
         full: how.full,
         dry_run: how.dry_run,
         tuning: Tuning::default(),

@@ -8,7 +8,10 @@ pub enum SqlType {
     /// Any whole number, signed or not, of any width.
     Integer,
     Float,
-    Decimal { precision: u8, scale: i8 },
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
     Text,
     Binary,
     Date,

@@ -186,7 +186,12 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "t" | "tib" => 1 << 40,
         other => return Err(format!("`{other}` is not a unit of size; use B, KB, MB, GB, KiB, MiB or GiB")),
     };
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size needs no more than 52 bits")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a size needs no more than 52 bits"
+    )]
     let bytes = (number * factor as f64) as u64;
     if bytes < 16 << 20 { Err("the memory limit must be at least 16MiB".into()) } else { Ok(bytes) }
 }

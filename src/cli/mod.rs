@@ -112,10 +112,7 @@ async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended,
 }
 
 fn threads(global: &Global) -> usize {
-    global.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        usize::from,
-    )
+    global.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from)
 }
 
 fn options(global: &Global, threads: usize) -> Options {

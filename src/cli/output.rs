@@ -40,7 +40,8 @@ impl Printer {
     pub(crate) fn json(self, value: &impl Serialize) {
         let mut out = std::io::stdout().lock();
         // A reader that has gone away, as `head` does, is not our failure.
-        let _ = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from).and_then(|()| writeln!(out));
+        let _ =
+            serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from).and_then(|()| writeln!(out));
     }
 
     /// Text for people, on standard output, as it is.
@@ -78,12 +79,7 @@ impl Printer {
     pub(crate) fn error(self, error: &AppError) {
         if self.is_json() {
             let exit_code = super::exit_code(error.kind);
-            self.json(&ErrorObject {
-                status: "failed",
-                error: &error.message,
-                hint: error.hint.as_deref(),
-                exit_code,
-            });
+            self.json(&ErrorObject { status: "failed", error: &error.message, hint: error.hint.as_deref(), exit_code });
             return;
         }
         let (red, bold, plain) = if self.color { ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
@@ -92,7 +88,8 @@ impl Printer {
             let _ = writeln!(std::io::stderr(), "  help: {hint}");
         }
         if error.kind == AppErrorKind::Bug {
-            let _ = writeln!(std::io::stderr(), "  this is a mistake in Kinfold: please report it, with what `-v` prints");
+            let _ =
+                writeln!(std::io::stderr(), "  this is a mistake in Kinfold: please report it, with what `-v` prints");
         }
         let mut cause = std::error::Error::source(error);
         while let Some(source) = cause {

@@ -57,7 +57,10 @@ impl Progress for Bars {
                 if let Some(bar) = tasks.remove(task) {
                     let took = bar.elapsed().as_secs_f64();
                     bar.finish_and_clear();
-                    let _ = self.all.println(format!("  \u{2713} {task:32} {:>12} rows  {took:>8.1} s", HumanCount(rows).to_string()));
+                    let _ = self.all.println(format!(
+                        "  \u{2713} {task:32} {:>12} rows  {took:>8.1} s",
+                        HumanCount(rows).to_string()
+                    ));
                 }
             }
             ProgressEvent::Failed { task } => {
@@ -103,9 +106,9 @@ impl Progress for Lines {
                     format!("{task}: {rows}{of} rows so far, {:.1} s", t.started.elapsed().as_secs_f64())
                 })
             }),
-            ProgressEvent::Finished { task, rows } => tasks
-                .remove(task)
-                .map(|t| format!("{task}: {rows} rows, {:.1} s", t.started.elapsed().as_secs_f64())),
+            ProgressEvent::Finished { task, rows } => {
+                tasks.remove(task).map(|t| format!("{task}: {rows} rows, {:.1} s", t.started.elapsed().as_secs_f64()))
+            }
             ProgressEvent::Failed { task } => tasks.remove(task).map(|_| format!("{task}: failed")),
         };
         if let Some(line) = line {

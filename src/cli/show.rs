@@ -17,7 +17,11 @@ pub(super) async fn profile(args: &ShowProfileArgs, options: &Options, printer: 
         Err(ended) => return Ok(ended),
     };
     let shown = kinfold_app::show_profile(&ready, &args.identifier, args.entity.as_deref()).await?;
-    if printer.is_json() { printer.json(&shown) } else { printer.text(&profile_text(&shown)) }
+    if printer.is_json() {
+        printer.json(&shown)
+    } else {
+        printer.text(&profile_text(&shown))
+    }
     Ok(Ended::Done)
 }
 
@@ -27,7 +31,11 @@ pub(super) async fn segment(args: &ShowSegmentArgs, options: &Options, printer: 
         Err(ended) => return Ok(ended),
     };
     let shown = kinfold_app::show_segment(&ready, &args.name, args.limit).await?;
-    if printer.is_json() { printer.json(&shown) } else { printer.text(&segment_text(&shown)) }
+    if printer.is_json() {
+        printer.json(&shown)
+    } else {
+        printer.text(&segment_text(&shown))
+    }
     Ok(Ended::Done)
 }
 

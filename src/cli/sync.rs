@@ -44,13 +44,32 @@ pub(super) fn render(syncs: &[SyncSummary]) -> String {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["sync", "destination", "status", "added", "updated", "removed", "refused", "retry", "unknown", "invalid", "unchanged"]);
+    table.set_header([
+        "sync",
+        "destination",
+        "status",
+        "added",
+        "updated",
+        "removed",
+        "refused",
+        "retry",
+        "unknown",
+        "invalid",
+        "unchanged",
+    ]);
     for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for sync in syncs {
         let counts = [
-            sync.added, sync.updated, sync.removed, sync.rejected, sync.retry, sync.unknown, sync.invalid, sync.unchanged,
+            sync.added,
+            sync.updated,
+            sync.removed,
+            sync.rejected,
+            sync.retry,
+            sync.unknown,
+            sync.invalid,
+            sync.unchanged,
         ];
         let mut row = vec![sync.name.clone(), sync.destination.clone(), sync.status.clone()];
         row.extend(counts.iter().map(|n| HumanCount(*n).to_string()));

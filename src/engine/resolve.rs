@@ -15,7 +15,7 @@ use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
     Evidence, Graph, IdentifierRule, IdentityError, Resolution, RowCursor, RowSource, Rules, TextColumn, TimeColumn,
 };
-use kinfold_plan::{KeepTable, Output, Resolve};
+use kinfold_plan::{KeepTable, Output, Resolve, render};
 use tokio::sync::mpsc;
 
 use crate::api::{Engine, RecordStream, RunContext, Written};
@@ -84,7 +84,7 @@ async fn read_rows(
     let mut read = 0;
     let mut failed = None;
     'sources: for (source, rows) in work.rows.iter().enumerate() {
-        let mut batches = match engine.query(&rows.query.to_string(), &[]).await {
+        let mut batches = match engine.query(&render(&rows.query, engine.dialect()), &[]).await {
             Ok(stream) => stream.batches,
             Err(e) => {
                 failed = Some(e);

@@ -93,7 +93,9 @@ impl Inheritance {
         shares.sort_unstable();
         shares.dedup();
         for clusters in shares.chunk_by(|a, b| a.0 == b.0).filter(|clusters| clusters.len() > 1) {
-            clusters.iter().for_each(|(_, cluster)| contested[*cluster as usize] = true);
+            for (_, cluster) in clusters {
+                contested[*cluster as usize] = true;
+            }
         }
         let mut inheritance = Self { shares, keeps, heirs: HashMap::new() };
         if contested.contains(&true) {

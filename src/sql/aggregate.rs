@@ -139,8 +139,8 @@ impl Typer<'_> {
             ("count", _) => SqlType::Integer,
             ("sum", ty) => types::sum(ty),
             ("avg", ty) => types::avg(ty),
-            // The middle of two whole numbers may lie between them.
-            ("median" | "percentile", SqlType::Integer) => SqlType::Float,
+            // The middle of two values may lie between them, with more digits than both.
+            ("median" | "percentile", _) => SqlType::Float,
             _ => ty,
         }
     }

@@ -17,8 +17,8 @@ use sqlparser::tokenizer::{Location, Span as SqlSpan, Token, TokenWithSpan, Toke
 use crate::report::Report;
 use crate::types::data_type;
 
-/// How deep brackets, calls and subqueries may be nested; DataFusion's own default.
-const MAX_NESTING: usize = 50;
+/// How deep brackets, calls and subqueries may be nested. DataFusion's own parser stops at 50, and plans put more around.
+const MAX_NESTING: usize = 30;
 /// How deep the tree may be: a chain of `or` is as deep as it is long. Keeps every later walk off the end of the stack.
 const MAX_DEPTH: usize = 200;
 

@@ -64,7 +64,9 @@ impl Config {
         let nearby = is_nearby(&postgres);
         let verify = protect(&mut postgres, ssl_mode.as_deref().unwrap_or(if nearby { "prefer" } else { "require" }))?;
         let statement_timeout = Duration::from_secs(settings.integer("timeout_secs", 1, 86_400)?.unwrap_or(300).into());
-        postgres.application_name("kinfold");
+        if postgres.get_application_name().is_none() {
+            postgres.application_name("kinfold");
+        }
         postgres.connect_timeout(Duration::from_secs(15));
         postgres.keepalives_idle(Duration::from_secs(30));
         if postgres.get_hosts().len() > 1 {

@@ -166,8 +166,7 @@ async fn apply(
     let all: Vec<usize> = (0..table.columns.len()).collect();
     let fields = &all[table.key_columns.min(all.len())..];
     let keys = &all[..table.key_columns.min(all.len())];
-    let source =
-        if rows.num_rows() >= KF.load(std::sync::atomic::Ordering::Relaxed) { Source::Stage } else { Source::Arrays };
+    let source = if rows.num_rows() >= COPY_FROM_ROWS { Source::Stage } else { Source::Arrays };
     let shape = |carried| Shape { table, carried, source };
     // Where no null is to be skipped, skipping is not worth its price.
     let skip_nulls = target.skip_nulls && fields.iter().any(|i| rows.column(*i).logical_null_count() > 0);
@@ -280,4 +279,3 @@ async fn ready<'a>(
     sink.as_mut().finish().await?;
     Ok(vec![])
 }
-pub(super) static KF: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(20000);

@@ -366,12 +366,16 @@ async fn what_does_not_fit_is_told_before_rows_are_sent() {
 async fn trouble_on_the_way_is_told_apart() {
     let Some(db) = Database::new("trouble").await else { return };
     db.run("CREATE TABLE t (id int PRIMARY KEY, name text)").await;
-    let connector = db.open(&[number("timeout_secs", 1)]).await;
+    let mut url = url::Url::parse(&db.url).unwrap();
+    url.query_pairs_mut().append_pair("application_name", "kinfold_trouble");
+    let settings = [secret("url", url.as_str()), text("schema", &db.schema), number("timeout_secs", 1)];
+    let connector = open("postgres", &settings, &Stores::default()).await.unwrap();
     let one = people(&[1], &[Some("ada")]);
     let target = target("t", SyncMode::Upsert, &one);
     assert_eq!(send(&connector, &target, Operation::Upsert, &one).await, "ok");
     // A connection that was cut while it was idle is made anew.
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'kinfold' AND query LIKE '%COMMIT%'";
+    let cut =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'kinfold_trouble'";
     db.run(cut).await;
     let after = send(&connector, &target, Operation::Upsert, &one).await;
     assert!(after == "ok" || after.starts_with("retry: "), "{after}");
@@ -615,72 +619,4 @@ async fn certificates_are_checked_as_asked() {
     check("127.0.0.1", "require", None, "fine").await;
     check("localhost", "disable", None, "fine").await;
     check("localhost", "verify-full", Some("/nonexistent"), "`ca_file` /nonexistent cannot be read").await;
-}
-
-#[tokio::test]
-async fn zz_bench() {
-    let Some(db) = Database::new("bench").await else { return };
-    db.run("CREATE TABLE t (id bigint PRIMARY KEY, email text, first text, last text, ltv numeric(18,2), orders int, seen timestamptz, vip bool)").await;
-    let connector = db.open(&[]).await;
-    for size in [100_i64, 1000, 5000, 10_000, 20_000, 50_000, 100_000] {
-        let make = |from: i64| {
-            let ids: Vec<i64> = (from..from + size).collect();
-            let s = |p: &str| {
-                Arc::new(StringArray::from(ids.iter().map(|i| format!("{p}{i}@example.com")).collect::<Vec<_>>()))
-                    as ArrayRef
-            };
-            rows(vec![
-                ("id", Arc::new(Int64Array::from(ids.clone())) as ArrayRef),
-                ("email", s("e")),
-                ("first", s("f")),
-                ("last", s("l")),
-                (
-                    "ltv",
-                    Arc::new(
-                        Decimal128Array::from(ids.iter().map(|i| i128::from(*i)).collect::<Vec<_>>())
-                            .with_precision_and_scale(18, 2)
-                            .unwrap(),
-                    ),
-                ),
-                ("orders", Arc::new(Int64Array::from(ids.iter().map(|i| i % 1000).collect::<Vec<_>>()))),
-                (
-                    "seen",
-                    Arc::new(
-                        TimestampNanosecondArray::from(ids.iter().map(|i| i * 1_000_000).collect::<Vec<_>>())
-                            .with_timezone("UTC"),
-                    ),
-                ),
-                ("vip", Arc::new(BooleanArray::from(ids.iter().map(|i| i % 2 == 0).collect::<Vec<_>>()))),
-            ])
-        };
-        let target = target("t", Upsert, &make(0));
-        for (name, kf) in [("arrays", "100000000"), ("copy", "1")] {
-            super::send::KF.store(kf.parse().unwrap(), std::sync::atomic::Ordering::Relaxed);
-            db.run("TRUNCATE t").await;
-            let total = (200_000 / size).max(2).min(50);
-            let start = std::time::Instant::now();
-            for b in 0..total {
-                assert!(send(&connector, &target, Operation::Upsert, &make(b * size)).await.starts_with("ok"));
-            }
-            let added = start.elapsed();
-            let start = std::time::Instant::now();
-            for b in 0..total {
-                assert!(send(&connector, &target, Operation::Upsert, &make(b * size)).await.starts_with("ok"));
-            }
-            let changed = start.elapsed();
-            let start = std::time::Instant::now();
-            for b in 0..total {
-                assert!(send(&connector, &target, Operation::Delete, &make(b * size)).await.starts_with("ok"));
-            }
-            let deleted = start.elapsed();
-            let rate = |d: std::time::Duration| (total * size) as f64 / d.as_secs_f64() / 1000.0;
-            eprintln!(
-                "{size:>7} {name:>7}: add {:6.1}k/s change {:6.1}k/s delete {:6.1}k/s  {:.1} ms/batch",
-                rate(added),
-                rate(changed),
-                rate(deleted),
-                added.as_secs_f64() * 1000.0 / total as f64
-            );
-        }
-    }
 }

@@ -267,7 +267,7 @@ impl Batch {
                 _ => write!(text, "{:038x}", mix(dice)),
             });
         }
-        self.first.0.push(1_600_000_000_000_000 + (dice % 100_000_000_000_000) as i64);
+        self.first.0.push(1_600_000_000_000_000 + (dice % 100_000_000_000_000).cast_signed());
     }
 }
 

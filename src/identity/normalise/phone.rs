@@ -56,7 +56,7 @@ impl Phone {
 
     /// The digits from the country code on, if the number is written with one: after a plus, or after what the region
     /// dials to reach other countries.
-    fn international<'a>(&self, number: &'a Cleaned) -> Option<&'a str> {
+    fn international(self, number: &Cleaned) -> Option<&str> {
         let digits = number.digits();
         if number.has_plus {
             return Some(digits);

@@ -4,15 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// All normalisers under one signature.
-fn all(value: &str) -> Vec<(&'static str, Option<String>, fn(&str) -> Option<String>)> {
+type Normalise = fn(&str) -> Option<String>;
+
+/// What each normaliser makes of the value, and the normaliser.
+fn all(value: &str) -> Vec<(&'static str, Option<String>, Normalise)> {
     fn owned(normalise: for<'a> fn(&'a str, &'a mut String) -> Option<&'a str>, value: &str) -> Option<String> {
         normalise(value, &mut String::new()).map(str::to_owned)
     }
     fn phone(region: Option<&str>, value: &str) -> Option<String> {
         Phone::new(region)?.normalise(value, &mut String::new()).map(str::to_owned)
     }
-    let each: [(&str, fn(&str) -> Option<String>); 8] = [
+    let each: [(&str, Normalise); 8] = [
         ("exact", |v| exact(v).map(str::to_owned)),
         ("lower", |v| owned(lower, v)),
         ("digits", |v| owned(digits, v)),

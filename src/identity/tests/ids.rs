@@ -98,7 +98,7 @@ fn many_rows_give_the_same_on_any_number_of_threads() {
     let rules = rules(&[Some(1), Some(3), Some(4)], SOURCES);
     let row_of = |i: u64| {
         let pick = |salt: u64, of: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32) % of;
-        let at = pick(40, 1000) as i64;
+        let at = pick(40, 1000).cast_signed();
         let email = if pick(3, 4) == 0 { String::new() } else { format!("a{}@x", pick(7, 6_000)) };
         row([&format!("u{}", pick(11, 3_600)), &email, &format!("p{}", pick(23, 12_000))], at)
     };

@@ -8,13 +8,16 @@ use crate::Rules;
 /// Two values, when they were first seen together, in which of the rules' sources.
 type Edge = (Value, Value, Option<i64>, usize);
 
+/// First time, last time, sources.
+type Sightings = (Option<i64>, Option<i64>, BTreeSet<usize>);
+
 /// Unknown times come last.
 fn age(at: Option<i64>) -> (bool, Option<i64>) {
     (at.is_none(), at)
 }
 
-pub(super) fn values(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, (Option<i64>, Option<i64>, BTreeSet<usize>)> {
-    let mut values: BTreeMap<Value, (Option<i64>, Option<i64>, BTreeSet<usize>)> = BTreeMap::new();
+pub(super) fn values(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, Sightings> {
+    let mut values: BTreeMap<Value, Sightings> = BTreeMap::new();
     for (source, row, first, last) in rows {
         for (identifier, value) in rules.sources[*source].identifiers.iter().zip(row) {
             let Some(value) = value else { continue };
@@ -38,7 +41,7 @@ pub(super) fn edges(rules: &Rules, rows: &[Row]) -> Vec<Edge> {
             for b in &present {
                 if a < b {
                     let seen = edges.entry((a.clone(), b.clone())).or_insert((*first, *source));
-                    *seen = (*seen).min_by_key_age((*first, *source));
+                    *seen = std::cmp::min_by_key(*seen, (*first, *source), |(at, source)| (age(*at), *source));
                 }
             }
         }
@@ -46,16 +49,6 @@ pub(super) fn edges(rules: &Rules, rows: &[Row]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = edges.into_iter().map(|((a, b), (at, source))| (a, b, at, source)).collect();
     edges.sort_by_key(|(a, b, at, _)| (a.0, b.0, age(*at), a.1.clone(), b.1.clone()));
     edges
-}
-
-trait MinByAge {
-    fn min_by_key_age(self, other: Self) -> Self;
-}
-
-impl MinByAge for (Option<i64>, usize) {
-    fn min_by_key_age(self, other: Self) -> Self {
-        std::cmp::min_by_key(self, other, |(at, source)| (age(*at), *source))
-    }
 }
 
 /// What has come of edges: a partition of the values, and the edges refused, each with the identifier at fault.
@@ -69,12 +62,11 @@ pub(super) fn cluster(rules: &Rules, rows: &[Row]) -> (BTreeSet<BTreeSet<Value>>
             continue;
         }
         let union: BTreeSet<Value> = clusters[a].union(&clusters[b]).cloned().collect();
-        match broken_limit(rules, &union) {
-            Some(identifier) => refused.push((edge, identifier)),
-            None => {
-                clusters[a] = union;
-                clusters.remove(b);
-            }
+        if let Some(identifier) = broken_limit(rules, &union) {
+            refused.push((edge, identifier));
+        } else {
+            clusters[a] = union;
+            clusters.remove(b);
         }
     }
     (clusters.into_iter().collect(), refused)

@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn nothing_depends_on_how_rows_arrive(
-        (before, _) in (rows(), Just(())),
+        before in rows(),
         (rows, shuffled) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
         limits in limits(),
         plain_shuffle in any::<bool>(),

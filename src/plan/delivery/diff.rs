@@ -93,7 +93,9 @@ fn operation(sync: &Sync, full: bool, whole: bool) -> Expr {
         let same = eq(ledger("_hash"), wanted("_hash"));
         let done = if sync.mode == SyncMode::Insert { None } else { Some(same) };
         branches.push((and([state("acknowledged")].into_iter().chain(done)), null()));
-        branches.push((and([state("rejected"), eq(ledger("_sent_hash"), wanted("_hash"))]), null()));
+        let refused =
+            [state("rejected"), eq(ledger("_operation"), text(send)), eq(ledger("_sent_hash"), wanted("_hash"))];
+        branches.push((and(refused), null()));
     }
     case(branches, Some(text(send)))
 }
@@ -113,11 +115,7 @@ fn decided<'a>(payload: impl Iterator<Item = &'a str>) -> Query {
 /// The diff's columns. A row has a run if the ledger says that what was tried last is what is to be done now.
 fn needed<'a>(payload: impl Iterator<Item = &'a str>) -> Query {
     let same_hash = or([eq(col("_sent_hash"), col("_hash")), and([is_null(col("_sent_hash")), is_null(col("_hash"))])]);
-    let tried = and([
-        in_list(col("_state"), vec![text("retry"), text("unknown")], false),
-        eq(col("_sent_operation"), col("_operation")),
-        same_hash,
-    ]);
+    let tried = and([eq(col("_state"), text("unknown")), eq(col("_sent_operation"), col("_operation")), same_hash]);
     let key_is_null = and([one_of(&["invalid"]), is_null(col("_key"))]);
     let reasons = [(key_is_null, text("the key is null")), (one_of(&["invalid"]), text("the key is not unique"))];
     Select::from_stage("decided")

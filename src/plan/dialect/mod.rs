@@ -4,7 +4,6 @@
 //! spells otherwise is rewritten here and nowhere else; to add a dialect, copy [`postgres`].
 
 mod by;
-mod datafusion;
 mod escape;
 mod postgres;
 
@@ -17,7 +16,7 @@ use crate::Dialect;
 pub fn render(query: &Query, dialect: Dialect) -> String {
     let mut query = query.clone();
     match dialect {
-        Dialect::DataFusion => datafusion::rewrite(&mut query),
+        Dialect::DataFusion => {}
         Dialect::PostgreSql => postgres::rewrite(&mut query),
     }
     escape::escape(&mut query);

@@ -121,9 +121,9 @@ WITH "rows" AS (
     max("at") AS "last_seen_at",
     sum("v0") AS "a0_sum",
     count("v0") AS "a0_count",
-    first_value("v1" ORDER BY "t2" DESC NULLS LAST, "v1") FILTER (WHERE "v1" IS NOT NULL) AS "a1",
+    kinfold_last("v1", "t2") AS "a1",
     max("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a1_at",
-    first_value("v1" ORDER BY "t2", "v1") FILTER (WHERE "v1" IS NOT NULL) AS "a2",
+    kinfold_first("v1", "t2") AS "a2",
     min("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a2_at",
     count(*) FILTER (WHERE "c3") AS "a3",
     count(*) FILTER (WHERE "c4") AS "a4"
@@ -175,13 +175,13 @@ WITH "rows" AS (
     "raw_phone",
     min("at") AS "first_seen_at",
     max("at") AS "last_seen_at",
-    first_value("v0" ORDER BY "t1" DESC NULLS LAST, "v0") FILTER (WHERE "v0" IS NOT NULL) AS "a0",
+    kinfold_last("v0", "t1") AS "a0",
     max("t1") FILTER (WHERE "v0" IS NOT NULL) AS "a0_at",
-    first_value("v2" ORDER BY "t1" DESC NULLS LAST, "v2") FILTER (WHERE "v2" IS NOT NULL) AS "a1",
+    kinfold_last("v2", "t1") AS "a1",
     max("t1") FILTER (WHERE "v2" IS NOT NULL) AS "a1_at",
-    first_value("v2" ORDER BY "t1", "v2") FILTER (WHERE "v2" IS NOT NULL) AS "a2",
+    kinfold_first("v2", "t1") AS "a2",
     min("t1") FILTER (WHERE "v2" IS NOT NULL) AS "a2_at",
-    first_value("v3" ORDER BY "t1" DESC NULLS LAST, "v3") FILTER (WHERE "v3" IS NOT NULL) AS "a3",
+    kinfold_last("v3", "t1") AS "a3",
     max("t1") FILTER (WHERE "v3" IS NOT NULL) AS "a3_at"
   FROM
     "rows"
@@ -304,9 +304,9 @@ WITH "rows" AS (
     sum("v2") AS "a4_sum",
     count("v2") AS "a4_count",
     min("v4") AS "a5",
-    first_value("v5" ORDER BY "t6" DESC NULLS LAST, "v5") FILTER (WHERE "v5" IS NOT NULL) AS "a6",
+    kinfold_last("v5", "t6") AS "a6",
     max("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a6_at",
-    first_value("v5" ORDER BY "t6", "v5") FILTER (WHERE "v5" IS NOT NULL) AS "a7",
+    kinfold_first("v5", "t6") AS "a7",
     min("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a7_at",
     count(*) FILTER (WHERE "c7") AS "a8"
   FROM
@@ -372,8 +372,8 @@ SELECT
   sum("a3") AS "a3",
   CAST(sum("a4_sum") / nullif(sum("a4_count"), 0) AS DECIMAL(10,2)) AS "a4",
   min("a5") AS "a5",
-  first_value("a6" ORDER BY "a6_at" DESC NULLS LAST, "a6") FILTER (WHERE "a6" IS NOT NULL) AS "a6",
-  first_value("a7" ORDER BY "a7_at", "a7") FILTER (WHERE "a7" IS NOT NULL) AS "a7",
+  kinfold_last("a6", "a6_at") AS "a6",
+  kinfold_first("a7", "a7_at") AS "a7",
   CAST(sum("a8") AS BIGINT) AS "a8"
 FROM
   "owned"
@@ -422,9 +422,9 @@ WITH "keyed" AS (
 SELECT
   "profile_id",
   CAST(sum("a0_sum") AS DOUBLE PRECISION) / CAST(nullif(sum("a0_count"), 0) AS DOUBLE PRECISION) AS "a0",
-  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1") FILTER (WHERE "a1" IS NOT NULL) AS "a1",
+  kinfold_last("a1", "a1_at") AS "a1",
   max("a1_at") AS "a1_at",
-  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE "a2" IS NOT NULL) AS "a2",
+  kinfold_first("a2", "a2_at") AS "a2",
   min("a2_at") AS "a2_at",
   CAST(sum("a3") AS BIGINT) AS "a3",
   CAST(sum("a4") AS BIGINT) AS "a4"
@@ -625,7 +625,7 @@ WITH "counts" AS (
 )
 SELECT
   "profile_id",
-  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") FILTER (WHERE "value" IS NOT NULL) AS "most"
+  kinfold_last("value", "n") AS "most"
 FROM
   "totals"
 GROUP BY
@@ -744,12 +744,12 @@ WITH "keyed" AS (
 )
 SELECT
   "profile_id",
-  first_value("a0" ORDER BY "a0_at" DESC NULLS LAST, "a0") FILTER (WHERE "a0" IS NOT NULL) AS "a0",
-  first_value("a1" ORDER BY "a1_at" DESC NULLS LAST, "a1") FILTER (WHERE "a1" IS NOT NULL) AS "a1",
+  kinfold_last("a0", "a0_at") AS "a0",
+  kinfold_last("a1", "a1_at") AS "a1",
   max("a1_at") AS "a1_at",
-  first_value("a2" ORDER BY "a2_at", "a2") FILTER (WHERE "a2" IS NOT NULL) AS "a2",
+  kinfold_first("a2", "a2_at") AS "a2",
   min("a2_at") AS "a2_at",
-  first_value("a3" ORDER BY "a3_at" DESC NULLS LAST, "a3") FILTER (WHERE "a3" IS NOT NULL) AS "a3"
+  kinfold_last("a3", "a3_at") AS "a3"
 FROM
   "owned"
 GROUP BY
@@ -894,7 +894,7 @@ WITH "counts" AS (
 )
 SELECT
   "profile_id",
-  first_value("value" ORDER BY "n" DESC NULLS LAST, "value") FILTER (WHERE "value" IS NOT NULL) AS "most"
+  kinfold_last("value", "n") AS "most"
 FROM
   "totals"
 GROUP BY

@@ -2,8 +2,8 @@
 WITH "identifiers" AS (
   SELECT
     "profile_id",
-    first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
-    first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+    kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'email') AS "email",
+    kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'phone') AS "phone"
   FROM
     "kinfold"."customer_identifiers" AS "i"
   WHERE
@@ -35,8 +35,8 @@ WITH "rows" AS (
   WITH "identifiers" AS (
     SELECT
       "profile_id",
-      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
-      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+      kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'email') AS "email",
+      kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'phone') AS "phone"
     FROM
       "kinfold"."customer_identifiers" AS "i"
     WHERE
@@ -101,7 +101,7 @@ WITH "rows" AS (
         'invalid'
       WHEN ("ledger"."_state" = 'acknowledged') AND ("ledger"."_hash" = "wanted"."_hash") THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'upsert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'upsert'
@@ -151,7 +151,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -245,7 +245,7 @@ WITH "rows" AS (
         'invalid'
       WHEN ("ledger"."_state" = 'acknowledged') AND ("ledger"."_hash" = "wanted"."_hash") THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'upsert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'upsert'
@@ -291,7 +291,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -366,7 +366,7 @@ WITH "rows" AS (
         'invalid'
       WHEN "ledger"."_state" = 'acknowledged' THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'insert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'insert'
@@ -414,7 +414,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -448,8 +448,8 @@ WITH "rows" AS (
   WITH "identifiers" AS (
     SELECT
       "profile_id",
-      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'email') AND ("value" IS NOT NULL)) AS "email",
-      first_value("value" ORDER BY "last_seen_at" DESC NULLS LAST, "value") FILTER (WHERE ("identifier" = 'phone') AND ("value" IS NOT NULL)) AS "phone"
+      kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'email') AS "email",
+      kinfold_last("value", "last_seen_at") FILTER (WHERE "identifier" = 'phone') AS "phone"
     FROM
       "kinfold"."customer_identifiers" AS "i"
     WHERE
@@ -558,7 +558,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE

@@ -101,7 +101,7 @@ WITH "rows" AS (
         'invalid'
       WHEN ("ledger"."_state" = 'acknowledged') AND ("ledger"."_hash" = "wanted"."_hash") THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'upsert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'upsert'
@@ -151,7 +151,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -245,7 +245,7 @@ WITH "rows" AS (
         'invalid'
       WHEN ("ledger"."_state" = 'acknowledged') AND ("ledger"."_hash" = "wanted"."_hash") THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'upsert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'upsert'
@@ -291,7 +291,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -366,7 +366,7 @@ WITH "rows" AS (
         'invalid'
       WHEN "ledger"."_state" = 'acknowledged' THEN
         NULL
-      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
+      WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'insert') AND ("ledger"."_sent_hash" = "wanted"."_hash") THEN
         NULL
       ELSE
         'insert'
@@ -414,7 +414,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE
@@ -558,7 +558,7 @@ WITH "rows" AS (
     "_operation",
     "_known",
     CASE
-      WHEN ("_state" IN ('retry', 'unknown')) AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
+      WHEN ("_state" = 'unknown') AND ("_sent_operation" = "_operation") AND (("_sent_hash" = "_hash") OR (("_sent_hash" IS NULL) AND ("_hash" IS NULL))) THEN
         "_run"
     END AS "_run",
     CASE

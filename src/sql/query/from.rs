@@ -1,34 +1,16 @@
-//! `from`: tables, joins and queries that stand as tables.
+//! `from`: tables and queries that stand as tables.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use kinfold_base::{Diagnostic, SqlType, did_you_mean};
-use sqlparser::ast::{
-    Expr, Join, JoinConstraint, JoinOperator as J, ObjectName, ObjectNamePart, Spanned, TableAlias, TableFactor,
-    TableWithJoins, visit_expressions,
-};
+use kinfold_base::{Diagnostic, SqlType};
+use sqlparser::ast::{Expr, ObjectName, Spanned, TableAlias, TableFactor, TableWithJoins, visit_expressions};
 use sqlparser::tokenizer::Span as SqlSpan;
 
+use super::tables::Named;
 use super::{Columns, Naming, defined};
 use crate::functions::Arg;
-use crate::typer::{Allow, Col, Frame, Merged, Rows, Typer, pick, quoted, quoted_name};
-use crate::{CatalogTable, TableRef};
-
-/// Of which side of a join every row comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    Inner,
-    Left,
-    Right,
-    Both,
-}
-
-/// A table as `from` names it.
-enum Named {
-    Cte(String, Columns),
-    Table(TableRef, Columns),
-}
+use crate::typer::{Allow, Col, Frame, Merged, Rows, Typer, quoted, quoted_name};
 
 impl Typer<'_> {
     /// The rows of a whole `from`.
@@ -46,7 +28,7 @@ impl Typer<'_> {
     }
 
     /// Adds rows whose name must not be there yet.
-    fn add(&mut self, all: &mut Vec<Rows>, rows: Rows, at: &impl Spanned) {
+    pub(super) fn add(&mut self, all: &mut Vec<Rows>, rows: Rows, at: &impl Spanned) {
         self.check_name(all, &rows, at);
         all.push(rows);
     }
@@ -79,123 +61,8 @@ impl Typer<'_> {
         (local.rows, local.merged)
     }
 
-    fn join(&mut self, join: &mut Join, before: &Frame, local: &mut Frame) {
-        let mut sight = local.clone();
-        sight.rows.extend(before.rows.iter().cloned());
-        let right = self.factor(&mut join.relation, &sight, &mut local.merged);
-        let left = local.rows.len();
-        for rows in right {
-            self.add(&mut local.rows, rows, &join.relation);
-        }
-        if join.global {
-            self.unsupported(&join.relation, "the engine has no `global join`");
-        }
-        let relation = &join.relation;
-        match &mut join.join_operator {
-            J::Join(on) | J::Inner(on) => self.constraint(on, relation, left, local, Keep::Inner),
-            J::Left(on) | J::LeftOuter(on) => self.constraint(on, relation, left, local, Keep::Left),
-            J::Right(on) | J::RightOuter(on) => self.constraint(on, relation, left, local, Keep::Right),
-            J::FullOuter(on) => self.constraint(on, relation, left, local, Keep::Both),
-            J::LeftSemi(on) | J::LeftAnti(on) => {
-                self.constraint(on, relation, left, local, Keep::Left);
-                local.rows.truncate(left);
-            }
-            J::RightSemi(on) | J::RightAnti(on) => {
-                self.constraint(on, relation, left, local, Keep::Right);
-                local.rows.drain(..left);
-            }
-            J::CrossJoin(JoinConstraint::None) => {}
-            J::Semi(_) | J::Anti(_) => {
-                self.unsupported(relation, "say on which side: `left semi join` or `left anti join`");
-            }
-            _ => {
-                self.unsupported(relation, "the engine has no such join");
-            }
-        }
-    }
-
-    fn constraint(
-        &mut self,
-        on: &mut JoinConstraint,
-        relation: &TableFactor,
-        left: usize,
-        local: &mut Frame,
-        keep: Keep,
-    ) {
-        match on {
-            JoinConstraint::On(condition) => {
-                let flow = std::mem::take(&mut self.flow);
-                self.frames.push(local.clone());
-                let allow = Allow { subqueries: true, predicates: keep == Keep::Inner, ..Allow::scalar("`on`") };
-                self.within(allow, |typer| typer.condition(condition));
-                self.frames.pop();
-                self.flow = flow;
-            }
-            JoinConstraint::Using(names) => {
-                for name in names {
-                    self.using(name, left, local, keep);
-                }
-            }
-            JoinConstraint::Natural => {
-                let (a, b) = local.rows.split_at(left);
-                let of = |rows: &[Rows]| -> Vec<String> {
-                    rows.iter().flat_map(|r| r.columns.iter().flatten()).map(|c| c.name.clone()).collect()
-                };
-                let (a, b) = (of(a), of(b));
-                for name in a.into_iter().filter(|name| b.contains(name)) {
-                    merge(name, left, local, keep);
-                }
-            }
-            JoinConstraint::None => {
-                let span = self.report.span(relation);
-                self.report.push(
-                    Diagnostic::error("join-without-condition", span, "this join says not which rows belong together")
-                        .hint("add `on a.id = b.id`, or write `cross join` if every pair is meant"),
-                );
-            }
-        }
-    }
-
-    fn using(&mut self, name: &mut ObjectName, left: usize, local: &mut Frame, keep: Keep) {
-        let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
-            self.unsupported(&*name, "`using` takes plain names of columns");
-            return;
-        };
-        let ident = ident.clone();
-        let (a, b) = local.rows.split_at(left);
-        let mut found = vec![];
-        for side in [a, b] {
-            let columns: Vec<&Col> = side.iter().flat_map(|r| r.columns.iter().flatten()).collect();
-            let open = side.iter().any(|r| r.columns.is_none());
-            match pick(&columns, &ident.value, |c| &c.name).first() {
-                Some(col) => found.push((col.name.clone(), col.ty.clone())),
-                None if open => found.push((ident.value.clone(), SqlType::Unknown)),
-                None => {
-                    let span = self.report.place(ident.span);
-                    let near = Self::near(&ident.value, columns.iter().map(|c| c.name.clone()));
-                    let message =
-                        format!("both sides of a join `using` a column must have it, and one has no `{}`", ident.value);
-                    self.report.push(Diagnostic::error("unknown-column", span, message).hint_opt(near));
-                    return;
-                }
-            }
-        }
-        if let [(a, a_type), (b, b_type)] = found.as_slice() {
-            let span = self.report.place(ident.span);
-            if a != b {
-                let message = format!("the column is `{a}` on one side and `{b}` on the other");
-                self.report.push(Diagnostic::error("unknown-column", span, message).hint("join with `on`"));
-            } else if !a_type.is_comparable_with(b_type) {
-                let message = format!("`{a}` is {a_type} on one side and {b_type} on the other");
-                self.report.push(Diagnostic::error("type-mismatch", span, message).hint("join with `on` and a cast"));
-            }
-            *name = quoted_name([a.clone()]);
-            merge(a.clone(), left, local, keep);
-        }
-    }
-
     /// The rows of one factor. `sight` is what a lateral one can see.
-    fn factor(&mut self, factor: &mut TableFactor, sight: &Frame, merged: &mut Vec<Merged>) -> Vec<Rows> {
+    pub(super) fn factor(&mut self, factor: &mut TableFactor, sight: &Frame, merged: &mut Vec<Merged>) -> Vec<Rows> {
         match factor {
             TableFactor::Table { args: Some(_), name, .. } | TableFactor::Function { name, .. } => {
                 let name = name.clone();
@@ -344,83 +211,6 @@ impl Typer<'_> {
         *alias = Some(plain_alias(&emit, span));
         Rows { schema, name: Some(own), emit: Some(emit), columns }
     }
-
-    /// Finds the table that a name means; reports it if there is none.
-    fn named(&mut self, name: &ObjectName) -> Option<Named> {
-        let parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident().map(|i| i.value.clone())).collect();
-        let known = self.catalog.map(crate::Catalog::tables).unwrap_or_default();
-        let found = match parts.as_slice() {
-            [own] => {
-                let ctes: Vec<_> = self.ctes.iter().rev().collect();
-                if let Some(cte) = pick(&ctes, own, |c| &c.name).first() {
-                    return Some(Named::Cte(cte.name.clone(), cte.columns.clone()));
-                }
-                let models: Vec<&TableRef> = known.iter().filter(|t| t.0.is_none()).collect();
-                only(&pick(&models, own, |t| &t.1).into_iter().copied().collect::<Vec<_>>())
-            }
-            [schema, own] => {
-                let of_schema: Vec<&TableRef> = known.iter().filter(|t| t.0.is_some()).collect();
-                let schema_of = |t: &&TableRef| t.0.clone().unwrap_or_default();
-                let exact: Vec<&&TableRef> = of_schema.iter().filter(|t| schema_of(t) == *schema).collect();
-                let loose =
-                    || of_schema.iter().filter(|t| schema_of(t).eq_ignore_ascii_case(schema)).collect::<Vec<_>>();
-                let in_schema = if exact.is_empty() { loose() } else { exact };
-                only(&pick(&in_schema, own, |t| &t.1).into_iter().map(|t| **t).collect::<Vec<_>>())
-            }
-            _ => None,
-        };
-        let Some(table) = found else {
-            self.unknown_table(name, &parts, &known);
-            return None;
-        };
-        let columns = match self.catalog?.table(table.0.as_deref(), &table.1)? {
-            CatalogTable::Known(schema) => Some(schema.columns.into_iter().map(|c| Col::of_table(&table, c)).collect()),
-            CatalogTable::Unknown => None,
-        };
-        Some(Named::Table(table, columns))
-    }
-
-    fn unknown_table(&mut self, name: &ObjectName, parts: &[String], known: &[TableRef]) {
-        let full = |t: &TableRef| t.0.as_ref().map_or_else(|| t.1.clone(), |schema| format!("{schema}.{}", t.1));
-        let written = parts.join(".");
-        let own = parts.last().map(String::as_str).unwrap_or_default();
-        let quoted_text = name.0.iter().any(|p| p.as_ident().is_some_and(|i| i.quote_style == Some('\'')));
-        let hint = if quoted_text || own.contains(['/', '*']) {
-            Some("files are declared as tables under `sources`, and named".to_owned())
-        } else {
-            let same: Vec<String> = known.iter().filter(|t| t.1.eq_ignore_ascii_case(own)).map(full).collect();
-            let names: Vec<String> = known.iter().map(full).chain(self.ctes.iter().map(|c| c.name.clone())).collect();
-            let bare: Vec<&str> = known.iter().map(|t| t.1.as_str()).collect();
-            same.first()
-                .cloned()
-                .or_else(|| did_you_mean(&written, names.iter().map(String::as_str)))
-                .or_else(|| {
-                    let near = did_you_mean(own, bare)?;
-                    known.iter().find(|t| t.1 == near).map(full)
-                })
-                .map(|n| format!("did you mean `{n}`?"))
-        };
-        let span = self.report.span(name);
-        let message = format!("there is no table `{written}`");
-        self.report.push(Diagnostic::error("unknown-table", span, message).hint_opt(hint));
-    }
-}
-
-/// Makes one column of those that both sides of a join have.
-fn merge(name: String, left: usize, local: &mut Frame, keep: Keep) {
-    let (a, b) = local.rows.split_at(left);
-    let of = |rows: &[Rows]| {
-        let has = |r: &&Rows| r.columns.as_ref().is_none_or(|c| c.iter().any(|c| c.name == name));
-        rows.iter().find(has).and_then(|r| r.emit.clone())
-    };
-    let before = local.merged.iter().position(|m| m.name == name).map(|i| local.merged.remove(i).emit);
-    let left_side = before.unwrap_or_else(|| of(a).into_iter().collect());
-    let emit = match keep {
-        Keep::Inner | Keep::Left => left_side,
-        Keep::Right => of(b).into_iter().collect(),
-        Keep::Both => left_side.into_iter().chain(of(b)).collect(),
-    };
-    local.merged.push(Merged { name, emit });
 }
 
 fn has_columns(expr: &Expr) -> bool {
@@ -429,14 +219,6 @@ fn has_columns(expr: &Expr) -> bool {
         _ => ControlFlow::Continue(()),
     })
     .is_break()
-}
-
-/// The one table among those that were found.
-fn only<T: std::borrow::Borrow<TableRef>>(found: &[T]) -> Option<TableRef> {
-    match found {
-        [table] => Some(table.borrow().clone()),
-        _ => None,
-    }
 }
 
 /// Rows that nothing can be said against, after an error.

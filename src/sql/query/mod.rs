@@ -2,8 +2,10 @@
 
 mod from;
 mod grouping;
+mod join;
 mod select;
 mod subquery;
+mod tables;
 mod wildcard;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod expressions;
+mod noise;
 mod queries;
 mod syntax;
 

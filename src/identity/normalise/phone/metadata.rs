@@ -110,9 +110,8 @@ impl Plan {
         for region in regions {
             match &region.rules().leading_digits {
                 Some(leading) if leading.is_match(national) => return region.has(national),
-                Some(_) => {}
                 None if region.has(national) => return true,
-                None => {}
+                _ => {}
             }
         }
         false
