@@ -30,7 +30,7 @@ impl<'a> Destinations<'a> {
             secrets::read(reference, &self.options.environment, &self.options.project_dir).map_err(|message| {
                 SyncError {
                     kind: ErrorKind::Input,
-                    message: format!("destination {}: {message}", destination.name),
+                    message,
                     hint: Some("set it where Kinfold runs".into()),
                     source: None,
                 }

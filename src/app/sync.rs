@@ -175,12 +175,17 @@ fn summary(sync: &project::Sync, result: Result<kinfold_sync::SyncReport, AppErr
         seconds,
         ..SyncSummary::default()
     };
+    // Whoever reads a log of many syncs wants to know whose credential or table it is.
+    let at = |message: String| format!("destination {}: {message}", sync.destination);
     match result {
-        Err(e) => SyncSummary { status: "failed".into(), error: Some(ErrorReport::new(&e)), ..named },
+        Err(e) => {
+            let error = AppError { message: at(e.message), ..e };
+            SyncSummary { status: "failed".into(), error: Some(ErrorReport::new(&error)), ..named }
+        }
         Ok(report) => {
             let error = match (report.status, &report.stopped) {
                 (SyncStatus::Failed | SyncStatus::Stopped, Some(why)) => {
-                    Some(ErrorReport { message: why.clone(), hint: None, exit_code: 2 })
+                    Some(ErrorReport { message: at(why.clone()), hint: None, exit_code: 2 })
                 }
                 _ => None,
             };

@@ -91,6 +91,7 @@ async fn read_rows(
                 break;
             }
         };
+        let before = read;
         while let Some(batch) = batches.next().await {
             let batch = match batch {
                 Ok(batch) => batch,
@@ -106,6 +107,10 @@ async fn read_rows(
             }
             run.progress.on(ProgressEvent::Advanced { task, rows: read });
         }
+        if read == before {
+            failed = Some(no_identifiers(&rows.source, &work.entity));
+            break;
+        }
     }
     drop(send);
     let graph = taking.await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?;
@@ -113,6 +118,13 @@ async fn read_rows(
         return Err(e);
     }
     graph.map_err(|e| e.explain(&work.entity))
+}
+
+/// A table that is to tell who is who and doesn't is a mistake, in the project or in what delivers the table: were it passed over,
+/// profiles would quietly fall apart.
+fn no_identifiers(source: &str, entity: &str) -> EngineError {
+    input(format!("{source}: no row holds a usable identifier of the entity `{entity}`"))
+        .hint("check the columns under `ids`, what `block` and the identifiers' types leave out, and whether the table has rows")
 }
 
 /// Why a batch could not be taken in.
@@ -211,8 +223,8 @@ async fn write(
 }
 
 /// Hands batches over until there are no more, or nobody takes them.
-type Send<'a> = &'a mut dyn FnMut(Vec<ArrayRef>) -> bool;
-type Make = Box<dyn FnOnce(&Resolution, Send<'_>) + std::marker::Send>;
+type Take<'a> = &'a mut dyn FnMut(Vec<ArrayRef>) -> bool;
+type Make = Box<dyn FnOnce(&Resolution, Take<'_>) + Send>;
 
 /// A stream of what `make` makes, on a thread of its own.
 fn produce(schema: SchemaRef, resolution: Arc<Resolution>, make: Make) -> RecordStream {
@@ -245,7 +257,7 @@ fn identifiers_schema() -> SchemaRef {
     ])
 }
 
-fn identifiers(resolution: &Resolution, send: Send<'_>) {
+fn identifiers(resolution: &Resolution, send: Take<'_>) {
     let rules = resolution.rules();
     let mut rows = resolution.identifier_rows(RowCursor::default()).peekable();
     while rows.peek().is_some() {
@@ -287,7 +299,7 @@ fn history_schema() -> SchemaRef {
     ])
 }
 
-fn history(resolution: &Resolution, run_id: &str, at: i64, send: Send<'_>) {
+fn history(resolution: &Resolution, run_id: &str, at: i64, send: Take<'_>) {
     for changes in resolution.changes().chunks(BATCH_ROWS) {
         let (mut change, mut profile, mut other) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
         for c in changes {
@@ -322,7 +334,7 @@ fn conflicts_schema() -> SchemaRef {
     ])
 }
 
-fn conflicts(resolution: &Resolution, send: Send<'_>) {
+fn conflicts(resolution: &Resolution, send: Take<'_>) {
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.as_str();
     let mut rows = resolution.conflicts().peekable();
@@ -354,7 +366,7 @@ fn profiles_schema() -> SchemaRef {
     schema(&[("profile_id", DataType::Utf8View)])
 }
 
-fn profiles(resolution: &Resolution, send: Send<'_>) {
+fn profiles(resolution: &Resolution, send: Take<'_>) {
     for ids in resolution.profiles().chunks(BATCH_ROWS) {
         let mut out = StringViewBuilder::with_capacity(ids.len());
         ids.iter().for_each(|id| out.append_value(id.text().as_str()));
@@ -404,9 +416,7 @@ impl TimeColumn for Micros {
     }
 }
 
-async fn blocking<T: std::marker::Send + 'static>(
-    work: impl FnOnce() -> T + std::marker::Send + 'static,
-) -> Result<T, EngineError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))
 }
 

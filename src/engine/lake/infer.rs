@@ -24,14 +24,14 @@ const SAMPLE_BYTES: usize = 4 << 20;
 const SAMPLE_ROWS: usize = 50_000;
 
 /// How a file is compressed, as its name says.
-pub(crate) fn compression(meta: &ObjectMeta) -> Result<FileCompressionType, EngineError> {
-    Ok(match meta.location.extension().map(str::to_lowercase).as_deref() {
+pub(crate) fn compression(meta: &ObjectMeta) -> FileCompressionType {
+    match meta.location.extension().map(str::to_lowercase).as_deref() {
         Some("gz") => FileCompressionType::GZIP,
         Some("zst") => FileCompressionType::ZSTD,
         Some("bz2") => FileCompressionType::BZIP2,
         Some("xz") => FileCompressionType::XZ,
         _ => FileCompressionType::UNCOMPRESSED,
-    })
+    }
 }
 
 /// The first part of a file, decompressed, cut after its last whole line; and whether that is all of it.
@@ -91,10 +91,8 @@ pub(crate) async fn csv(
     let reader = ReaderBuilder::new(Arc::new(Schema::new(as_text))).with_format(format).with_batch_size(8192);
     let mut guesses = vec![Guess::default(); names.len()];
     let mut rows = 0;
-    let mut reader = reader.build(Cursor::new(&bytes)).map_err(failed)?;
     let mut finished = true;
-    loop {
-        let Some(batch) = reader.next() else { break };
+    for batch in reader.build(Cursor::new(&bytes)).map_err(failed)? {
         let batch: RecordBatch = match batch {
             Ok(batch) => batch,
             // The sample may end within a quoted value.

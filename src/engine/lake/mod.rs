@@ -184,7 +184,7 @@ impl LakeEngine {
             KeepTable::Replace | KeepTable::Append => (self.tables.child(table), Purpose::Keep),
         };
         let committed = match output.keep {
-            KeepTable::Append => staged::committed(&self.state, &dir, table, &schema).await?,
+            KeepTable::Append => staged::committed(&dir, table, &schema).await?,
             KeepTable::Replace | KeepTable::Scratch => staged::Committed::nothing(&schema),
         };
         let files = write::write(streams, Arc::clone(&schema), &dir, table, purpose, Arc::clone(&run.progress)).await?;

@@ -39,7 +39,8 @@ pub(crate) fn state(
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![scratch.path().join("spill")]))
         // The disk itself is the limit.
-        .with_max_temp_directory_size(u64::MAX);
+        .with_max_temp_directory_size(u64::MAX)
+        .with_max_spill_merge_fan_in(merge_fan_in(threads, memory_limit_bytes));
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(pool)
         .with_disk_manager_builder(disk)
@@ -73,4 +74,13 @@ pub(crate) fn state(
         .build();
     functions::register(&mut state).map_err(|e| failure::query(e, "the engine's functions"))?;
     Ok(state)
+}
+
+/// How many spilled files a sort merges at once. Without a bound, the first sort of a query takes all memory for reading its
+/// files, and the others fail. 0 is no bound.
+fn merge_fan_in(threads: usize, memory_limit_bytes: Option<u64>) -> usize {
+    /// What a sort may hold for each file that it merges, roughly.
+    const BYTES_PER_FILE: u64 = 8 << 20;
+    let files = |limit: u64| limit / (BYTES_PER_FILE * threads.max(1) as u64);
+    memory_limit_bytes.map_or(0, |limit| usize::try_from(files(limit)).unwrap_or(usize::MAX).clamp(4, 64))
 }

@@ -125,10 +125,10 @@ async fn look_into(state: &SessionState, source: &SourceTable, files: &Files) ->
             let store = files.place.store.as_ref();
             match &source.format {
                 Format::Csv { delimiter, header, quote } => {
-                    let compression = infer::compression(&meta)?;
+                    let compression = infer::compression(&meta);
                     infer::csv(store, &meta, &table, &name, compression, *delimiter, *quote, *header).await
                 }
-                Format::Ndjson => infer::ndjson(store, &meta, &table, &name, infer::compression(&meta)?).await,
+                Format::Ndjson => infer::ndjson(store, &meta, &table, &name, infer::compression(&meta)).await,
                 Format::Parquet | Format::Delta => {
                     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
                     let reader = DFParquetMetadata::new(store, &meta).with_file_metadata_cache(Some(cache));
@@ -291,9 +291,9 @@ fn file_format(source: &SourceTable, files: &Files) -> Result<(FileFormat, FileC
     if source.format == Format::Parquet || source.format == Format::Delta {
         return Ok((FileFormat::Parquet, none));
     }
-    let compression = infer::compression(&files.files[0].meta)?;
+    let compression = infer::compression(&files.files[0].meta);
     for found in &files.files {
-        if infer::compression(&found.meta)? != compression {
+        if infer::compression(&found.meta) != compression {
             return Err(input(format!(
                 "{}: {} and {} are compressed in different ways",
                 source.name,

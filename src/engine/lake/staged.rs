@@ -77,12 +77,7 @@ impl Committed {
     }
 }
 
-pub(crate) async fn committed(
-    _: &SessionState,
-    dir: &Place,
-    name: &str,
-    new: &SchemaRef,
-) -> Result<Committed, EngineError> {
+pub(crate) async fn committed(dir: &Place, name: &str, new: &SchemaRef) -> Result<Committed, EngineError> {
     let Some(table) = delta::load(dir, name).await? else { return Ok(Committed::nothing(new)) };
     let old = delta::schema(&table, name)?;
     let mut columns: Vec<Field> = Vec::new();
