@@ -14,6 +14,7 @@ mod schema;
 mod show;
 mod sync;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -160,12 +161,18 @@ async fn load(options: &Options, printer: &Printer) -> Result<Result<Ready, Ende
 
 fn start_logging(verbose: u8) {
     let level = match verbose {
-        0 => "warn",
+        // What the table format's library logs, it also returns, and we say it in our own words.
+        0 => "warn,deltalake_core=off,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off",
         1 => "kinfold=info,kinfold_app=info,kinfold_sync=info,kinfold_engine=info,kinfold_state=info,warn",
         2 => "debug,h2=info,hyper=info,rustls=info,datafusion=info,sqlparser=info",
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("KINFOLD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(verbose > 1).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(verbose > 1)
+        .init();
 }

@@ -394,7 +394,7 @@ async fn trouble_on_the_way_is_told_apart() {
     let nobody = open("postgres", &nobody, &stores).await.unwrap();
     let error = nobody.prepare(&target).await.unwrap_err().to_string();
     assert!(error.starts_with("PostgreSQL cannot be reached: "), "{error}");
-    db.run("DO $$ BEGIN CREATE ROLE kinfold_test_role LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$").await;
+    db.run("DO $$ BEGIN CREATE ROLE kinfold_test_role LOGIN PASSWORD 'kinfold_test_role'; EXCEPTION WHEN duplicate_object THEN NULL; END $$").await;
     db.run(&format!("ALTER TABLE gone RENAME TO t; GRANT USAGE ON SCHEMA {} TO kinfold_test_role; GRANT SELECT ON t TO kinfold_test_role", db.schema)).await;
     let role = open_as(&db, "kinfold_test_role").await;
     let refused = send(&role, &target, Operation::Upsert, &one).await;
@@ -402,10 +402,11 @@ async fn trouble_on_the_way_is_told_apart() {
     db.run("DROP OWNED BY kinfold_test_role; DROP ROLE kinfold_test_role").await;
 }
 
-/// The test database as another role. The test server trusts local roles.
+/// The test database as another role, whose password is its name.
 async fn open_as(db: &Database, role: &str) -> SharedConnector {
     let mut url = url::Url::parse(&db.url).unwrap();
     url.set_username(role).unwrap();
+    url.set_password(Some(role)).unwrap();
     open("postgres", &[secret("url", url.as_str()), text("schema", &db.schema)], &Stores::default()).await.unwrap()
 }
 
