@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use kinfold_base::{RunId, Silent, Timestamp};
-use kinfold_engine::{Engine, EngineError, FileTable, RecordStream, RunContext};
+use kinfold_engine::{Engine, EngineError, RecordStream, RunContext};
 use kinfold_lang::project::Project;
 use kinfold_plan::{KeepTable, Output, delivery, render};
 use kinfold_sync::{LogEntry, SyncError, SyncLog, ledger};
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::report::{RunReport, StepStatus, word};
 use crate::rows::first_rows;
-use crate::sync::sync_error;
+use crate::sync::{file_table, sync_error};
 use crate::{AppError, AppErrorKind, Ready};
 
 /// Adds the steps of a run to the table `runs`, with `status` for the run as a whole. Readers see them when the run is committed.
@@ -77,8 +77,8 @@ impl DeltaLog {
         if !self.has("sync_log", report).await? && !entry.outcome_files.is_empty() {
             let query = delivery::log_query(&report.run_id, &report.sync, destination);
             let files = [
-                file_table("plan", &entry.plan_files, ledger::plan_schema()),
-                file_table("outcomes", &entry.outcome_files, ledger::outcome_schema()),
+                file_table(delivery::PLAN_TABLE, &entry.plan_files, ledger::plan_schema()),
+                file_table(delivery::OUTCOMES_TABLE, &entry.outcome_files, ledger::outcome_schema()),
             ];
             let rows = self.engine.query(&render(&query, self.engine.dialect()), &files).await?;
             self.engine.create_table_from(run, &log_table("sync_log"), rows).await?;
@@ -150,10 +150,6 @@ async fn append(
 
 fn log_table(name: &str) -> Output {
     Output { name: name.to_owned(), keep: KeepTable::Append }
-}
-
-fn file_table(name: &str, files: &[String], schema: arrow::datatypes::SchemaRef) -> FileTable {
-    FileTable { name: name.into(), files: files.to_vec(), schema }
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {

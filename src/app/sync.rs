@@ -246,7 +246,8 @@ impl EngineRows {
     }
 }
 
-fn file_table(name: &str, files: &[String], schema: SchemaRef) -> FileTable {
+/// Files of a sync's state as a table of the schema `files`.
+pub(crate) fn file_table(name: &str, files: &[String], schema: SchemaRef) -> FileTable {
     FileTable { name: name.into(), files: files.to_vec(), schema }
 }
 
@@ -258,7 +259,7 @@ impl Rows for EngineRows {
 
     async fn diff(&self, ledger_files: &[String], full: bool) -> Result<BatchStream, SyncError> {
         let sql = if full { &self.diff_full } else { &self.diff };
-        self.run(sql, vec![file_table("ledger", ledger_files, ledger::ledger_schema())]).await
+        self.run(sql, vec![file_table(delivery::LEDGER_TABLE, ledger_files, ledger::ledger_schema())]).await
     }
 
     async fn wanted(&self) -> Result<BatchStream, SyncError> {
@@ -279,9 +280,9 @@ impl Rows for EngineRows {
 
     async fn fold(&self, ledger: &[String], plan: &[String], outcomes: &[String]) -> Result<BatchStream, SyncError> {
         let files = vec![
-            file_table("ledger", ledger, ledger::ledger_schema()),
-            file_table("plan", plan, ledger::plan_schema()),
-            file_table("outcomes", outcomes, ledger::outcome_schema()),
+            file_table(delivery::LEDGER_TABLE, ledger, ledger::ledger_schema()),
+            file_table(delivery::PLAN_TABLE, plan, ledger::plan_schema()),
+            file_table(delivery::OUTCOMES_TABLE, outcomes, ledger::outcome_schema()),
         ];
         self.run(&self.fold, files).await
     }
