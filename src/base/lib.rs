@@ -15,13 +15,13 @@ mod source;
 mod suggest;
 mod text;
 
-pub use clock::{Clock, FixedClock, SystemClock};
+pub use clock::{Clock, FixedClock, SystemClock, parse_instant};
 pub use connector_spec::{ConnectorSpec, SecretRef, Setting, SettingKind, SettingSpec, SyncMode};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fault::{Faults, NoFaults, SendBeforeLedger, fault_names};
 pub use ids::{RunId, new_writer_id};
 pub use jiff::{SignedDuration, Timestamp};
-pub use progress::{Progress, ProgressEvent, Silent};
+pub use progress::{PlannedTask, Progress, ProgressEvent, Silent};
 pub use schema::{Column, SqlType, TableSchema};
 pub use secret::Secret;
 pub use source::{FileId, LineColumn, SourceFile, SourceMap, Span};

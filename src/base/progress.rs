@@ -1,8 +1,12 @@
 //! What long work tells whoever watches it.
 
+use std::time::Duration;
+
 /// One thing that happened. `task` is a name that a person knows: a step's or a sync's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgressEvent<'a> {
+    /// So many tasks will begin, if nothing fails.
+    Planned { tasks: &'a [PlannedTask] },
     /// A task began. `total_rows` where it is known beforehand.
     Started { task: &'a str, total_rows: Option<u64> },
     /// The task has come to `rows` rows so far, not since the last event.
@@ -11,6 +15,14 @@ pub enum ProgressEvent<'a> {
     Finished { task: &'a str, rows: u64 },
     /// The task failed; the error itself goes to the caller.
     Failed { task: &'a str },
+}
+
+/// A task that has not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTask {
+    pub name: String,
+    /// How long it took the last time, where that is known.
+    pub took: Option<Duration>,
 }
 
 /// Receives [`ProgressEvent`]s, from several threads at once. Must return quickly.

@@ -233,8 +233,11 @@ pub enum TraitBody {
 #[derive(Debug, Clone)]
 pub struct RowSet {
     pub table: TableName,
-    /// As in [`Link::ids`]; a row belongs to the profile of its strongest identifier that is not null.
+    /// As in [`Link::ids`]; a row belongs to the profile of its strongest identifier that is known.
     pub ids: Vec<(usize, ast::Expr)>,
+    /// Whether the ids were written for these rows alone, so that identity has not seen them: a weaker one may be known where the
+    /// strongest is not.
+    pub own_ids: bool,
     /// Present wherever `window` is not [`Window::Always`], and for `first` and `last`.
     pub time: Option<ast::Expr>,
     /// Over the table's columns; rows for which it is not true are left out.
@@ -259,8 +262,9 @@ pub enum Window {
 #[derive(Debug, Clone)]
 pub enum AggregateValue {
     /// SQL over the table's columns in which every column stands inside one of the calls `sum`, `count`,
-    /// `count(distinct …)`, `min`, `max`, `avg`, `median`, `percentile(x, p)`, `first(x)` or `last(x)`.
-    Plain(ast::Expr),
+    /// `count(distinct …)`, `min`, `max`, `avg`, `median`, `percentile(x, p)`, `first(x)` or `last(x)`; and the types of these
+    /// calls' first arguments.
+    Plain { expr: ast::Expr, arguments: Vec<(ast::Expr, SqlType)> },
     /// `most_frequent(x)`: among equally frequent values the smallest.
     MostFrequent(ast::Expr),
     /// `top(x, n)`: the list of the `n` most frequent values, most frequent first, then by value.
@@ -272,6 +276,8 @@ pub enum AggregateValue {
 pub struct PickSource {
     pub table: TableName,
     pub ids: Vec<(usize, ast::Expr)>,
+    /// As in [`RowSet::own_ids`].
+    pub own_ids: bool,
     pub value: ast::Expr,
     /// Present unless [`Keep`] needs no time.
     pub at: Option<ast::Expr>,
@@ -292,7 +298,7 @@ pub enum Keep {
 pub enum Literal {
     Boolean(bool),
     Integer(i64),
-    /// With the digits as written, so that money stays decimal.
+    /// Its digits, without an exponent, so that money stays decimal.
     Decimal(String),
     Text(String),
     /// `2026-01-31`
@@ -318,6 +324,7 @@ pub struct Segment {
 pub struct Top {
     /// SQL over traits; profiles for which it is null are not members.
     pub by: ast::Expr,
+    pub ty: SqlType,
     pub descending: bool,
     pub count: TopCount,
 }

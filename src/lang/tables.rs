@@ -1,7 +1,7 @@
 //! Sources and models by name, as checks look them up.
 
 use kinfold_base::{Diagnostic, SourceText, TableSchema, did_you_mean};
-use kinfold_sql::{Catalog, CatalogTable, Context, Origin, Relation, Scope, TableRef, Typed, parse_expr, type_expr};
+use kinfold_sql::{Catalog, CatalogTable, Context, Relation, Scope, TableRef, Typed, Unchanged, parse_expr, type_expr};
 use sqlparser::ast::{Expr, Ident};
 
 use crate::ast::{Sql, Text};
@@ -20,7 +20,7 @@ pub(crate) struct Table {
     pub(crate) time: Option<String>,
     pub(crate) unique_key: Vec<String>,
     /// For a model, column by column, what it is unchanged.
-    pub(crate) origins: Vec<Option<Origin>>,
+    pub(crate) origins: Vec<Option<Unchanged>>,
     pub(crate) is_model: bool,
     /// All columns are known, and those of everything that it reads: otherwise nobody can say what it lacks.
     pub(crate) is_whole: bool,

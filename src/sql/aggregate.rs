@@ -7,7 +7,7 @@ use kinfold_base::{Diagnostic, SourceText, SqlType};
 use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
 use crate::functions::Arg;
-use crate::typer::{Allow, Frame, Typer, call_name, plain_args};
+use crate::typer::{Allow, Frame, Typer, call_name, make_float, plain_args};
 use crate::{AggregateValue, Scope, TypedAggregate, types};
 
 /// Calls that may stand inside a larger expression.
@@ -45,7 +45,13 @@ pub fn type_aggregate(
             (AggregateValue::Plain(expr), ty)
         }
     };
-    (!typer.report.failed).then_some(TypedAggregate { value, ty, columns: typer.columns, needs_time: typer.needs_time })
+    (!typer.report.failed).then_some(TypedAggregate {
+        value,
+        ty,
+        columns: typer.columns,
+        arguments: typer.arguments,
+        needs_time: typer.needs_time,
+    })
 }
 
 fn is_list_call(function: &Function) -> bool {
@@ -125,29 +131,29 @@ impl Typer<'_> {
             return SqlType::Unknown;
         }
         let kind = match name {
-            "sum" | "avg" => Arg::Summable,
-            "median" | "percentile" => Arg::Number,
+            "sum" | "avg" | "median" | "percentile" => Arg::Number,
             _ => Arg::Any,
         };
         let mut args = args.into_iter();
         let Some(value) = args.next() else { return SqlType::Unknown };
         let ty = self.within(Allow::scalar("an aggregate"), |typer| typer.argument(value, kind, name));
+        self.arguments.push((value.clone(), ty.clone()));
         if let Some(share) = args.next() {
             self.share(share);
         }
         match (name, &ty) {
             ("count", _) => SqlType::Integer,
             ("sum", ty) => types::sum(ty),
-            ("avg", ty) => types::avg(ty),
             // The middle of two values may lie between them, with more digits than both.
-            ("median" | "percentile", _) => SqlType::Float,
+            ("avg" | "median" | "percentile", SqlType::Decimal { .. }) => types::avg(&ty),
+            ("avg" | "median" | "percentile", _) => SqlType::Float,
             _ => ty,
         }
     }
 
     /// The `p` of `percentile(x, p)`.
-    fn share(&mut self, share: &Expr) {
-        let number = match share {
+    fn share(&mut self, share: &mut Expr) {
+        let number = match &*share {
             Expr::Value(v) => match &v.value {
                 Value::Number(digits, _) => digits.parse::<f64>().ok(),
                 _ => None,
@@ -164,7 +170,10 @@ impl Typer<'_> {
                 )
                 .hint("as in `percentile(amount, 0.9)`"),
             );
+            return;
         }
+        let mut ty = self.expr(share);
+        make_float(share, &mut ty);
     }
 
     fn refuse_clauses(&mut self, function: &Function, name: &str, may_be_distinct: bool) {

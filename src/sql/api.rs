@@ -112,6 +112,8 @@ pub struct TypedAggregate {
     pub ty: SqlType,
     /// As in [`Typed::columns`].
     pub columns: Vec<ColumnRef>,
+    /// The first argument of each call in an [`AggregateValue::Plain`], and its type.
+    pub arguments: Vec<(ast::Expr, SqlType)>,
     /// Whether it calls `first` or `last`, for which the rows must have a time.
     pub needs_time: bool,
 }
@@ -123,6 +125,14 @@ pub struct Origin {
     pub column: String,
 }
 
+/// The table column that an output column is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchanged {
+    pub origin: Origin,
+    /// Which of the places in `from` where a table is read: columns of one place come from the same row of the table.
+    pub occurrence: usize,
+}
+
 /// A query whose names are resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TypedQuery {
@@ -132,7 +142,7 @@ pub struct TypedQuery {
     /// Tables of the catalog that it reads, each once, sorted.
     pub reads: Vec<TableRef>,
     /// For each output column, the table column that it is unchanged, if it is one.
-    pub origins: Vec<Option<Origin>>,
+    pub origins: Vec<Option<Unchanged>>,
     /// For each output column, all table columns whose values flow into it. Columns that only choose rows (in `where`, `on`,
     /// `group by`, `order by`) are not among them.
     pub inputs: Vec<BTreeSet<Origin>>,

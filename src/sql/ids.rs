@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn every_id_that_is_reported_is_listed_and_the_other_way_round() {
         let mut found = BTreeSet::new();
-        used(Path::new(env!("CARGO_MANIFEST_DIR")), &mut found);
+        let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+        used(Path::new(&folder), &mut found);
         // Chosen by a condition, so not in the first place of a call.
         found.extend(
             ["misplaced-aggregate", "nested-aggregate", "not-reproducible", "refused-function"].map(str::to_owned),

@@ -26,16 +26,21 @@ mod query;
 mod report;
 mod typer;
 mod types;
+mod walk;
 
 pub use aggregate::type_aggregate;
 pub use api::{
     AggregateValue, Catalog, CatalogTable, ColumnRef, Context, Origin, Relation, Scope, TableRef, Typed,
-    TypedAggregate, TypedQuery,
+    TypedAggregate, TypedQuery, Unchanged,
 };
 pub use ids::ids;
 pub use parse::{parse_data_type, parse_expr, parse_query};
 pub use query::type_query;
 pub use typer::type_expr;
+pub use types::{avg as average_type, common as common_type};
+pub use walk::{
+    any_expr, each_expr, each_expr_mut, floats_for_exponents, walk_expr, walk_expr_mut, walk_query, walk_query_mut,
+};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 use std::ops::ControlFlow;
 
 use kinfold_base::{Diagnostic, SourceText, SqlType, did_you_mean};
-use sqlparser::ast::{self, BinaryOperator, Expr, Query, SetExpr, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{self, BinaryOperator, Expr, Query, SetExpr, Visitor, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -16,6 +16,7 @@ use sqlparser::tokenizer::{Location, Span as SqlSpan, Token, TokenWithSpan, Toke
 
 use crate::report::Report;
 use crate::types::data_type;
+use crate::walk::{walk_expr, walk_expr_mut, walk_query, walk_query_mut};
 
 /// How deep brackets, calls and subqueries may be nested. DataFusion's own parser stops at 50, and plans put more around.
 const MAX_NESTING: usize = 30;
@@ -36,7 +37,7 @@ pub fn parse_expr(text: &SourceText, diags: &mut Vec<Diagnostic>) -> Option<Expr
     let mut parser = parser(&tokens);
     let parsed = parser.parse_expr();
     let mut expr = finish(parsed, &mut parser, &tokens, &mut report)?;
-    mend(&mut expr, &mut report);
+    mend(&mut expr, &mut report, walk_expr, walk_expr_mut);
     (!report.failed).then_some(expr)
 }
 
@@ -48,7 +49,7 @@ pub fn parse_query(text: &SourceText, diags: &mut Vec<Diagnostic>) -> Option<Que
     let mut parser = parser(&tokens);
     let parsed = parser.parse_query();
     let mut query = finish(parsed, &mut parser, &tokens, &mut report)?;
-    mend(&mut query, &mut report);
+    mend(query.as_mut(), &mut report, walk_query, walk_query_mut);
     (!report.failed).then_some(*query)
 }
 
@@ -275,10 +276,13 @@ fn too_deep(report: &mut Report<'_>) {
     );
 }
 
+type Walk<T> = fn(&T, &mut dyn Visitor<Break = ()>) -> ControlFlow<()>;
+type WalkMut<T> = fn(&mut T, &mut dyn VisitorMut<Break = ()>) -> ControlFlow<()>;
+
 /// Puts `is distinct from` back, bounds the depth, and refuses what only looks like a query.
-fn mend<T: Visit + VisitMut>(node: &mut T, report: &mut Report<'_>) {
+fn mend<T>(node: &mut T, report: &mut Report<'_>, walk: Walk<T>, walk_mut: WalkMut<T>) {
     let mut depth = Depth::default();
-    if Visit::visit(node, &mut depth).is_break() {
+    if walk(node, &mut depth).is_break() {
         too_deep(report);
         return;
     }
@@ -288,7 +292,7 @@ fn mend<T: Visit + VisitMut>(node: &mut T, report: &mut Report<'_>) {
         return;
     }
     // The visitor never breaks.
-    let _ = VisitMut::visit(node, &mut PutBack);
+    let _ = walk_mut(node, &mut PutBack);
 }
 
 #[derive(Default)]

@@ -64,8 +64,28 @@ fn decimal(info: ExactNumberInfo) -> Option<SqlType> {
     Some(SqlType::Decimal { precision, scale })
 }
 
+/// The type of a number by its digits. One with a fraction is decimal, so that money stays exact; a float is one with an exponent, or
+/// with more digits than a decimal holds.
+pub(crate) fn number(digits: &str) -> SqlType {
+    let digits = digits.replace('_', "");
+    if digits.parse::<i64>().is_ok() || digits.parse::<u64>().is_ok() {
+        return SqlType::Integer;
+    }
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let all = format!("{whole}{fraction}");
+    if !all.bytes().all(|b| b.is_ascii_digit()) {
+        return SqlType::Float;
+    }
+    let significant = all.trim_start_matches('0').len().max(1);
+    match (u8::try_from(significant.max(fraction.len())), i8::try_from(fraction.len())) {
+        (Ok(precision), Ok(scale)) if precision <= 38 => SqlType::Decimal { precision, scale },
+        _ => SqlType::Float,
+    }
+}
+
 /// The type of a column into which values of all these types are put; `None` if they do not go together.
-pub(crate) fn common(types: &[SqlType]) -> Option<SqlType> {
+#[must_use]
+pub fn common(types: &[SqlType]) -> Option<SqlType> {
     let mut types = types.iter().filter(|t| **t != SqlType::Null);
     let Some(first) = types.next() else { return Some(SqlType::Null) };
     types.try_fold(first.clone(), |a, b| pair(&a, b))
@@ -76,11 +96,8 @@ fn pair(a: &SqlType, b: &SqlType) -> Option<SqlType> {
         _ if a == b => a.clone(),
         (SqlType::Null, other) | (other, SqlType::Null) => other.clone(),
         (SqlType::Unknown, _) | (_, SqlType::Unknown) => SqlType::Unknown,
-        // Where floats and decimals meet in one column, the engine keeps decimals.
-        (SqlType::Float, SqlType::Decimal { .. }) | (SqlType::Decimal { .. }, SqlType::Float) => {
-            SqlType::Decimal { precision: 30, scale: 15 }
-        }
         (SqlType::Float, SqlType::Integer) | (SqlType::Integer, SqlType::Float) => SqlType::Float,
+        // Where floats and decimals meet in one column, the engine keeps decimals.
         (a, b) if a.is_numeric() && b.is_numeric() => {
             let ((p1, s1), (p2, s2)) = (digits(a), digits(b));
             let scale = s1.max(s2);
@@ -93,10 +110,11 @@ fn pair(a: &SqlType, b: &SqlType) -> Option<SqlType> {
     })
 }
 
-/// Precision and scale of a number; a whole number counts as `decimal(20, 0)`, as in DataFusion.
+/// Precision and scale of a number; a whole number counts as `decimal(20, 0)`, a float as `decimal(30, 15)`, as in DataFusion.
 fn digits(ty: &SqlType) -> (i16, i16) {
     match ty {
         SqlType::Decimal { precision, scale } => (i16::from(*precision), i16::from(*scale)),
+        SqlType::Float => (30, 15),
         _ => (20, 0),
     }
 }
@@ -119,7 +137,7 @@ pub(crate) fn arithmetic(op: &BinaryOperator, a: &SqlType, b: &SqlType) -> SqlTy
             match op {
                 BinaryOperator::Multiply => fit(p1 + p2 + 1, s1 + s2),
                 BinaryOperator::Divide => {
-                    let scale = (s1 + 4).clamp(6, 38);
+                    let scale = (s1 + 4).min(38);
                     fit(p1 - s1 + s2 + scale, scale)
                 }
                 BinaryOperator::Modulo => fit((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
@@ -139,7 +157,8 @@ pub(crate) fn sum(ty: &SqlType) -> SqlType {
 }
 
 /// What `avg` gives over a number.
-pub(crate) fn avg(ty: &SqlType) -> SqlType {
+#[must_use]
+pub fn avg(ty: &SqlType) -> SqlType {
     match ty {
         SqlType::Decimal { precision, scale } => fit(i16::from(*precision) + 4, i16::from(*scale) + 4),
         SqlType::Unknown | SqlType::Interval => ty.clone(),
@@ -161,6 +180,36 @@ mod tests {
         assert_eq!(arithmetic(&BinaryOperator::Multiply, &money, &SqlType::Integer), decimal(33, 2));
         assert_eq!(arithmetic(&BinaryOperator::Multiply, &money, &SqlType::Float), SqlType::Float);
         assert_eq!(common(&[money.clone(), SqlType::Null, money.clone()]), Some(money.clone()));
-        assert_eq!(common(&[money, SqlType::Text]), None);
+        assert_eq!(arithmetic(&BinaryOperator::Divide, &decimal(20, 0), &SqlType::Integer), decimal(24, 4));
+        assert_eq!(common(&[money.clone(), SqlType::Text]), None);
+        assert_eq!(common(&[money, SqlType::Float]), Some(decimal(30, 15)));
+        assert_eq!(common(&[decimal(38, 2), SqlType::Float]), Some(decimal(38, 15)));
+        assert_eq!(common(&[decimal(5, 2), SqlType::Integer]), Some(decimal(22, 2)));
+    }
+
+    #[test]
+    fn numbers_are_what_their_digits_say() {
+        let decimal = |precision, scale| SqlType::Decimal { precision, scale };
+        let checks = [
+            ("8", SqlType::Integer),
+            ("1_000", SqlType::Integer),
+            ("18446744073709551615", SqlType::Integer),
+            ("18446744073709551616", decimal(20, 0)),
+            ("8.05", decimal(3, 2)),
+            ("0.05", decimal(2, 2)),
+            ("0.00", decimal(2, 2)),
+            (".5", decimal(1, 1)),
+            ("5.", decimal(1, 0)),
+            ("007.50", decimal(3, 2)),
+            ("1_000.5", decimal(5, 1)),
+            ("1e3", SqlType::Float),
+            ("1.5E-3", SqlType::Float),
+        ];
+        for (digits, ty) in checks {
+            assert_eq!(number(digits), ty, "{digits}");
+        }
+        assert_eq!(number(&format!("1.{}", "5".repeat(37))), decimal(38, 37));
+        assert_eq!(number(&format!("1.{}", "5".repeat(38))), SqlType::Float);
+        assert_eq!(number(&format!("0.{}", "0".repeat(200))), SqlType::Float);
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::shape::OneOrMany;
-use super::types::{Scalar, Sql, Text};
+use super::types::{Scalar, Spanned, Sql, Text};
 
 /// Tables that exist already. They are read, never written.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -112,7 +112,7 @@ pub enum ColumnTest {
     /// No value is larger.
     AtMost(Scalar),
     /// Every value is one of these.
-    OneOf(Vec<Scalar>),
+    OneOf(Spanned<Vec<Scalar>>),
 }
 
 /// A named query over sources and models.

@@ -22,7 +22,8 @@ pub(crate) const RULES: &[&Rule] =
 
 pub(crate) const UNKNOWN_TRAIT: Rule = Rule::error("unknown-trait", "a name is not a trait of the entity");
 pub(crate) const MISSING_TEST: Rule = Rule::error("missing-test", "a trait is named, but not what it is held against");
-pub(crate) const EMPTY_LIST: Rule = Rule::error("empty-list", "`all`, `any`, `in` or `not_in` with nothing in it");
+pub(crate) const EMPTY_LIST: Rule =
+    Rule::error("empty-list", "`all`, `any`, `in`, `not_in` or `one_of` with nothing in it");
 pub(crate) const BAD_BETWEEN: Rule = Rule::error("bad-between", "`between` has not exactly two values");
 pub(crate) const CONTRADICTION: Rule = Rule::error("contradiction", "tests of one trait that can never hold together");
 pub(crate) const TEST_TYPE: Rule = Rule::error("test-type", "a test that the trait's type does not allow");

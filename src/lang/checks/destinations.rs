@@ -1,6 +1,6 @@
 //! Destinations: a connector, and what it needs to know.
 //!
-//! The settings of each connector are listed in its README. A target may override settings of a destination by its name.
+//! The settings of each connector are listed in `docs/connectors.md`. A target may override settings of a destination by its name.
 
 use kinfold_base::{ConnectorSpec, Diagnostic, SecretRef, Setting, SettingKind, SettingSpec, Span, did_you_mean};
 

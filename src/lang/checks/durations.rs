@@ -4,9 +4,7 @@
 //! follow each other, as in `1d12h`. An instant is a date, meaning its first moment in UTC, or a date and time, in UTC unless
 //! it names an offset. A percentage is a number from 0 to 100, perhaps with `%` after it.
 
-use jiff::civil;
-use jiff::tz::TimeZone;
-use kinfold_base::{Diagnostic, SignedDuration, Timestamp};
+use kinfold_base::{Diagnostic, SignedDuration, Timestamp, parse_instant};
 
 use crate::ast::{Scalar, Text};
 use crate::rule::Rule;
@@ -58,18 +56,6 @@ pub(crate) fn instant(text: &Text, diagnostics: &mut Vec<Diagnostic>) -> Option<
         diagnostics.push(BAD_INSTANT.at(text.span(), message).hint("write `2026-01-31` or `2026-01-31T12:00:00Z`"));
     }
     parsed
-}
-
-pub(crate) fn parse_instant(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    let local = match text.parse::<civil::DateTime>() {
-        Ok(local) => local,
-        Err(_) => text.parse::<civil::Date>().ok()?.at(0, 0, 0, 0),
-    };
-    local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Reads a percentage: its digits as written.

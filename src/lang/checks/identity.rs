@@ -183,6 +183,12 @@ pub(crate) fn ids(
             diagnostics.push(IDENTIFIER_TYPE.at(sql.span(), message).hint("give a single text or number"));
             continue;
         }
+        if value.ty == SqlType::Float || matches!(value.ty, SqlType::Decimal { scale, .. } if scale > 0) {
+            let message = format!("the identifier `{}` is a number with a fraction here", name.as_str());
+            let hint = format!("42 would be written as 42.0; cast it: `cast({} as bigint)`", sql.0.text.trim());
+            diagnostics.push(IDENTIFIER_TYPE.at(sql.span(), message).hint(hint));
+            continue;
+        }
         found.extend(index.map(|i| (i, value.expr)));
     }
     found.sort_by_key(|(index, _)| *index);

@@ -3,9 +3,8 @@
 //! A value must be of the kind of what it is compared with: numbers with numbers, text (in quotes where it looks like a number)
 //! with text, dates as `2026-01-31`, times as `2026-01-31T12:00:00Z`. Numbers keep their digits, so that money stays exact.
 
-use kinfold_base::{Diagnostic, SqlType};
+use kinfold_base::{Diagnostic, SqlType, parse_instant};
 
-use super::durations::parse_instant;
 use crate::ast::{Scalar, ScalarKind};
 use crate::project::Literal;
 use crate::rule::Rule;
@@ -29,9 +28,13 @@ pub(crate) fn literal(scalar: &Scalar, ty: &SqlType, what: &str, diagnostics: &m
             (ScalarKind::Text, SqlType::Date | SqlType::Timestamp) => {
                 format!("`{}` is not a date or time", scalar.as_str())
             }
+            (ScalarKind::Float, t) if digits(scalar.as_str()).is_none() && (t.is_numeric() || t.is_open()) => {
+                format!("nothing can be compared with `{}`", scalar.as_str())
+            }
             _ => format!("{what} is {ty}, but this is {given}"),
         };
         let hint = match (ty, scalar.kind) {
+            (t, ScalarKind::Float) if t.is_numeric() || t.is_open() => Some("write a number in digits, as in `99.95`"),
             (_, ScalarKind::Null) => Some("to look for missing values, write `is_null: true`"),
             (SqlType::Text, _) => Some("put it in quotes"),
             (SqlType::Date, _) => Some("write `2026-01-31`"),
@@ -55,7 +58,7 @@ fn parse(scalar: &Scalar, ty: &SqlType) -> Option<Literal> {
         (_, ScalarKind::Null) => None,
         (SqlType::Boolean, ScalarKind::Bool) => Some(Literal::Boolean(text == "true")),
         (SqlType::Integer, ScalarKind::Int) => integer(),
-        (t, ScalarKind::Int | ScalarKind::Float) if t.is_numeric() => Some(Literal::Decimal(text.to_owned())),
+        (t, ScalarKind::Int | ScalarKind::Float) if t.is_numeric() => digits(text).map(Literal::Decimal),
         (SqlType::Text, ScalarKind::Text) => Some(Literal::Text(text.to_owned())),
         (SqlType::Date, ScalarKind::Text) => {
             text.trim().parse::<jiff::civil::Date>().ok().map(|date| Literal::Date(date.to_string()))
@@ -64,11 +67,43 @@ fn parse(scalar: &Scalar, ty: &SqlType) -> Option<Literal> {
         (t, kind) if t.is_open() => match kind {
             ScalarKind::Bool => Some(Literal::Boolean(text == "true")),
             ScalarKind::Int => integer(),
-            ScalarKind::Float => Some(Literal::Decimal(text.to_owned())),
+            ScalarKind::Float => digits(text).map(Literal::Decimal),
             _ => Some(Literal::Text(text.to_owned())),
         },
         _ => None,
     }
+}
+
+/// The largest exponent that is written out: no float has a larger one.
+const MAX_EXPONENT: usize = 400;
+
+/// A number's digits without an exponent: `-1.5e3` is `-1500`. `None` for infinity and what is no number.
+fn digits(text: &str) -> Option<String> {
+    let (sign, number) = match text.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let exponent: i64 = exponent.parse().ok()?;
+    let zeros = "0".repeat(usize::try_from(exponent.unsigned_abs()).ok().filter(|n| *n <= MAX_EXPONENT)?);
+    if all.is_empty() || !all.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // Zeros beside the digits, so that the point lies among them wherever the exponent takes it.
+    let (all, point) = if exponent < 0 {
+        (format!("{zeros}{all}"), whole.len())
+    } else {
+        (format!("{all}{zeros}"), whole.len() + zeros.len())
+    };
+    let (whole, fraction) = all.split_at(point);
+    let fraction = if exponent == 0 { fraction } else { fraction.trim_end_matches('0') };
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
 /// Which of two values of the same type is smaller, where that can be said.
@@ -84,5 +119,29 @@ pub(crate) fn compare(a: &Literal, b: &Literal) -> Option<std::cmp::Ordering> {
         (Literal::Timestamp(a), Literal::Timestamp(b)) => Some(a.cmp(b)),
         (Literal::Integer(a), Literal::Integer(b)) => Some(a.cmp(b)),
         _ => number(a)?.partial_cmp(&number(b)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn numbers_are_written_out_in_digits() {
+        let checks = [
+            ("8.50", "8.50"),
+            ("-.5", "-0.5"),
+            ("+5.", "5"),
+            ("1.5e3", "1500"),
+            ("-1E-2", "-0.01"),
+            ("12.345e1", "123.45"),
+            ("0e0", "0"),
+        ];
+        for (text, plain) in checks {
+            assert_eq!(digits(text).as_deref(), Some(plain), "{text}");
+        }
+        for text in [".inf", "-.Inf", ".nan", "", ".", "1e999", "e5", "0x1F"] {
+            assert_eq!(digits(text), None, "{text}");
+        }
     }
 }

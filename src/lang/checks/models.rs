@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use kinfold_base::Diagnostic;
-use kinfold_sql::{parse_query, type_query};
-use sqlparser::ast::{ObjectName, Query, Visit, Visitor};
+use kinfold_sql::{parse_query, type_query, walk_query};
+use sqlparser::ast::{ObjectName, Query, Visitor};
 
 use super::sources::{names, time_column};
 use crate::ast;
@@ -109,7 +109,7 @@ fn unknown(model: &ast::Model) -> Table {
 /// The tables that a query reads, as written, without those that it declares itself.
 fn tables_in(query: &Query) -> Vec<TableName> {
     let mut names = Names::default();
-    let _ = query.visit(&mut names);
+    let _ = walk_query(query, &mut names);
     let Names { read, declared } = names;
     read.into_iter().filter(|t| t.schema.is_some() || !declared.contains(&t.name.to_ascii_lowercase())).collect()
 }

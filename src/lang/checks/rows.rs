@@ -1,14 +1,15 @@
 //! Rows of a table that belong to a profile, for traits and conditions.
 //!
 //! Which profile a row belongs to is known for the tables under `identity.from`, and for models that pass the identifiers of such
-//! a table through unchanged. For any other table the trait or condition says it with `ids`. The same goes for the time of a row,
-//! which `within` and `between` need: it is `at`, else the `at` under `identity.from`, else the table's `time`.
+//! a table through unchanged, unless they pass those of two rows through: of two tables, or of one joined with itself. For any
+//! other table the trait or condition says it with `ids`. The same goes for the time of a row, which `within` and `between` need:
+//! it is `at`, else the `at` under `identity.from`, else the table's `time`.
 
 use std::ops::ControlFlow;
 
 use kinfold_base::{Diagnostic, Span};
-use kinfold_sql::{Context, Origin};
-use sqlparser::ast::{Expr, visit_expressions_mut};
+use kinfold_sql::{Context, Unchanged, each_expr_mut};
+use sqlparser::ast::Expr;
 
 use super::durations::{duration, instant};
 use super::identity::ids;
@@ -47,6 +48,8 @@ pub(crate) struct Written<'a> {
 /// How rows are found: whose they are, and when they came about.
 pub(crate) struct Found {
     pub(crate) ids: Vec<(usize, Expr)>,
+    /// As in [`RowSet::own_ids`].
+    pub(crate) own_ids: bool,
     pub(crate) time: Option<Expr>,
 }
 
@@ -75,7 +78,14 @@ pub(crate) fn row_set(
         require_time(&found, table, written.table.span(), what, diagnostics)?;
     }
     let time = found.time.filter(|_| needs_time.is_some());
-    Some(RowSet { table: table.name.clone(), ids: found.ids, time, filter: filter?, window: window? })
+    Some(RowSet {
+        table: table.name.clone(),
+        ids: found.ids,
+        own_ids: found.own_ids,
+        time,
+        filter: filter?,
+        window: window?,
+    })
 }
 
 /// Whose the rows of a table are, and when they came about; given, or as under `identity.from`.
@@ -96,10 +106,10 @@ pub(crate) fn find(
     };
     let ids = match written_ids {
         Some(map) => ids(map, place, profiles.entity, profiles.identifiers, &scope, tables, diagnostics)?,
-        None => inherited.ids,
+        None => inherited.ids.clone(),
     };
     if !ids.is_empty() {
-        return Some(Found { ids, time });
+        return Some(Found { own_ids: written_ids.is_some() && ids != inherited.ids, ids, time });
     }
     // A table without known columns, or an entity that was only half understood, is nobody's fault here.
     let links_are_whole = profiles.links.len() == profiles.entity.identity.from.len() && !tables.parsed.has_gaps;
@@ -108,7 +118,9 @@ pub(crate) fn find(
             format!("nothing says to which {} a row of `{}` belongs", profiles.entity.name.as_str(), table.name);
         let first = profiles.identifiers.first().map_or("email", |i| i.name.as_str());
         let hint = if table.is_model {
-            format!("select the identifier columns in the model unchanged, or say it here: `ids: {{{first}: …}}`")
+            format!(
+                "select the identifier columns of one table in `from` unchanged in the model, or say it here: `ids: {{{first}: …}}`"
+            )
         } else {
             format!("list the table under `identity.from`, or say it here: `ids: {{{first}: …}}`")
         };
@@ -169,7 +181,7 @@ fn window(written: Written<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Win
 
 /// What `identity.from` says of a table's rows, or of the rows that a model passes through.
 fn inherited(table: &Table, links: &[Link], tables: &Tables<'_>) -> Found {
-    let mut found = Found { ids: vec![], time: None };
+    let mut found = Found { ids: vec![], own_ids: false, time: None };
     for link in links.iter().filter(|l| l.table == table.name) {
         merge(&mut found.ids, &link.ids);
         found.time = found.time.take().or_else(|| link.at.clone());
@@ -180,20 +192,26 @@ fn inherited(table: &Table, links: &[Link], tables: &Tables<'_>) -> Found {
         return Found { time: found.time.or(own_time), ..found };
     }
     let mut seen = vec![];
-    for origin in table.origins.iter().flatten() {
-        if seen.contains(&&origin.table) {
+    for unchanged in table.origins.iter().flatten() {
+        let from = (&unchanged.origin.table, unchanged.occurrence);
+        if seen.contains(&from) {
             continue;
         }
-        seen.push(&origin.table);
+        seen.push(from);
         // A model reads only models before it, so this ends.
-        let Some(below) = tables.get(&from_ref(&origin.table)).filter(|t| t.name != table.name) else { continue };
-        let below_found = inherited(below, links, tables);
+        let Some(below) = tables.get(&from_ref(from.0)).filter(|t| t.name != table.name) else { continue };
+        let below = inherited(below, links, tables);
         let passed: Vec<(usize, Expr)> =
-            below_found.ids.iter().filter_map(|(index, expr)| Some((*index, carry(expr, table, origin)?))).collect();
-        if !passed.is_empty() && found.time.is_none() {
-            found.time = below_found.time.as_ref().and_then(|time| carry(time, table, origin));
+            below.ids.iter().filter_map(|(index, expr)| Some((*index, carry(expr, table, unchanged)?))).collect();
+        if passed.is_empty() {
+            continue;
         }
-        merge(&mut found.ids, &passed);
+        if !found.ids.is_empty() {
+            // The identifiers of two rows: nobody but the author can say whose the joined one is.
+            return Found { ids: vec![], own_ids: false, time: own_time };
+        }
+        let time = below.time.as_ref().and_then(|time| carry(time, table, unchanged));
+        found = Found { ids: passed, own_ids: false, time };
     }
     found.ids.sort_by_key(|(index, _)| *index);
     Found { time: own_time.or(found.time), ..found }
@@ -207,15 +225,18 @@ fn merge(ids: &mut Vec<(usize, Expr)>, more: &[(usize, Expr)]) {
     }
 }
 
-/// An expression over a table, as one over the model that passes the table's columns through; `None` if it lacks one of them.
-fn carry(expr: &Expr, model: &Table, through: &Origin) -> Option<Expr> {
+/// An expression over a table, as one over the model that passes the columns of the table's row through; `None` if it lacks one of
+/// them.
+fn carry(expr: &Expr, model: &Table, through: &Unchanged) -> Option<Expr> {
     let schema = model.schema.as_ref()?;
     let renamed = |name: &str| {
-        let passes = |o: &Option<Origin>| o.as_ref().is_some_and(|o| o.table == through.table && o.column == name);
+        let passes = |o: &Option<Unchanged>| {
+            o.as_ref().is_some_and(|o| o.occurrence == through.occurrence && o.origin.column == name)
+        };
         model.origins.iter().position(passes).and_then(|i| schema.columns.get(i)).map(|c| c.name.clone())
     };
     let mut expr = expr.clone();
-    let flow = visit_expressions_mut(&mut expr, |part| match part {
+    let flow = each_expr_mut(&mut expr, |part| match part {
         Expr::Identifier(ident) => match renamed(&ident.value) {
             Some(name) => {
                 *part = column_expr(&name);

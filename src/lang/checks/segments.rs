@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use kinfold_base::{Diagnostic, did_you_mean};
-use kinfold_sql::Context;
+use kinfold_sql::{Context, Typed};
 
 use super::conditions::{Ground, condition};
 use super::durations::percent;
@@ -162,7 +162,14 @@ fn top(written: &ast::Top, ground: &Ground<'_>, diagnostics: &mut Vec<Diagnostic
             None
         }
         (Some(count), None) => Some(TopCount::Rows(count.value)),
-        (None, Some(scalar)) => percent(scalar, diagnostics).map(TopCount::Percent),
+        (None, Some(scalar)) => match percent(scalar, diagnostics) {
+            Some(digits) if digits.bytes().all(|b| matches!(b, b'0' | b'.')) => {
+                let message = format!("`percent: {}` takes nobody", scalar.as_str().trim());
+                diagnostics.push(BAD_TOP.at(scalar.span(), message).hint("write more than 0"));
+                None
+            }
+            digits => digits.map(TopCount::Percent),
+        },
         (Some(count), Some(_)) => {
             let message = "`count` and `percent` cannot stand together";
             diagnostics.push(BAD_TOP.at(count.span, message).hint("leave one of them out"));
@@ -175,5 +182,6 @@ fn top(written: &ast::Top, ground: &Ground<'_>, diagnostics: &mut Vec<Diagnostic
         }
     };
     let by = typed(&written.by, &ground.scope, Context::Scalar, diagnostics);
-    Some(Top { by: by?.expr, descending: written.order == Order::Desc, count: count? })
+    let Typed { expr: by, ty, .. } = by?;
+    Some(Top { by, ty, descending: written.order == Order::Desc, count: count? })
 }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use kinfold_base::{Column as SchemaColumn, Diagnostic, SqlType, TableSchema};
 
+use super::conditions::EMPTY_LIST;
 use super::config::{Surroundings, location};
 use super::durations::duration;
 use super::literals::{TYPE_MISMATCH, literal};
 use crate::ast::{self, Scalar, Text};
 use crate::parse::Parsed;
-use crate::project::{ColumnRule, ColumnTest, Format, Freshness, SourceTable, TableName};
+use crate::project::{ColumnRule, ColumnTest, Format, Freshness, Literal, SourceTable, TableName};
 use crate::rule::Rule;
 use crate::tables::{Table, column};
 
@@ -261,8 +262,13 @@ fn tests(
             ast::ColumnTest::Unique => Some(ColumnTest::Unique),
             ast::ColumnTest::AtLeast(bound) => bound_of(bound, &ty, &what, diagnostics).map(ColumnTest::AtLeast),
             ast::ColumnTest::AtMost(bound) => bound_of(bound, &ty, &what, diagnostics).map(ColumnTest::AtMost),
+            ast::ColumnTest::OneOf(values) if values.value.is_empty() => {
+                let message = "`one_of` has no values in it";
+                diagnostics.push(EMPTY_LIST.at(values.span, message).hint("add a value, or leave it out"));
+                None
+            }
             ast::ColumnTest::OneOf(values) => {
-                let literals: Vec<_> = values.iter().filter_map(|v| literal(v, &ty, &what, diagnostics)).collect();
+                let literals = values.value.iter().filter_map(|v| literal(v, &ty, &what, diagnostics)).collect();
                 Some(ColumnTest::OneOf(literals))
             }
         };
@@ -277,5 +283,9 @@ fn bound_of(bound: &Scalar, ty: &SqlType, what: &str, diagnostics: &mut Vec<Diag
         return None;
     }
     let as_number = if ty.is_open() { &SqlType::Float } else { ty };
-    literal(bound, as_number, what, diagnostics).map(|_| bound.as_str().to_owned())
+    match literal(bound, as_number, what, diagnostics)? {
+        Literal::Integer(number) => Some(number.to_string()),
+        Literal::Decimal(digits) => Some(digits),
+        _ => None,
+    }
 }

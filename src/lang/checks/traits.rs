@@ -2,31 +2,32 @@
 //!
 //! A trait has exactly one of `aggregate` (computed over a profile's rows in one table), `pick` (one of the values that tables
 //! have) and `expression` (SQL over other traits, in any order, but not in a circle). A trait must not be called like an
-//! identifier, because syncs find both under their names.
+//! identifier, because syncs find both under their names. Durations and times of day cannot be traits: no table holds them.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use kinfold_base::{Column, Diagnostic, SourceText, SqlType, TableSchema};
-use kinfold_sql::{AggregateValue as SqlValue, Context, parse_expr, type_aggregate, type_expr};
-use sqlparser::ast::{Expr, visit_expressions};
+use kinfold_sql::{AggregateValue as SqlValue, Context, common_type, each_expr, parse_expr, type_aggregate, type_expr};
+use sqlparser::ast::Expr;
 
-use super::literals::literal;
+use super::literals::{TYPE_MISMATCH, literal};
 use super::rows::{Profiles, Written, find, require_time, row_set};
-use crate::ast::{self, Aggregate, Pick, WordOr};
+use crate::ast::{self, Aggregate, Pick, Scalar, WordOr};
 use crate::order::order;
-use crate::project::{AggregateValue, Keep, PickSource, Trait, TraitBody};
+use crate::project::{AggregateValue, Keep, Literal, PickSource, Trait, TraitBody};
 use crate::rule::Rule;
 use crate::tables::{Tables, column, column_expr, open_scope, typed};
 
 pub(crate) const RULES: &[&Rule] =
-    &[&TRAIT_BODY, &TRAIT_CYCLE, &TRAIT_SHADOWS_IDENTIFIER, &PICK_SOURCE, &EMPTY_PICK, &PICK_TYPES];
+    &[&TRAIT_BODY, &TRAIT_CYCLE, &TRAIT_SHADOWS_IDENTIFIER, &TRAIT_TYPE, &PICK_SOURCE, &EMPTY_PICK, &PICK_TYPES];
 
 pub(crate) const TRAIT_BODY: Rule =
     Rule::error("trait-body", "a trait has none, or several, of `aggregate`, `pick` and `expression`");
 pub(crate) const TRAIT_CYCLE: Rule = Rule::error("trait-cycle", "traits refer to each other in a circle");
 pub(crate) const TRAIT_SHADOWS_IDENTIFIER: Rule =
     Rule::error("trait-shadows-identifier", "a trait has the name of an identifier");
+pub(crate) const TRAIT_TYPE: Rule = Rule::error("trait-type", "a trait is of a type that no table can hold");
 pub(crate) const PICK_SOURCE: Rule = Rule::error("pick-source", "what to pick from is not written as `table.column`");
 pub(crate) const EMPTY_PICK: Rule = Rule::error("empty-pick", "a pick names nothing to pick from");
 pub(crate) const PICK_TYPES: Rule =
@@ -127,13 +128,36 @@ fn one(
     };
     let what = format!("the trait `{name}`");
     let ty = body.as_ref().map_or(SqlType::Unknown, |(_, ty)| ty.clone());
-    let default = written.default.as_ref().map(|d| literal(d, &ty, &what, diagnostics));
+    let default = written.default.as_ref().map(|d| self::default(d, &ty, &what, diagnostics));
     if bodies.iter().filter(|b| **b).count() != 1 {
         return None;
     }
     let (body, ty) = body?;
+    let hint = match &ty {
+        SqlType::Interval => Some("take its seconds: `date_part('epoch', …)`"),
+        SqlType::Time => Some("cast it: `cast(… as text)`"),
+        _ => None,
+    };
+    if let Some(hint) = hint {
+        let message = format!("{what} is {ty}, which a table cannot hold");
+        diagnostics.push(TRAIT_TYPE.at(written.name.span(), message).hint(hint));
+        return None;
+    }
     let default = default.map_or(Some(None), |d| d.map(Some))?;
     Some(Trait { name: name.to_owned(), ty, default, body, span: written.name.span() })
+}
+
+/// Reads a default, which must not change the trait's type.
+fn default(scalar: &Scalar, ty: &SqlType, what: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Literal> {
+    match literal(scalar, ty, what, diagnostics)? {
+        Literal::Decimal(_) if *ty == SqlType::Integer => {
+            let message = format!("{what} is {ty}, but this is not");
+            let hint = "write a whole number, or cast the value: `cast(… as double)`";
+            diagnostics.push(TYPE_MISMATCH.at(scalar.span(), message).hint(hint));
+            None
+        }
+        default => Some(default),
+    }
 }
 
 fn aggregate(
@@ -159,7 +183,7 @@ fn aggregate(
     let rows = row_set(rows, needs_time, profiles, tables, diagnostics)?;
     let value = value?;
     let body = match value.value {
-        SqlValue::Plain(expr) => AggregateValue::Plain(expr),
+        SqlValue::Plain(expr) => AggregateValue::Plain { expr, arguments: value.arguments },
         SqlValue::MostFrequent(expr) => AggregateValue::MostFrequent(expr),
         SqlValue::Top { value, count } => AggregateValue::Top { value, count },
     };
@@ -253,42 +277,30 @@ fn pick_source(
         require_time(&found, table, place, what, diagnostics)?;
     }
     let at = found.time.filter(|_| keep != Keep::MostFrequent);
-    Some((PickSource { table: table.name.clone(), ids: found.ids, value, at }, ty, place))
+    let source = PickSource { table: table.name.clone(), ids: found.ids, own_ids: found.own_ids, value, at };
+    Some((source, ty, place))
 }
 
-/// The type that holds the values of both.
+/// The type that holds the values of both, as the engine has it.
 fn wider(a: SqlType, b: SqlType) -> SqlType {
     match (a, b) {
-        (a, b) if a == b || b.is_open() => a,
+        (a, b) if b.is_open() => a,
         (a, b) if a.is_open() => b,
-        (SqlType::Float, _) | (_, SqlType::Float) => SqlType::Float,
-        (
-            SqlType::Decimal { precision, scale },
-            SqlType::Decimal { precision: other_precision, scale: other_scale },
-        ) => {
-            let digits = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
-            let whole = digits(precision, scale).max(digits(other_precision, other_scale));
-            let scale = scale.max(other_scale);
-            let precision = u8::try_from((whole + i16::from(scale)).clamp(1, 38)).unwrap_or(38);
-            SqlType::Decimal { precision, scale }
-        }
-        (decimal @ SqlType::Decimal { .. }, _) | (_, decimal @ SqlType::Decimal { .. }) => decimal,
-        (SqlType::Timestamp, _) | (_, SqlType::Timestamp) => SqlType::Timestamp,
-        (a, _) => a,
+        (a, b) => common_type(&[a, b]).unwrap_or(SqlType::Unknown),
     }
 }
 
 /// The first part of every name in an expression, in lower case.
 fn names_in(expr: &Expr) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let _ = visit_expressions(expr, |part| {
+    let _ = each_expr(expr, |part| {
         let ident = match part {
             Expr::Identifier(ident) => Some(ident),
             Expr::CompoundIdentifier(idents) => idents.first(),
             _ => None,
         };
         names.extend(ident.map(|i| i.value.to_ascii_lowercase()));
-        ControlFlow::<()>::Continue(())
+        ControlFlow::Continue(())
     });
     names
 }

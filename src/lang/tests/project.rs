@@ -119,7 +119,9 @@ fn traits_come_after_what_they_refer_to_and_inherit_ids_and_time() {
     );
     let spent = &traits[0];
     assert_eq!(spent.default, Some(Literal::Decimal("0".to_owned())));
-    let TraitBody::Aggregate { rows, value: AggregateValue::Plain(value) } = &spent.body else { panic!("{spent:?}") };
+    let TraitBody::Aggregate { rows, value: AggregateValue::Plain { expr: value, .. } } = &spent.body else {
+        panic!("{spent:?}")
+    };
     assert_eq!(value.to_string(), "sum(\"Amount\") - 1");
     assert_eq!(ids(&rows.ids), ["1 lower(\"buyer\")"]);
     assert_eq!(
@@ -144,6 +146,45 @@ fn traits_come_after_what_they_refer_to_and_inherit_ids_and_time() {
 }
 
 #[test]
+fn traits_are_of_the_type_that_the_engine_makes() {
+    let project = project(
+        "
+entities:
+  - name: buyer
+    identity:
+      identifiers: [{name: email}, {name: code}]
+      from: [{table: shop.orders, ids: {email: customer_email}}]
+    traits:
+      - {name: mixed, default: 8.05, pick: {from: [shop.orders.order_id, shop.orders.Amount], keep: source_order}}
+      - name: floats
+        pick: {from: [shop.orders.Amount, {table: shop.orders, value: cast(order_id as double)}], keep: source_order}
+      - {name: taxed, aggregate: {table: shop.orders, value: sum(amount * 1.18)}}
+      - {name: share, aggregate: {table: shop.orders, value: \"cast(avg(order_id) as decimal(5, 2))\"}}
+      - {name: middle, aggregate: {table: shop.orders, value: median(amount)}}
+      - {name: other, aggregate: {table: shop.orders, value: count(*), ids: {email: customer_email, code: status}}}
+      - {name: same, aggregate: {table: shop.orders, value: count(*), ids: {email: customer_email}}}
+",
+    );
+    let traits = &project.entities[1].traits;
+    let ty = |name: &str| traits.iter().find(|t| t.name == name).map(|t| t.ty.clone());
+    let decimal = |precision, scale| Some(SqlType::Decimal { precision, scale });
+    assert_eq!(ty("mixed"), decimal(22, 2));
+    assert_eq!(ty("floats"), decimal(31, 15));
+    assert_eq!(ty("taxed"), decimal(32, 4));
+    assert_eq!(ty("share"), decimal(5, 2));
+    assert_eq!(ty("middle"), decimal(22, 6));
+    let rows = |name: &str| match &traits.iter().find(|t| t.name == name).expect(name).body {
+        TraitBody::Aggregate { rows, value: AggregateValue::Plain { arguments, .. } } => {
+            (rows.own_ids, arguments.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    let [(argument, SqlType::Integer)] = &rows("share").1[..] else { panic!("one argument") };
+    assert_eq!(argument.to_string(), "\"order_id\"");
+    assert_eq!(["other", "same", "taxed"].map(|name| rows(name).0), [true, false, false]);
+}
+
+#[test]
 fn segments_keep_the_types_of_their_traits() {
     let project = project(
         "
@@ -152,7 +193,7 @@ segments:
     entity: customer
     where:
       all:
-        - trait: {name: SPENT, gte: 10.50, lt: 20}
+        - trait: {name: SPENT, gte: 10.50, lt: 1.5e3}
         - not: {segment: a}
         - did_not: {table: shop.orders, at_most: 3}
     top: {by: spent, percent: 12.5%, order: asc}
@@ -168,6 +209,7 @@ segments:
     assert!(
         matches!(&tests[0], Condition::Trait { name, test: Test::Gte(Literal::Decimal(d)) } if name == "spent" && d == "10.50")
     );
+    assert!(matches!(&tests[1], Condition::Trait { test: Test::Lt(Literal::Decimal(d)), .. } if d == "1500"));
     let Condition::Not(did) = &parts[2] else { panic!("{parts:?}") };
     assert!(matches!(did.as_ref(), Condition::Did { at_least: 0, at_most: Some(3), .. }));
     let top = b.top.as_ref().expect("top");

@@ -32,7 +32,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("regexp_extract", "write `regexp_match(text, pattern)[1]`"),
     ("regexp_substr", "write `regexp_match(text, pattern)[1]`"),
     ("safe_cast", "write `try_cast(x as …)`"),
-    ("safe_divide", "write `a / nullif(b, 0)`"),
+    ("safe_divide", "write `a / b`, which is null where `b` is 0"),
     ("sign", "write `signum(x)`"),
     ("size", "write `array_length(x)`"),
     ("stddev_sample", "write `stddev(x)`"),

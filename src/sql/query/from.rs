@@ -1,16 +1,16 @@
 //! `from`: tables and queries that stand as tables.
 
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use kinfold_base::{Diagnostic, SqlType};
-use sqlparser::ast::{Expr, ObjectName, Spanned, TableAlias, TableFactor, TableWithJoins, visit_expressions};
+use sqlparser::ast::{Expr, ObjectName, Spanned, TableAlias, TableFactor, TableWithJoins};
 use sqlparser::tokenizer::Span as SqlSpan;
 
 use super::tables::Named;
 use super::{Columns, Naming, defined};
 use crate::functions::Arg;
 use crate::typer::{Allow, Col, Frame, Merged, Rows, Typer, quoted, quoted_name};
+use crate::walk::any_expr;
 
 impl Typer<'_> {
     /// The rows of a whole `from`.
@@ -214,11 +214,7 @@ impl Typer<'_> {
 }
 
 fn has_columns(expr: &Expr) -> bool {
-    visit_expressions(expr, |e| match e {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    })
-    .is_break()
+    any_expr(expr, |e| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
 }
 
 /// Rows that nothing can be said against, after an error.

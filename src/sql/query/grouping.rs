@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use kinfold_base::Diagnostic;
-use sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Value, VisitorMut};
 
 use crate::functions::{Kind, lookup};
 use crate::typer::{Frame, Typer, call_name};
+use crate::walk::{any_expr, walk_expr_mut};
 
 /// An expression without the brackets around it.
 pub(super) fn bare(mut expr: &Expr) -> &Expr {
@@ -24,10 +25,7 @@ pub(super) fn is_aggregate(expr: &Expr) -> bool {
 
 /// Whether an aggregate stands in it.
 pub(super) fn has_aggregate(expr: &Expr) -> bool {
-    sqlparser::ast::visit_expressions(expr, |e| {
-        if is_aggregate(e) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
-    .is_break()
+    any_expr(expr, is_aggregate)
 }
 
 impl Typer<'_> {
@@ -36,7 +34,7 @@ impl Typer<'_> {
         let mut copy = expr.clone();
         let mut walk = Ungrouped { groups, frame, found: None };
         // The walk stops at the first one; what it found says so too.
-        let _ = VisitMut::visit(&mut copy, &mut walk);
+        let _ = walk_expr_mut(&mut copy, &mut walk);
         if let Some(column) = walk.found {
             let name = match &column {
                 Expr::CompoundIdentifier(idents) => idents.last().map(|i| i.value.clone()),

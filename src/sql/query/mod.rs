@@ -8,7 +8,7 @@ mod subquery;
 mod tables;
 mod wildcard;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use kinfold_base::{Diagnostic, SourceText, SqlType, did_you_mean};
@@ -19,7 +19,7 @@ use sqlparser::ast::{
 
 use crate::functions::Arg;
 use crate::typer::{Aliases, Allow, Col, Cte, Frame, Typer, quoted};
-use crate::{Catalog, TypedQuery, types};
+use crate::{Catalog, TypedQuery, Unchanged, types};
 
 /// The columns of a query; `None` where they could not be found out, because a schema is not known or an error was reported.
 type Columns = Option<Vec<Col>>;
@@ -181,7 +181,7 @@ impl Typer<'_> {
                 );
                 let b = self.set_expr(right, if by_name { naming } else { Naming::Free });
                 match op {
-                    _ if by_name => by_names(a, b),
+                    _ if by_name => self.by_names(a, b),
                     SetOperator::Union => self.fit(a, b, &**right),
                     // Rows of the left side only come out.
                     _ => {
@@ -208,6 +208,7 @@ impl Typer<'_> {
             return None;
         }
         let mut columns = vec![];
+        let mut both = Both::default();
         for (a, b) in left.into_iter().zip(right) {
             let ty = types::common(&[a.ty.clone(), b.ty.clone()]).unwrap_or_else(|| {
                 let span = self.report.span(at);
@@ -215,7 +216,7 @@ impl Typer<'_> {
                 self.report.push(Diagnostic::error("type-mismatch", span, message).hint("cast one of them"));
                 SqlType::Unknown
             });
-            let origin = a.origin.filter(|origin| b.origin.as_ref() == Some(origin));
+            let origin = both.origin(self, a.origin, b.origin);
             let inputs =
                 if b.inputs.is_empty() { a.inputs } else { Rc::new(a.inputs.union(&b.inputs).cloned().collect()) };
             columns.push(Col { name: a.name, ty, origin, inputs });
@@ -251,6 +252,23 @@ impl Typer<'_> {
             inputs: Rc::new(inputs),
         });
         Some(columns.collect())
+    }
+
+    /// `union by name`: columns of the same name go together, the others stand beside them.
+    fn by_names(&mut self, left: Columns, right: Columns) -> Columns {
+        let (mut left, right) = (left?, right?);
+        let mut both = Both::default();
+        for b in right {
+            match left.iter_mut().find(|a| a.name == b.name) {
+                Some(a) => {
+                    a.ty = types::common(&[a.ty.clone(), b.ty]).unwrap_or(SqlType::Unknown);
+                    a.origin = both.origin(self, a.origin.take(), b.origin);
+                    a.inputs = Rc::new(a.inputs.union(&b.inputs).cloned().collect());
+                }
+                None => left.push(Col { origin: None, ..b }),
+            }
+        }
+        Some(left)
     }
 
     /// Types the `order by` of what is no plain select: only its own columns can be named.
@@ -324,18 +342,16 @@ impl Typer<'_> {
     }
 }
 
-/// `union by name`: columns of the same name go together, the others stand beside them.
-fn by_names(left: Columns, right: Columns) -> Columns {
-    let (mut left, right) = (left?, right?);
-    for b in right {
-        match left.iter_mut().find(|a| a.name == b.name) {
-            Some(a) => {
-                a.ty = types::common(&[a.ty.clone(), b.ty]).unwrap_or(SqlType::Unknown);
-                a.origin = a.origin.take().filter(|origin| b.origin.as_ref() == Some(origin));
-                a.inputs = Rc::new(a.inputs.union(&b.inputs).cloned().collect());
-            }
-            None => left.push(Col { origin: None, ..b }),
-        }
+/// Where the columns of a union come from: the same number for those of which both sides read one row each.
+#[derive(Debug, Default)]
+struct Both(BTreeMap<(usize, usize), usize>);
+
+impl Both {
+    /// What a column is unchanged, if it is the same on both sides.
+    fn origin(&mut self, typer: &mut Typer<'_>, a: Option<Unchanged>, b: Option<Unchanged>) -> Option<Unchanged> {
+        let (a, b) = (a?, b?);
+        let pair = (a.occurrence, b.occurrence);
+        let occurrence = *self.0.entry(pair).or_insert_with(|| typer.next_occurrence());
+        (a.origin == b.origin).then_some(Unchanged { origin: a.origin, occurrence })
     }
-    Some(left)
 }

@@ -1,15 +1,12 @@
 //! Queries inside expressions.
 
-use std::ops::ControlFlow;
-
 use kinfold_base::{Diagnostic, SqlType};
-use sqlparser::ast::{
-    BinaryOperator, Expr, Query, SelectItem, SetExpr, TableFactor, TableWithJoins, visit_expressions,
-};
+use sqlparser::ast::{BinaryOperator, Expr, Query, SelectItem, SetExpr, TableFactor, TableWithJoins};
 
 use super::Naming;
 use super::grouping::has_aggregate;
 use crate::typer::{Allow, Col, Typer};
+use crate::walk::any_expr;
 
 impl Typer<'_> {
     /// Types `exists (…)`, `x in (select …)` and `(select …)`.
@@ -137,13 +134,7 @@ fn names_of(from: &[TableWithJoins]) -> Vec<String> {
 
 fn has_outside(expr: &Expr, own: &[String]) -> bool {
     // Queries inside have rows of their own, which are not known here.
-    let queries = visit_expressions(expr, |e| match e {
-        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    let outside = visit_expressions(expr, |e| match e {
-        Expr::CompoundIdentifier(idents) if !own.contains(&idents[0].value) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    queries.is_continue() && outside.is_break()
+    let is_query = |e: &Expr| matches!(e, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. });
+    let is_outside = |e: &Expr| matches!(e, Expr::CompoundIdentifier(idents) if !own.contains(&idents[0].value));
+    !any_expr(expr, is_query) && any_expr(expr, is_outside)
 }

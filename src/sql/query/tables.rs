@@ -1,5 +1,7 @@
 //! Tables by name.
 
+use std::collections::BTreeMap;
+
 use kinfold_base::{Diagnostic, did_you_mean};
 use sqlparser::ast::ObjectName;
 
@@ -22,7 +24,8 @@ impl Typer<'_> {
             [own] => {
                 let ctes: Vec<_> = self.ctes.iter().rev().collect();
                 if let Some(cte) = pick(&ctes, own, |c| &c.name).first() {
-                    return Some(Named::Cte(cte.name.clone(), cte.columns.clone()));
+                    let (name, columns) = (cte.name.clone(), cte.columns.clone());
+                    return Some(Named::Cte(name, self.read_again(columns)));
                 }
                 let models: Vec<&TableRef> = known.iter().filter(|t| t.0.is_none()).collect();
                 only(&pick(&models, own, |t| &t.1).into_iter().copied().collect::<Vec<_>>())
@@ -43,10 +46,28 @@ impl Typer<'_> {
             return None;
         };
         let columns = match self.catalog?.table(table.0.as_deref(), &table.1)? {
-            CatalogTable::Known(schema) => Some(schema.columns.into_iter().map(|c| Col::of_table(&table, c)).collect()),
+            CatalogTable::Known(schema) => {
+                let occurrence = self.next_occurrence();
+                Some(schema.columns.into_iter().map(|c| Col::of_table(&table, c, occurrence)).collect())
+            }
             CatalogTable::Unknown => None,
         };
         Some(Named::Table(table, columns))
+    }
+
+    /// The columns of a common table expression where it is read: other rows than where else it is read.
+    fn read_again(&mut self, columns: Columns) -> Columns {
+        let mut columns = columns?;
+        let mut numbers = BTreeMap::new();
+        for origin in columns.iter_mut().filter_map(|c| c.origin.as_mut()) {
+            origin.occurrence = *numbers.entry(origin.occurrence).or_insert_with(|| self.next_occurrence());
+        }
+        Some(columns)
+    }
+
+    pub(super) fn next_occurrence(&mut self) -> usize {
+        self.occurrences += 1;
+        self.occurrences
     }
 
     fn unknown_table(&mut self, name: &ObjectName, parts: &[String], known: &[TableRef]) {

@@ -27,10 +27,15 @@ fn values_of_traits() {
     check("sum(amount - refunded)", r#"sum("amount" - "refunded") :: decimal(23,2)"#);
     check("COUNT(*)", "count(*) :: integer");
     check("count(distinct day)", r#"count(DISTINCT "day") :: integer"#);
-    check("sum(amount) / count(*)", r#"sum("amount") / count(*) :: decimal(26,6)"#);
+    check("sum(amount) / count(*)", r#"sum("amount") / nullif(count(*), 0) :: decimal(26,6)"#);
+    check("sum(amount * 1.18)", r#"sum("amount" * 1.18) :: decimal(26,4)"#);
     check("round(avg(amount), 2)", r#"round(avg("amount"), 2) :: decimal(16,6)"#);
     check("median(quantity)", r#"median("quantity") :: float"#);
-    check("percentile(amount, 0.9)", r#"percentile("amount", 0.9) :: float"#);
+    check("median(amount)", r#"median("amount") :: decimal(16,6)"#);
+    check("avg(quantity)", r#"avg("quantity") :: float"#);
+    check("avg(extra)", r#"avg("extra") :: float"#);
+    check("percentile(amount, 0.9)", r#"percentile("amount", CAST(0.9 AS DOUBLE PRECISION)) :: decimal(16,6)"#);
+    check("percentile(quantity, 1)", r#"percentile("quantity", 1) :: float"#);
     check("last(Email)", r#"last("Email") :: text by time"#);
     check("max(ordered_at)", r#"max("ordered_at") :: timestamp"#);
     check(
@@ -39,6 +44,16 @@ fn values_of_traits() {
     );
     check("most_frequent(Email)", r#"most frequent "Email" :: text"#);
     check("top(Email, 3)", r#"top 3 "Email" :: list(text)"#);
+}
+
+#[test]
+fn arguments_come_with_their_types() {
+    let text = source("cast(avg(quantity) as decimal(5, 2)) + sum(amount) + count(*)");
+    let scope = Scope::table(Some("shop"), "orders", Some(orders()));
+    let expr = parse_expr(&text, &mut vec![]).unwrap();
+    let typed = type_aggregate(&text, &expr, &scope, &mut vec![]).unwrap();
+    let arguments: Vec<String> = typed.arguments.iter().map(|(e, ty)| format!("{e} {}", name_of(ty))).collect();
+    assert_eq!(arguments, [r#""quantity" integer"#, r#""amount" decimal(12,2)"#]);
 }
 
 #[test]
@@ -67,6 +82,14 @@ fn values_that_are_refused() {
         "sum(paid)",
         "wrong-argument-type [paid] `sum` takes a number here, and this is true or false; count it: `case when paid then 1 else 0 end`",
     );
+    for call in ["sum", "avg", "median"] {
+        check(
+            &format!("{call}(shipped_at - ordered_at)"),
+            &format!(
+                "wrong-argument-type [shipped_at - ordered_at] `{call}` takes a number here, and this is a duration; take its seconds: `date_part('epoch', shipped_at - ordered_at)`"
+            ),
+        );
+    }
     check("sum(amuont)", "unknown-column [amuont] there is no column `amuont` here; did you mean `amount`?");
     check("sum()", "wrong-argument-count [sum] `sum` takes 1 argument, and got 0");
     check(

@@ -137,7 +137,9 @@ fn differences_of_times_are_not_compared_with_durations() {
 fn arithmetic_needs_numbers() {
     check("amount - refunded", r#""amount" - "refunded" :: decimal(13,2)"#);
     check("amount * quantity", r#""amount" * "quantity" :: decimal(33,2)"#);
-    check("amount * 1.5", r#""amount" * 1.5 :: float"#);
+    check("amount * 1.5", r#""amount" * 1.5 :: decimal(15,3)"#);
+    check("amount * 1e3", r#""amount" * CAST('1e3' AS DOUBLE PRECISION) :: float"#);
+    check("-8.05", "-8.05 :: decimal(3,2)");
     check(
         "quantity / 2",
         "\"quantity\" / 2 :: integer\ninteger-division [quantity / 2] both sides are whole numbers, so the fraction is dropped; write `cast(quantity as double) / 2` to keep the fraction",
@@ -166,6 +168,55 @@ fn arithmetic_needs_numbers() {
     check(
         "paid and Email",
         "not-a-condition [Email] a condition is true or false, and this is text; compare it, as in `x = 'yes'`",
+    );
+}
+
+#[test]
+fn written_numbers_are_decimal_unless_they_meet_a_float() {
+    let lat = r#""address"['geo']['lat']"#;
+    check("amount >= 8.05", r#""amount" >= 8.05 :: boolean"#);
+    check("address.geo.lat >= 8.05", &format!("{lat} >= CAST(8.05 AS DOUBLE PRECISION) :: boolean"));
+    check("8.05 = address.geo.lat", &format!("CAST(8.05 AS DOUBLE PRECISION) = {lat} :: boolean"));
+    check("address.geo.lat > 8", &format!("{lat} > 8 :: boolean"));
+    check(
+        "address.geo.lat between -8.05 and 2 * (1.5)",
+        &format!("{lat} BETWEEN CAST(-8.05 AS DOUBLE PRECISION) AND CAST(2 * (1.5) AS DOUBLE PRECISION) :: boolean"),
+    );
+    check("address.geo.lat in (0.5, 1)", &format!("{lat} IN (CAST(0.5 AS DOUBLE PRECISION), 1) :: boolean"));
+    check(
+        "address.geo.lat is distinct from 0.5",
+        &format!("({lat} IS DISTINCT FROM CAST(0.5 AS DOUBLE PRECISION)) :: boolean"),
+    );
+    check("address.geo.lat * 1.18", &format!("{lat} * CAST(1.18 AS DOUBLE PRECISION) :: float"));
+    check("coalesce(address.geo.lat, 0.5)", &format!("coalesce({lat}, CAST(0.5 AS DOUBLE PRECISION)) :: float"));
+    check("coalesce(amount, 0.5)", r#"coalesce("amount", 0.5) :: decimal(12,2)"#);
+    check(
+        "case when paid then address.geo.lat else 0.5 end",
+        &format!(r#"CASE WHEN "paid" THEN {lat} ELSE CAST(0.5 AS DOUBLE PRECISION) END :: float"#),
+    );
+    check(
+        "case address.geo.lat when 0.5 then 1.25 else 2 end",
+        &format!("CASE {lat} WHEN CAST(0.5 AS DOUBLE PRECISION) THEN 1.25 ELSE 2 END :: decimal(22,2)"),
+    );
+    check("power(amount, 0.5)", r#"power("amount", CAST(0.5 AS DOUBLE PRECISION)) :: float"#);
+    check("round(amount * 0.5, 2)", r#"round("amount" * 0.5, 2) :: decimal(14,3)"#);
+}
+
+#[test]
+fn a_divisor_of_zero_gives_null() {
+    check("amount / 2.0", r#""amount" / 2.0 :: decimal(17,6)"#);
+    check("amount / refunded", r#""amount" / nullif("refunded", CAST(0 AS DECIMAL(12,2))) :: decimal(18,6)"#);
+    check("address.geo.lat / 1.5", r#""address"['geo']['lat'] / CAST(1.5 AS DOUBLE PRECISION) :: float"#);
+    check("amount / 1e3", r#""amount" / CAST('1e3' AS DOUBLE PRECISION) :: float"#);
+    check("amount / (refunded + 1)", r#""amount" / nullif("refunded" + 1, CAST(0 AS DECIMAL(23,2))) :: decimal(18,6)"#);
+    check("amount / nullif(quantity, 0)", r#""amount" / nullif("quantity", 0) :: decimal(16,6)"#);
+    check("amount / address.geo.lat", r#""amount" / nullif("address"['geo']['lat'], 0) :: float"#);
+    check("cast(amount as double) / quantity", r#"CAST("amount" AS DOUBLE) / nullif("quantity", 0) :: float"#);
+    check("quantity % order_id", r#""quantity" % nullif("order_id", 0) :: integer"#);
+    check("amount / extra", r#""amount" / nullif("extra", 0) :: unknown"#);
+    check(
+        "quantity / order_id",
+        "\"quantity\" / nullif(\"order_id\", 0) :: integer\ninteger-division [quantity / order_id] both sides are whole numbers, so the fraction is dropped; write `cast(quantity as double) / order_id` to keep the fraction",
     );
 }
 
@@ -307,7 +358,7 @@ fn cases_and_casts() {
         "bad-date-literal ['2026-13-01'] `2026-13-01` is not a date or a time; write it as '2026-01-31' or '2026-01-31T12:00:00Z'",
     );
     check("ordered_at at time zone 'Europe/Istanbul'", r#""ordered_at" AT TIME ZONE 'Europe/Istanbul' :: timestamp"#);
-    check("array[1, 2.5]", "ARRAY[1, 2.5] :: list(float)");
+    check("array[1, 2.5]", "ARRAY[1, 2.5] :: list(decimal(21,1))");
     check("null", "NULL :: null");
 }
 

@@ -22,7 +22,7 @@ fn run(sql: &str) -> (String, String) {
         .map(|((column, origin), inputs)| {
             let from: Vec<String> = inputs.iter().map(full).collect();
             let from = match origin {
-                Some(origin) => format!(" = {}", full(origin)),
+                Some(unchanged) => format!(" = {}", full(&unchanged.origin)),
                 None if from.is_empty() => String::new(),
                 None => format!(" < {}", from.join(", ")),
             };
@@ -40,6 +40,53 @@ fn check(sql: &str, expected: &str) {
 
 fn check_sql(sql: &str, expected: &str) {
     assert_eq!(run(sql).0, expected, "{sql}");
+}
+
+/// Columns that come from the same rows of a table stand together.
+fn check_rows(sql: &str, expected: &str) {
+    let text = source(sql);
+    let mut diags = vec![];
+    let query = parse_query(&text, &mut diags).unwrap();
+    let typed = type_query(&text, &query, &Shop, &mut diags).unwrap();
+    let mut rows: Vec<(usize, Vec<&str>)> = vec![];
+    for (name, origin) in typed.schema.names().zip(&typed.origins) {
+        let Some(origin) = origin else { continue };
+        match rows.iter_mut().find(|(occurrence, _)| *occurrence == origin.occurrence) {
+            Some((_, names)) => names.push(name),
+            None => rows.push((origin.occurrence, vec![name])),
+        }
+    }
+    let rows: Vec<String> = rows.into_iter().map(|(_, names)| names.join(" ")).collect();
+    assert_eq!(rows.join(", "), expected, "{sql}");
+}
+
+#[test]
+fn columns_of_one_row_are_told_from_those_of_another() {
+    check_rows("select customer_id, email from shop.customers", "customer_id email");
+    check_rows(
+        "select a.customer_id, b.email, a.name from shop.customers a join shop.customers b on a.name = b.name",
+        "customer_id name, email",
+    );
+    check_rows(
+        "with c as (select customer_id, email, name from shop.customers) select a.customer_id, a.name, b.email from c a, c b",
+        "customer_id name, email",
+    );
+    check_rows(
+        "select t.customer_id, t.email from (select customer_id, email, born from shop.customers) t where born is null",
+        "customer_id email",
+    );
+    check_rows(
+        "select customer_id, email from shop.customers union all select customer_id, email from shop.customers",
+        "customer_id email",
+    );
+    check_rows(
+        "select customer_id, email from shop.customers union all select a.customer_id, b.email from shop.customers a, shop.customers b",
+        "customer_id, email",
+    );
+    check_rows(
+        "select a.customer_id, b.email from shop.customers a, shop.customers b union all by name select email, customer_id from shop.customers",
+        "customer_id, email",
+    );
 }
 
 #[test]

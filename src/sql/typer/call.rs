@@ -6,6 +6,7 @@ use sqlparser::ast::{
     ObjectNamePart, Spanned, WindowFrameBound, WindowSpec, WindowType,
 };
 
+use super::operators::{make_float, meet};
 use super::{Allow, Typer};
 use crate::functions::{self, Arg, Kind, Refusal, Ret, foreign_hint, lookup, nearest};
 use crate::literal::DATE_PARTS;
@@ -55,6 +56,9 @@ impl Typer<'_> {
             }
             (Arg::Integer, SqlType::Float | SqlType::Decimal { .. }) => {
                 Some(format!("cast it: `cast({written} as bigint)`"))
+            }
+            (Arg::Number | Arg::Summable, SqlType::Interval) => {
+                Some(format!("take its seconds: `date_part('epoch', {written})`"))
             }
             (Arg::When, SqlType::Integer) => Some(format!("convert it: `to_timestamp_seconds({written})`")),
             _ => None,
@@ -133,10 +137,13 @@ impl Typer<'_> {
             for arg in &mut list.args {
                 match arg {
                     FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) => {
-                        let ty = self.expr(arg);
+                        let mut ty = self.expr(arg);
                         // An ordered-set aggregate takes its first argument from `within group`.
                         let index = types.len() + usize::from(!function.within_group.is_empty());
                         self.check_argument(arg, &ty, known.arg(index), name);
+                        if known.ret == Ret::Float && known.arg(index) == Arg::Number {
+                            make_float(arg, &mut ty);
+                        }
                         types.push(ty);
                     }
                     FunctionArg::Named { arg: FunctionArgExpr::Expr(arg), .. } => {
@@ -168,6 +175,15 @@ impl Typer<'_> {
             }
         } else if let FunctionArguments::Subquery(_) = &function.args {
             self.unsupported(&at, format!("`{name}` does not take a query"));
+        }
+        if let FunctionArguments::List(list) = &mut function.args
+            && (name == "nullif" || matches!(known.ret, Ret::Common | Ret::ListOfCommon))
+        {
+            let exprs = list.args.iter_mut().filter_map(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) => Some(arg),
+                _ => None,
+            });
+            meet(exprs.zip(&mut types));
         }
         if !function.within_group.is_empty() {
             let mut ordered = vec![];

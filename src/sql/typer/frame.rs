@@ -6,22 +6,22 @@ use std::rc::Rc;
 use kinfold_base::{Column, SqlType, TableSchema};
 use sqlparser::ast::Ident;
 
-use crate::{Origin, Scope, TableRef};
+use crate::{Origin, Scope, TableRef, Unchanged};
 
 /// A column of rows that stand in a `from`.
 #[derive(Debug, Clone)]
 pub(crate) struct Col {
     pub(crate) name: String,
     pub(crate) ty: SqlType,
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<Unchanged>,
     pub(crate) inputs: Rc<BTreeSet<Origin>>,
 }
 
 impl Col {
-    pub(crate) fn of_table(table: &TableRef, column: Column) -> Self {
+    pub(crate) fn of_table(table: &TableRef, column: Column, occurrence: usize) -> Self {
         let origin = Origin { table: table.clone(), column: column.name.clone() };
         let inputs = Rc::new(BTreeSet::from([origin.clone()]));
-        Self { name: column.name, ty: column.ty, origin: Some(origin), inputs }
+        Self { name: column.name, ty: column.ty, origin: Some(Unchanged { origin, occurrence }), inputs }
     }
 
     pub(crate) fn schema(columns: &[Self]) -> TableSchema {
@@ -111,7 +111,7 @@ impl Frame {
                     let columns = relation
                         .columns
                         .as_ref()
-                        .map(|schema| schema.columns.iter().map(|c| Col::of_table(&table, c.clone())).collect());
+                        .map(|schema| schema.columns.iter().map(|c| Col::of_table(&table, c.clone(), 0)).collect());
                     Rows {
                         schema: relation.schema.clone(),
                         name: relation.name.clone(),

@@ -17,8 +17,9 @@ use sqlparser::ast::{self, Expr};
 
 pub(crate) use call::{call_name, plain_args};
 pub(crate) use frame::{Aliases, Col, Frame, Hit, Lookup, Merged, Rows, pick};
+use names::call;
 pub(crate) use names::{column_of, quoted, quoted_name};
-pub(crate) use operators::text_literal;
+pub(crate) use operators::{make_float, text_literal};
 
 use crate::report::Report;
 use crate::{Catalog, ColumnRef, Context, Origin, Scope, TableRef, Typed};
@@ -75,6 +76,8 @@ pub(crate) struct Typer<'a> {
     pub(crate) trait_calls: bool,
     /// Aggregates met so far.
     pub(crate) aggregates: usize,
+    /// The arguments of a trait's calls, and their types.
+    pub(crate) arguments: Vec<(Expr, SqlType)>,
     pub(crate) needs_time: bool,
     /// Whether something could not be found out because a schema is not known.
     pub(crate) incomplete: bool,
@@ -82,6 +85,8 @@ pub(crate) struct Typer<'a> {
     pub(crate) windows: Vec<String>,
     /// Queries in `from` that got a name from us.
     pub(crate) unnamed_rows: usize,
+    /// Numbers given to what stands in a `from`.
+    pub(crate) occurrences: usize,
 }
 
 impl<'a> Typer<'a> {
@@ -97,10 +102,12 @@ impl<'a> Typer<'a> {
             allow,
             trait_calls: false,
             aggregates: 0,
+            arguments: vec![],
             needs_time: false,
             incomplete: false,
             windows: vec![],
             unnamed_rows: 0,
+            occurrences: 0,
         }
     }
 
@@ -116,7 +123,7 @@ impl<'a> Typer<'a> {
     pub(crate) fn expr(&mut self, expr: &mut Expr) -> SqlType {
         match expr {
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => self.column(expr),
-            Expr::Value(value) => self.value(value),
+            Expr::Value(_) => self.value(expr),
             Expr::Nested(inner) => self.expr(inner),
             Expr::BinaryOp { .. } => self.binary(expr),
             Expr::UnaryOp { .. } => self.unary(expr),

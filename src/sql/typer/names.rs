@@ -26,24 +26,23 @@ pub(crate) fn column_of(qualifiers: &[String], at: SqlSpan, column: &Ident) -> E
     match qualifiers {
         [] => Expr::Identifier(column.clone()),
         [qualifier] => of(qualifier),
-        several => {
-            let args = several.iter().map(|q| FunctionArg::Unnamed(FunctionArgExpr::Expr(of(q)))).collect();
-            Expr::Function(Function {
-                name: ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(at, "coalesce"))]),
-                uses_odbc_syntax: false,
-                parameters: FunctionArguments::None,
-                args: FunctionArguments::List(FunctionArgumentList {
-                    duplicate_treatment: None,
-                    args,
-                    clauses: vec![],
-                }),
-                filter: None,
-                null_treatment: None,
-                over: None,
-                within_group: vec![],
-            })
-        }
+        several => call("coalesce", at, several.iter().map(of).collect()),
     }
+}
+
+/// A call of a function of ours.
+pub(super) fn call(name: &str, at: SqlSpan, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    Expr::Function(Function {
+        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(at, name))]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
 }
 
 impl Typer<'_> {

@@ -1,9 +1,12 @@
 //! Comparison, arithmetic and logic.
 
 use kinfold_base::{Diagnostic, Span, SqlType};
-use sqlparser::ast::{BinaryOperator, BinaryOperator as Op, Expr, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{
+    BinaryOperator, BinaryOperator as Op, CastKind, DataType, ExactNumberInfo, Expr, Spanned, UnaryOperator, Value,
+};
+use sqlparser::tokenizer::Span as SqlSpan;
 
-use super::Typer;
+use super::{Typer, call, call_name};
 use crate::literal;
 use crate::types;
 
@@ -39,6 +42,72 @@ fn is_written_duration(expr: &Expr) -> bool {
     }
 }
 
+/// Whether a number is written out, rather than computed from columns.
+fn is_written_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus, expr: inner } => {
+            is_written_number(inner)
+        }
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::BinaryOp { left, op: Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo, right } => {
+            is_written_number(left) && is_written_number(right)
+        }
+        _ => false,
+    }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// The same number as a float.
+pub(super) fn double(expr: Expr) -> Expr {
+    cast(expr, DataType::DoublePrecision)
+}
+
+/// Makes a float of a number that is written out, and so decimal. Where a float meets a decimal, the engine makes decimals of
+/// both, which a float may not fit, and never exactly.
+pub(crate) fn make_float(expr: &mut Expr, ty: &mut SqlType) {
+    if matches!(ty, SqlType::Decimal { .. }) && is_written_number(expr) {
+        let inner = std::mem::replace(expr, Expr::Tuple(vec![]));
+        *expr = double(inner);
+        *ty = SqlType::Float;
+    }
+}
+
+/// Makes floats of the numbers that are written out among values of which one is a float.
+pub(super) fn meet<'a>(values: impl IntoIterator<Item = (&'a mut Expr, &'a mut SqlType)>) {
+    let values: Vec<_> = values.into_iter().collect();
+    if values.iter().any(|(_, ty)| **ty == SqlType::Float) {
+        values.into_iter().for_each(|(expr, ty)| make_float(expr, ty));
+    }
+}
+
+/// Makes null of a divisor that is 0: what is divided by nothing is unknown, and neither infinite nor an error.
+fn guard_divisor(divisor: &mut Expr, ty: &SqlType) {
+    let mut inner = &*divisor;
+    while let Expr::Nested(expr) = inner {
+        inner = expr;
+    }
+    let is_guarded = matches!(inner, Expr::Function(f) if call_name(f).as_deref() == Some("nullif"));
+    if is_guarded || *ty == SqlType::Null || !(ty.is_numeric() || ty.is_open()) {
+        return;
+    }
+    let at = SqlSpan::empty();
+    let zero = Expr::Value(Value::Number("0".to_owned(), false).with_span(at));
+    // Of the divisor's own type, which the call then keeps.
+    let zero = match ty {
+        SqlType::Decimal { precision, scale } => {
+            let info = ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale));
+            cast(zero, DataType::Decimal(info))
+        }
+        _ => zero,
+    };
+    let inner = std::mem::replace(divisor, Expr::Tuple(vec![]));
+    let inner = if let Expr::Nested(expr) = inner { *expr } else { inner };
+    *divisor = call("nullif", at, vec![inner, zero]);
+}
+
 impl Typer<'_> {
     pub(super) fn binary(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::BinaryOp { left, op, right } = expr else { return SqlType::Unknown };
@@ -49,7 +118,8 @@ impl Typer<'_> {
                 SqlType::Boolean
             }
             Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::Spaceship => {
-                let (a, b) = (self.expr(left), self.expr(right));
+                let (mut a, mut b) = (self.expr(left), self.expr(right));
+                meet([(&mut **left, &mut a), (&mut **right, &mut b)]);
                 let op = op.clone();
                 self.compare(left, &a, Some(&op), right, &b);
                 SqlType::Boolean
@@ -265,12 +335,17 @@ impl Typer<'_> {
 
     fn arithmetic(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::BinaryOp { left, op, right } = expr else { return SqlType::Unknown };
-        let (a, b) = (self.expr(left), self.expr(right));
+        let is_written = is_written_number(right);
+        let (mut a, mut b) = (self.expr(left), self.expr(right));
+        meet([(&mut **left, &mut a), (&mut **right, &mut b)]);
         let op = op.clone();
+        if op == BinaryOperator::Divide && a == SqlType::Integer && b == SqlType::Integer {
+            self.integer_division(left, right);
+        }
+        if matches!(op, BinaryOperator::Divide | BinaryOperator::Modulo) && !is_written {
+            guard_divisor(right, &b);
+        }
         if a.is_numeric() && b.is_numeric() {
-            if op == BinaryOperator::Divide && a == SqlType::Integer && b == SqlType::Integer {
-                self.integer_division(expr);
-            }
             return types::arithmetic(&op, &a, &b);
         }
         if let Some(ty) = temporal(&op, &a, &b) {
@@ -307,11 +382,10 @@ impl Typer<'_> {
         SqlType::Unknown
     }
 
-    fn integer_division(&mut self, expr: &Expr) {
-        let Expr::BinaryOp { left, right, .. } = expr else { return };
+    fn integer_division(&mut self, left: &Expr, right: &Expr) {
         let (a, b) = (self.report.written(left.span()), self.report.written(right.span()));
         let hint = format!("write `cast({a} as double) / {b}` to keep the fraction");
-        let span = self.report.span(expr);
+        let span = self.report.place(left.span().union(&right.span()));
         self.report.push(
             Diagnostic::warning("integer-division", span, "both sides are whole numbers, so the fraction is dropped")
                 .hint(hint),

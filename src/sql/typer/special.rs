@@ -5,21 +5,24 @@ use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Interval, Spanned, Value, ValueWithSpan,
 };
 
+use super::operators::{double, make_float, meet};
 use super::{Typer, quoted, text_literal};
 use crate::functions::{Arg, Ret, result};
 use crate::literal::{self, DATE_PARTS};
-use crate::types::{common, data_type};
+use crate::types::{self, common, data_type};
 
 impl Typer<'_> {
-    pub(super) fn value(&mut self, value: &ValueWithSpan) -> SqlType {
+    pub(super) fn value(&mut self, expr: &mut Expr) -> SqlType {
+        let Expr::Value(value) = expr else { return SqlType::Unknown };
         match &value.value {
             Value::Number(digits, _) => {
-                let digits = digits.replace('_', "");
-                if digits.parse::<i64>().is_ok() || digits.parse::<u64>().is_ok() {
-                    SqlType::Integer
-                } else {
-                    SqlType::Float
+                let ty = types::number(digits);
+                if ty == SqlType::Float {
+                    // The engine would read it as a decimal, and perhaps one that it cannot hold.
+                    let text = Value::SingleQuotedString(digits.replace('_', "")).with_span(value.span);
+                    *expr = double(Expr::Value(text));
                 }
+                ty
             }
             Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_) | Value::DollarQuotedString(_) => {
                 SqlType::Text
@@ -62,7 +65,8 @@ impl Typer<'_> {
 
     pub(super) fn distinct(&mut self, expr: &mut Expr) -> SqlType {
         if let Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) = expr {
-            let (a, b) = (self.expr(left), self.expr(right));
+            let (mut a, mut b) = (self.expr(left), self.expr(right));
+            meet([(&mut **left, &mut a), (&mut **right, &mut b)]);
             self.compare(left, &a, Some(&BinaryOperator::Spaceship), right, &b);
         }
         // Without brackets the engine's parser would take everything that follows for the right side.
@@ -73,9 +77,10 @@ impl Typer<'_> {
 
     pub(super) fn in_list(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::InList { expr: left, list, .. } = expr else { return SqlType::Unknown };
-        let ty = self.expr(left);
+        let mut ty = self.expr(left);
         for item in list {
-            let other = self.expr(item);
+            let mut other = self.expr(item);
+            meet([(&mut **left, &mut ty), (&mut *item, &mut other)]);
             if matches!(item, Expr::Value(ValueWithSpan { value: Value::Null, .. })) {
                 let span = self.report.span(item);
                 let message = "null in a list matches nothing, and makes `not in` never true";
@@ -90,9 +95,10 @@ impl Typer<'_> {
 
     pub(super) fn between(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::Between { expr: left, low, high, .. } = expr else { return SqlType::Unknown };
-        let ty = self.expr(left);
+        let mut ty = self.expr(left);
         for (bound, op) in [(low, BinaryOperator::GtEq), (high, BinaryOperator::LtEq)] {
-            let other = self.expr(bound);
+            let mut other = self.expr(bound);
+            meet([(&mut **left, &mut ty), (&mut **bound, &mut other)]);
             self.compare(left, &ty, Some(&op), bound, &other);
         }
         SqlType::Boolean
@@ -126,7 +132,7 @@ impl Typer<'_> {
     }
 
     pub(super) fn quantified(&mut self, left: &mut Expr, op: &BinaryOperator, right: &mut Expr) -> SqlType {
-        let a = self.expr(left);
+        let mut a = self.expr(left);
         let b = match right {
             Expr::Subquery(_) => self.expr(right),
             _ => match self.expr(right) {
@@ -134,30 +140,35 @@ impl Typer<'_> {
                 _ => SqlType::Unknown,
             },
         };
+        if b == SqlType::Float {
+            make_float(left, &mut a);
+        }
         self.compare(left, &a, Some(op), right, &b);
         SqlType::Boolean
     }
 
     pub(super) fn case(&mut self, expr: &mut Expr) -> SqlType {
         let Expr::Case { operand, conditions, else_result, .. } = expr else { return SqlType::Unknown };
-        let subject = operand.as_mut().map(|operand| self.expr(operand));
+        let mut subject = operand.as_mut().map(|operand| self.expr(operand));
         let mut types = vec![];
-        let mut results: Vec<Expr> = vec![];
+        let mut results: Vec<&mut Expr> = vec![];
         for branch in conditions {
-            match (&subject, &operand) {
+            match (&mut subject, &mut *operand) {
                 (Some(ty), Some(operand)) => {
-                    let other = self.expr(&mut branch.condition);
+                    let mut other = self.expr(&mut branch.condition);
+                    meet([(&mut **operand, &mut *ty), (&mut branch.condition, &mut other)]);
                     self.compare(operand, ty, Some(&BinaryOperator::Eq), &branch.condition, &other);
                 }
                 _ => self.condition(&mut branch.condition),
             }
             types.push(self.expr(&mut branch.result));
-            results.push(branch.result.clone());
+            results.push(&mut branch.result);
         }
         if let Some(result) = else_result {
             types.push(self.expr(result));
-            results.push((**result).clone());
+            results.push(result);
         }
+        meet(results.iter_mut().map(|result| &mut **result).zip(&mut types));
         if let Some(ty) = common(&types) {
             return ty;
         }
@@ -165,11 +176,11 @@ impl Typer<'_> {
     }
 
     /// Reports a branch of a `case` that is of another kind than one before it.
-    fn branches(&mut self, types: &[SqlType], results: &[Expr]) -> SqlType {
+    fn branches(&mut self, types: &[SqlType], results: &[&mut Expr]) -> SqlType {
         let literal = |e: &Expr| text_literal(e).is_some();
         let first = types.iter().zip(results).find(|(t, e)| !t.is_open() && !literal(e)).map(|(t, _)| t);
         let first = first.unwrap_or(&SqlType::Text);
-        for (ty, result) in types.iter().zip(results) {
+        for (ty, result) in types.iter().zip(results.iter().map(|result| &**result)) {
             match text_literal(result) {
                 Some(text) if first.is_temporal() => {
                     let span = self.report.span(result);
@@ -273,7 +284,8 @@ impl Typer<'_> {
                 SqlType::Timestamp
             }
             Expr::Array(array) => {
-                let types: Vec<_> = array.elem.iter_mut().map(|e| self.expr(e)).collect();
+                let mut types: Vec<_> = array.elem.iter_mut().map(|e| self.expr(e)).collect();
+                meet(array.elem.iter_mut().zip(&mut types));
                 SqlType::List(Box::new(common(&types).unwrap_or(SqlType::Unknown)))
             }
             Expr::Tuple(items) => {
