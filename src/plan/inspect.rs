@@ -1,4 +1,4 @@
-//! The queries of `kinfold show`: one profile, one segment.
+//! Questions about what earlier runs left: one profile, one segment, how long steps took.
 
 use kinfold_lang::project::Entity;
 use sqlparser::ast::{Expr, LimitClause, Query};
@@ -55,6 +55,40 @@ pub fn segments_of(entity: &Entity, profile_id: &str) -> Query {
         .query()
 }
 
+/// `step` and the `seconds` that it took when it was last done.
+#[must_use]
+pub fn last_seconds() -> Query {
+    Select::from(kinfold("runs", "r"))
+        .column("step")
+        .item(Aggregate::last(col("seconds"), col("ended_at")).build(), "seconds")
+        .filter([eq(col("status"), text("done"))])
+        .group_by(["step"])
+        .query()
+}
+
+/// One row: the run that last built the segments of an entity, and the last run that built this one; null for none.
+#[must_use]
+pub fn segment_runs(entity: &Entity, segment: &str) -> Query {
+    let last = |kind: &str, step: &str| {
+        let is_it = [eq(col("kind"), text(kind)), eq(col("step"), text(step)), eq(col("status"), text("done"))];
+        Aggregate::last(col("run_id"), col("ended_at")).filter(is_it).build()
+    };
+    Select::from(kinfold("runs", "r"))
+        .item(last("segments", &segments_table(entity)), "of_entity")
+        .item(last("segment", segment), "of_segment")
+        .query()
+}
+
+/// `segment` and its number of members, `size`; a segment without members has no row.
+#[must_use]
+pub fn segment_sizes(entity: &Entity) -> Query {
+    Select::from(kinfold(&segments_table(entity), "s"))
+        .column("segment")
+        .item(count_rows().build(), "size")
+        .group_by(["segment"])
+        .query()
+}
+
 /// One row of counts: `profiles`, `members`, and those that `entered` and `left` in the last run.
 #[must_use]
 pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
@@ -84,15 +118,16 @@ pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
         .query()
 }
 
-/// The traits of the first `limit` members, by `profile_id`, with `entered_at`.
+/// The traits of the first `limit` members, by `profile_id`, after `entered_at`; where a trait is called that, after `_entered_at`.
 #[must_use]
 pub fn segment_members(entity: &Entity, segment: &str, limit: u32) -> Query {
     let member =
         and([eq(col_of("s", "profile_id"), col_of("p", "profile_id")), eq(col_of("s", "segment"), text(segment))]);
+    let taken = entity.traits.iter().any(|t| t.name.eq_ignore_ascii_case("entered_at"));
     let mut query = Select::from(kinfold(&entity.name, "p"))
         .join(kinfold(&segments_table(entity), "s"), member)
         .item(col_of("p", "profile_id"), "profile_id")
-        .item(col_of("s", "entered_at"), "entered_at")
+        .item(col_of("s", "entered_at"), if taken { "_entered_at" } else { "entered_at" })
         .items(entity.traits.iter().map(|t| (col_of("p", &t.name), t.name.clone())))
         .order_by(vec![Sort::up(col("profile_id"))])
         .query();

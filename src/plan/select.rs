@@ -1,8 +1,8 @@
 //! A part of a plan.
 
-use crate::step::Plan;
+use crate::step::{KeepTable, Plan, Work};
 
-/// The steps of these names, and all that they need, in the plan's order. Names of no step are passed over.
+/// The steps of these names, all that they need, and the logs of what changes in their tables, in the plan's order. Names of no step are passed over.
 #[must_use]
 pub fn select(plan: &Plan, names: &[String]) -> Plan {
     let mut wanted: Vec<bool> = plan.steps.iter().map(|s| names.contains(&s.name)).collect();
@@ -11,6 +11,11 @@ pub fn select(plan: &Plan, names: &[String]) -> Plan {
         if wanted[i] {
             plan.steps[i].after.iter().for_each(|a| wanted[*a] = true);
         }
+    }
+    // A log of what changed in a table is written whenever the table is.
+    for i in 0..plan.steps.len() {
+        let is_log = matches!(&plan.steps[i].work, Work::Table { output, .. } if output.keep == KeepTable::Append);
+        wanted[i] |= is_log && !plan.steps[i].after.is_empty() && plan.steps[i].after.iter().all(|a| wanted[*a]);
     }
     let place = |old: usize| wanted[..old].iter().filter(|w| **w).count();
     let steps = plan.steps.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(step, _)| {

@@ -1,14 +1,15 @@
 //! What is promised of sources, as queries that must give no rows.
 //!
-//! Each gives one row with a number, `broken_rows`, when a promise is broken: never a value, which may be personal.
+//! Each gives one row with a number, `broken_rows`, when a promise is broken, and a stale table the time of its `newest` row;
+//! never a value, which may be personal.
 
-use kinfold_base::{SignedDuration, Timestamp};
-use kinfold_lang::project::{ColumnTest, SourceTable};
+use kinfold_base::{SignedDuration, SqlType, Timestamp};
+use kinfold_lang::project::{ColumnTest, Literal, SourceTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
-    Aggregate, Select, Stages, binary, cast_instant, col, count_rows, in_list, instant, int, is_not_null, is_null,
-    literal, number, or, table,
+    Aggregate, Select, Stages, binary, cast_instant, cast_text, col, col_of, count_rows, in_list, instant, int,
+    is_not_null, is_null, literal_of, or, relation, table,
 };
 use crate::step::{Step, StepKind, Work};
 
@@ -56,21 +57,23 @@ pub(crate) fn steps(source: &SourceTable, as_of: Timestamp) -> Vec<Step> {
 }
 
 fn test(source: &SourceTable, name: &str, test: &ColumnTest) -> (&'static str, Query, String) {
+    let ty = source.schema.column(name).map_or(&SqlType::Unknown, |c| &c.ty);
+    let bound = |digits: &String| literal_of(ty, &Literal::Decimal(digits.clone()));
     match test {
         ColumnTest::NotNull => ("not_null", broken(source, is_null(col(name))), "has missing values".to_owned()),
         ColumnTest::Unique => {
             ("unique", repeated(source, &[name], true), "has values that occur more than once".to_owned())
         }
         ColumnTest::AtLeast(least) => {
-            let below = binary(col(name), BinaryOperator::Lt, number(least));
+            let below = binary(col(name), BinaryOperator::Lt, bound(least));
             ("at_least", broken(source, below), format!("has values below {least}"))
         }
         ColumnTest::AtMost(most) => {
-            let above = binary(col(name), BinaryOperator::Gt, number(most));
+            let above = binary(col(name), BinaryOperator::Gt, bound(most));
             ("at_most", broken(source, above), format!("has values above {most}"))
         }
         ColumnTest::OneOf(list) => {
-            let other = in_list(col(name), list.iter().map(literal).collect::<Vec<Expr>>(), true);
+            let other = in_list(col(name), list.iter().map(|value| literal_of(ty, value)).collect::<Vec<Expr>>(), true);
             ("one_of", broken(source, other), format!("has values that are not in its list of {}", list.len()))
         }
     }
@@ -89,25 +92,32 @@ fn some_rows() -> Expr {
     binary(count_rows().build(), BinaryOperator::Gt, int(0))
 }
 
-/// The number of keys that occur more than once. `ignore_null`: a missing value equals no other.
+/// The number of rows whose key another row has, not counting one for each key. `ignore_null`: a missing value equals no other.
+///
+/// Keys are grouped, not counted one by one: with as many groups as rows, each number kept for a group costs as much again.
 fn repeated(source: &SourceTable, columns: &[&str], ignore_null: bool) -> Query {
     let mut stages = Stages::default();
-    let known = columns.iter().filter(|_| ignore_null).map(|c| is_not_null(col(c)));
-    let repeated = Select::from(table(&source.name))
-        .columns(columns.iter().copied())
-        .filter(known)
-        .group_by(columns.iter().copied())
-        .having(binary(count_rows().build(), BinaryOperator::Gt, int(1)));
-    stages.add("repeated", repeated.query());
-    stages.finish(Select::from_stage("repeated").item(count_rows().build(), "broken_rows").having(some_rows()).query())
+    let known = || columns.iter().filter(|_| ignore_null).map(|c| is_not_null(col(c)));
+    let columns = || columns.iter().copied();
+    let all = Select::from(table(&source.name)).item(count_rows().build(), "rows").filter(known());
+    let keys = Select::from(table(&source.name)).columns(columns()).filter(known()).group_by(columns());
+    stages.add("counted", all.query());
+    stages.add("keys", keys.query());
+    stages.add("counted_keys", Select::from_stage("keys").item(count_rows().build(), "keys").query());
+    let more = |op| binary(col_of("counted", "rows"), op, col_of("counted_keys", "keys"));
+    let broken = Select::from_stage("counted")
+        .join(relation(None, "counted_keys", None), more(BinaryOperator::Gt))
+        .item(more(BinaryOperator::Minus), "broken_rows");
+    stages.finish(broken.query())
 }
 
-/// The number of all rows, if none is newer than `bound`.
+/// The number of all rows and the time of the newest, if none is newer than `bound`.
 fn stale(source: &SourceTable, time: &str, bound: Timestamp) -> Query {
     let newest = Aggregate::new("max", vec![col(time)]).build();
     let old = binary(cast_instant(newest.clone()), BinaryOperator::LtEq, instant(bound));
     Select::from(table(&source.name))
         .item(count_rows().build(), "broken_rows")
+        .item(cast_text(newest.clone()), "newest")
         .having(or([is_null(newest), old]))
         .query()
 }

@@ -1,9 +1,12 @@
 //! The shapes of the tables that Kinfold makes.
 
+use std::collections::BTreeSet;
+
 use kinfold_base::{SqlType, TableSchema};
-use kinfold_lang::project::Entity;
+use kinfold_lang::project::{Entity, Project, Sync, SyncRows};
 
 use crate::segments::segments_table;
+use crate::sql::columns_in;
 
 /// Every table that is written for an entity, without its schema, in the order of DESIGN's table.
 #[must_use]
@@ -19,6 +22,26 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         (segments_table(entity), segments()),
         named("_segment_changes", segment_changes()),
     ]
+}
+
+/// The tables that a run must have built before a sync can deliver, each with the columns that the sync reads; none for a model.
+#[must_use]
+pub fn tables_of_sync(project: &Project, sync: &Sync) -> Vec<(String, Vec<String>)> {
+    let (name, is_segment) = match &sync.rows {
+        SyncRows::Model(_) => return vec![],
+        SyncRows::Entity(entity) => (entity, false),
+        SyncRows::Segment { entity, .. } => (entity, true),
+    };
+    let Some(entity) = project.entities.iter().find(|e| e.name == *name) else { return vec![] };
+    let read: BTreeSet<String> = sync.key.iter().chain(&sync.fields).flat_map(|f| columns_in(&f.expr)).collect();
+    let is_trait = |column: &String| entity.traits.iter().any(|t| t.name == *column);
+    let all = |schema: TableSchema| schema.columns.into_iter().map(|c| c.name).collect();
+    let mut tables = vec![
+        (entity.name.clone(), read.into_iter().filter(is_trait).collect()),
+        (format!("{}_identifiers", entity.name), all(identifiers())),
+    ];
+    tables.extend(is_segment.then(|| (segments_table(entity), all(segments()))));
+    tables
 }
 
 /// Tables that are written whatever the project's entities: `runs`, `sync_runs`, `sync_log`.

@@ -1,7 +1,7 @@
 use std::iter::once;
 
 use kinfold_base::SyncMode;
-use kinfold_lang::project::{OnLeave, Project, Sync};
+use kinfold_lang::project::{Field, Nulls, OnLeave, Project, Sync};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::LEDGER_TABLE;
@@ -21,8 +21,10 @@ pub fn diff_query(project: &Project, sync: &Sync, full: bool, whole: bool) -> Qu
     let payload = || payload.iter().map(String::as_str);
     let mut stages = Stages::default();
     stages.add("rows", wanted_as(project, sync, |i, _| i.to_string()));
-    let hash = call("kinfold_row_hash", payload().map(col).collect());
-    let keyed = Select::from_stage("rows").item(key_text(sync.key.len(), hash.clone()), "_key").item(hash, "_hash");
+    let shape = shape(&names(&sync.key), &names(&sync.fields), sync.nulls);
+    let hash = call("kinfold_row_hash", once(text(&shape)).chain(payload().map(col)).collect());
+    let values = || call("kinfold_row_hash", payload().map(col).collect());
+    let keyed = Select::from_stage("rows").item(key_text(sync.key.len(), values), "_key").item(hash, "_hash");
     stages.add("keyed", keyed.columns(payload()).query());
     let same_key = window(count_rows(), vec![col("_key")], vec![]);
     stages.add("wanted", Select::from_stage("keyed").all_of("keyed").item(same_key, "_same_key").query());
@@ -33,11 +35,28 @@ pub fn diff_query(project: &Project, sync: &Sync, full: bool, whole: bool) -> Qu
     stages.finish(Select::from_stage("needed").columns(columns).columns(payload()).order_by(order()).query())
 }
 
-/// The key in one canonical text; null if a part of it is. A sync without a key knows a row by all of it.
-fn key_text(columns: usize, hash: Expr) -> Expr {
+fn names(fields: &[Field]) -> Vec<&str> {
+    fields.iter().map(|field| field.name.as_str()).collect()
+}
+
+/// What a row is sent as, beside its values: under which names, and what becomes of nulls. It is part of the hash, so that rows
+/// are sent again once it changes.
+fn shape(key: &[&str], fields: &[&str], nulls: Nulls) -> String {
+    // A backslash before what parts names tells it from the same inside a name.
+    let escaped = |name: &&str| name.replace('\\', "\\\\").replace(',', "\\,").replace(';', "\\;");
+    let names = |names: &[&str]| names.iter().map(escaped).collect::<Vec<_>>().join(",");
+    let nulls = match nulls {
+        Nulls::Send => "send",
+        Nulls::Skip => "skip",
+    };
+    format!("{};{};{nulls}", names(key), names(fields))
+}
+
+/// The key in one canonical text; null if a part of it is. A sync without a key knows a row by all its values.
+fn key_text(columns: usize, values: impl Fn() -> Expr) -> Expr {
     let part = |i: usize| cast_text(col(&i.to_string()));
     match columns {
-        0 => hash,
+        0 => values(),
         1 => part(0),
         // Parted by commas; a backslash before a comma or a backslash inside a part tells them from those between parts.
         _ => {
@@ -76,14 +95,16 @@ fn operation(sync: &Sync, full: bool, whole: bool) -> Expr {
         SyncMode::Upsert | SyncMode::Mirror => "upsert",
     };
     let rejected = |operation| and([state("rejected"), eq(ledger("_operation"), text(operation))]);
-    // A row that has left: the operation, and the states in which it is done or was refused.
+    // A row that has left: the operation, and the states in which it is done. A refused delete never is: what was in its way may be
+    // gone, and nobody else remembers the row.
     let (leave, settled) = match sync.on_leave {
-        _ if whole || sync.mode == SyncMode::Mirror => (Some("delete"), None),
-        OnLeave::Delete => (Some("delete"), None),
-        OnLeave::Clear => (Some("clear"), Some(state("cleared"))),
-        OnLeave::Nothing => (None, None),
+        _ if whole || sync.mode == SyncMode::Mirror => (Some("delete"), vec![]),
+        OnLeave::Delete => (Some("delete"), vec![]),
+        OnLeave::Clear if full => (Some("clear"), vec![state("cleared")]),
+        OnLeave::Clear => (Some("clear"), vec![state("cleared"), rejected("clear")]),
+        OnLeave::Nothing => (None, vec![]),
     };
-    let settled = settled.into_iter().chain(leave.filter(|_| !full).map(rejected)).map(|settled| (settled, null()));
+    let settled = settled.into_iter().map(|settled| (settled, null()));
     let unheld = (not(ledger("_held")), text("forget"));
     let left = case([unheld].into_iter().chain(settled), leave.map(text));
 
@@ -138,4 +159,28 @@ fn order() -> Vec<Sort> {
     let place = |i: usize| int(if (2..5).contains(&i) { 3 } else { u32::try_from(i).unwrap_or_default() + 1 });
     let place = case_of(col("_operation"), places.iter().enumerate().map(|(i, o)| (text(o), place(i))), None);
     vec![Sort::up(place), Sort::up(col("_run")), Sort::up(col("_key"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use kinfold_lang::project::Nulls;
+
+    use super::shape;
+
+    #[test]
+    fn no_two_ways_to_send_a_row_look_the_same() {
+        let shapes = [
+            shape(&["id"], &["a", "b"], Nulls::Send),
+            shape(&["id"], &["a", "b"], Nulls::Skip),
+            shape(&["id"], &["b", "a"], Nulls::Send),
+            shape(&["id", "a"], &["b"], Nulls::Send),
+            shape(&["id"], &["a,b"], Nulls::Send),
+            shape(&["id"], &["a\\", "b"], Nulls::Send),
+            shape(&["id;a"], &["b"], Nulls::Send),
+            shape(&[], &["id", "a", "b"], Nulls::Send),
+        ];
+        assert_eq!(shapes.iter().collect::<HashSet<_>>().len(), shapes.len(), "{shapes:?}");
+    }
 }

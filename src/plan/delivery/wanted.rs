@@ -5,8 +5,8 @@ use sqlparser::ast::Query;
 
 use crate::segments::segments_table;
 use crate::sql::{
-    Aggregate, Select, Stages, and, col, col_of, columns_in, count_rows, derived, eq, in_list, kinfold, relation,
-    table, text,
+    Aggregate, Select, Stages, and, col, col_of, columns_in, count_rows, derived, eq, in_list, int, is_not_null,
+    kinfold, relation, table, text,
 };
 
 /// All rows that a sync wants at its destination: key columns, then fields, named as they are there.
@@ -18,10 +18,17 @@ pub fn wanted_query(project: &Project, sync: &Sync) -> Query {
     wanted_as(project, sync, |_, field| field.name.clone())
 }
 
-/// How many rows a sync wants, in one row and column.
+/// How many rows a sync wants and can send, in one row and column: those whose key is known and unique.
 #[must_use]
 pub fn wanted_count_query(project: &Project, sync: &Sync) -> Query {
-    Select::from(derived(wanted_query(project, sync), "wanted")).item(count_rows().build(), "rows").query()
+    let keys = || sync.key.iter().map(|field| field.name.as_str());
+    let mut rows = Select::from(derived(wanted_query(project, sync), "wanted"));
+    if !sync.key.is_empty() {
+        let once = eq(count_rows().build(), int(1));
+        let usable = rows.columns(keys()).filter(keys().map(|key| is_not_null(col(key)))).group_by(keys()).having(once);
+        rows = Select::from(derived(usable.query(), "usable"));
+    }
+    rows.item(count_rows().build(), "rows").query()
 }
 
 /// The same, with other names.

@@ -9,13 +9,14 @@
 
 use std::ops::ControlFlow;
 
+use kinfold_sql::walk_query_mut;
 use sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias,
-    TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    TableFactor, Value, ValueWithSpan, VisitorMut,
 };
 
 pub(super) fn escape(query: &mut Query) {
-    let _ = query.visit(&mut Escape);
+    let _ = walk_query_mut(query, &mut Escape);
 }
 
 struct Escape;

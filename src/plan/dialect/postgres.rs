@@ -11,13 +11,14 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{AccessExpr, DataType, Expr, Query, Subscript, VisitMut, VisitorMut};
+use kinfold_sql::walk_query_mut;
+use sqlparser::ast::{AccessExpr, DataType, Expr, Query, Subscript, VisitorMut};
 
 use super::by;
 use crate::sql::{call, cast, int, null};
 
 pub(super) fn rewrite(query: &mut Query) {
-    let _ = query.visit(&mut Rewrite);
+    let _ = walk_query_mut(query, &mut Rewrite);
 }
 
 struct Rewrite;

@@ -1,24 +1,32 @@
 -- error shop.orders.unique_key: `shop.orders` has rows with the same `unique_key` (order_id)
-WITH "repeated" AS (
+WITH "counted" AS (
+  SELECT
+    count(*) AS "rows"
+  FROM
+    "shop"."orders"
+), "keys" AS (
   SELECT
     "order_id"
   FROM
     "shop"."orders"
   GROUP BY
     "order_id"
-  HAVING
-    count(*) > 1
+), "counted_keys" AS (
+  SELECT
+    count(*) AS "keys"
+  FROM
+    "keys"
 )
 SELECT
-  count(*) AS "broken_rows"
+  "counted"."rows" - "counted_keys"."keys" AS "broken_rows"
 FROM
-  "repeated"
-HAVING
-  count(*) > 0;
+  "counted"
+  JOIN "counted_keys" ON "counted"."rows" > "counted_keys"."keys";
 
 -- error shop.orders.freshness.error_after: the newest row of `shop.orders` is older than 2d (`error_after`)
 SELECT
-  count(*) AS "broken_rows"
+  count(*) AS "broken_rows",
+  CAST(max("ordered_at") AS VARCHAR) AS "newest"
 FROM
   "shop"."orders"
 HAVING
@@ -26,7 +34,8 @@ HAVING
 
 -- warning shop.orders.freshness.warn_after: the newest row of `shop.orders` is older than 12h (`warn_after`)
 SELECT
-  count(*) AS "broken_rows"
+  count(*) AS "broken_rows",
+  CAST(max("ordered_at") AS VARCHAR) AS "newest"
 FROM
   "shop"."orders"
 HAVING
@@ -43,7 +52,14 @@ HAVING
   count(*) > 0;
 
 -- error shop.orders.order_id.unique: `shop.orders.order_id` has values that occur more than once
-WITH "repeated" AS (
+WITH "counted" AS (
+  SELECT
+    count(*) AS "rows"
+  FROM
+    "shop"."orders"
+  WHERE
+    "order_id" IS NOT NULL
+), "keys" AS (
   SELECT
     "order_id"
   FROM
@@ -52,15 +68,17 @@ WITH "repeated" AS (
     "order_id" IS NOT NULL
   GROUP BY
     "order_id"
-  HAVING
-    count(*) > 1
+), "counted_keys" AS (
+  SELECT
+    count(*) AS "keys"
+  FROM
+    "keys"
 )
 SELECT
-  count(*) AS "broken_rows"
+  "counted"."rows" - "counted_keys"."keys" AS "broken_rows"
 FROM
-  "repeated"
-HAVING
-  count(*) > 0;
+  "counted"
+  JOIN "counted_keys" ON "counted"."rows" > "counted_keys"."keys";
 
 -- error shop.orders.amount.at_least: `shop.orders.amount` has values below 0
 SELECT
@@ -92,6 +110,16 @@ WHERE
 HAVING
   count(*) > 0;
 
+-- error web.events.score.at_most: `web.events.score` has values above 8.05
+SELECT
+  count(*) AS "broken_rows"
+FROM
+  "web"."events"
+WHERE
+  "score" > CAST(8.05 AS DOUBLE PRECISION)
+HAVING
+  count(*) > 0;
+
 -- view paid_orders
 SELECT
   *
@@ -108,8 +136,8 @@ WITH "rows" AS (
     "seconds" AS "v0",
     "country" AS "v1",
     CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "t2",
-    ("type" = 'read') AND ("occurred_at" > TIMESTAMP(6) WITH TIME ZONE '2026-01-30T00:00:00Z') AND ("occurred_at" <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c3",
-    ("type" = 'page') AND ("occurred_at" > TIMESTAMP(6) WITH TIME ZONE '2026-01-30T00:00:00Z') AND ("occurred_at" <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c4",
+    ("type" = 'read') AND (CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) > TIMESTAMP(6) WITH TIME ZONE '2026-01-30T00:00:00Z') AND (CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c3",
+    ("type" = 'page') AND (CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) > TIMESTAMP(6) WITH TIME ZONE '2026-01-30T00:00:00Z') AND (CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c4",
     CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
   FROM
     "web"."events"
@@ -121,12 +149,13 @@ WITH "rows" AS (
     max("at") AS "last_seen_at",
     sum("v0") AS "a0_sum",
     count("v0") AS "a0_count",
-    kinfold_last("v1", "t2") AS "a1",
-    max("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a1_at",
-    kinfold_first("v1", "t2") AS "a2",
-    min("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a2_at",
-    count(*) FILTER (WHERE "c3") AS "a3",
-    count(*) FILTER (WHERE "c4") AS "a4"
+    sum("v0") AS "a1",
+    kinfold_last("v1", "t2") AS "a2",
+    max("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a2_at",
+    kinfold_first("v1", "t2") AS "a3",
+    min("t2") FILTER (WHERE "v1" IS NOT NULL) AS "a3_at",
+    count(*) FILTER (WHERE "c3") AS "a4",
+    count(*) FILTER (WHERE "c4") AS "a5"
   FROM
     "rows"
   GROUP BY
@@ -140,11 +169,12 @@ WITH "rows" AS (
     "a0_sum",
     "a0_count",
     "a1",
-    "a1_at",
     "a2",
     "a2_at",
     "a3",
-    "a4"
+    "a3_at",
+    "a4",
+    "a5"
   FROM
     "grouped"
 )
@@ -155,7 +185,7 @@ FROM
 WHERE
   ("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL);
 
--- table _customer_7_contacts_rows (Scratch)
+-- table _customer_9_contacts_rows (Scratch)
 WITH "rows" AS (
   SELECT
     "id" AS "raw_crm_id",
@@ -225,7 +255,7 @@ SELECT
   "first_seen_at",
   "last_seen_at"
 FROM
-  "kinfold"."_customer_7_contacts_rows" AS "k";
+  "kinfold"."_customer_9_contacts_rows" AS "k";
 
 -- identity customer from web.events
 SELECT
@@ -284,13 +314,14 @@ WITH "rows" AS (
     "user_id" AS "raw_user_id",
     "email" AS "raw_email",
     "amount" - "refunded" AS "v0",
-    ("ordered_at" > TIMESTAMP(6) WITH TIME ZONE '2025-12-01T00:00:00Z') AND ("ordered_at" <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c1",
+    (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) > TIMESTAMP(6) WITH TIME ZONE '2025-12-01T00:00:00Z') AND (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c1",
     "amount" AS "v2",
-    ("ordered_at" >= TIMESTAMP(6) WITH TIME ZONE '2025-01-01T00:00:00Z') AND ("ordered_at" < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') AS "c3",
-    "ordered_at" AS "v4",
-    "category" AS "v5",
-    CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "t6",
-    ("ordered_at" > TIMESTAMP(6) WITH TIME ZONE '2025-03-01T00:00:00Z') AND ("ordered_at" <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c7"
+    (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) >= TIMESTAMP(6) WITH TIME ZONE '2025-01-01T00:00:00Z') AND (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') AS "c3",
+    "amount" = 0 AS "v4",
+    "ordered_at" AS "v5",
+    "category" AS "v6",
+    CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "t7",
+    (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) > TIMESTAMP(6) WITH TIME ZONE '2025-03-01T00:00:00Z') AND (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z') AS "c8"
   FROM
     "kinfold"."paid_orders"
 ), "grouped" AS (
@@ -303,12 +334,13 @@ WITH "rows" AS (
     sum("v2") FILTER (WHERE "c3") AS "a3",
     sum("v2") AS "a4_sum",
     count("v2") AS "a4_count",
-    min("v4") AS "a5",
-    kinfold_last("v5", "t6") AS "a6",
-    max("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a6_at",
-    kinfold_first("v5", "t6") AS "a7",
-    min("t6") FILTER (WHERE "v5" IS NOT NULL) AS "a7_at",
-    count(*) FILTER (WHERE "c7") AS "a8"
+    bool_or("v4") AS "a5",
+    min("v5") AS "a6",
+    kinfold_last("v6", "t7") AS "a7",
+    max("t7") FILTER (WHERE "v6" IS NOT NULL) AS "a7_at",
+    kinfold_first("v6", "t7") AS "a8",
+    min("t7") FILTER (WHERE "v6" IS NOT NULL) AS "a8_at",
+    count(*) FILTER (WHERE "c8") AS "a9"
   FROM
     "rows"
   GROUP BY
@@ -330,10 +362,11 @@ WITH "rows" AS (
     "a4_count",
     "a5",
     "a6",
-    "a6_at",
     "a7",
     "a7_at",
-    "a8"
+    "a8",
+    "a8_at",
+    "a9"
   FROM
     "grouped"
 ), "known" AS (
@@ -356,10 +389,11 @@ WITH "rows" AS (
     "keyed"."a4_count" AS "a4_count",
     "keyed"."a5" AS "a5",
     "keyed"."a6" AS "a6",
-    "keyed"."a6_at" AS "a6_at",
     "keyed"."a7" AS "a7",
     "keyed"."a7_at" AS "a7_at",
-    "keyed"."a8" AS "a8"
+    "keyed"."a8" AS "a8",
+    "keyed"."a8_at" AS "a8_at",
+    "keyed"."a9" AS "a9"
   FROM
     "keyed"
     JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_email" IS NOT NULL THEN 'email' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_email"))
@@ -370,11 +404,12 @@ SELECT
   CAST(sum("a1") AS BIGINT) AS "a1",
   CAST(sum("a2") AS BIGINT) AS "a2",
   sum("a3") AS "a3",
-  CAST(sum("a4_sum") / nullif(sum("a4_count"), 0) AS DECIMAL(10,2)) AS "a4",
-  min("a5") AS "a5",
-  kinfold_last("a6", "a6_at") AS "a6",
-  kinfold_first("a7", "a7_at") AS "a7",
-  CAST(sum("a8") AS BIGINT) AS "a8"
+  CAST(sum("a4_sum") / nullif(sum("a4_count"), 0) AS DECIMAL(14,6)) AS "a4",
+  bool_or("a5") AS "a5",
+  min("a6") AS "a6",
+  kinfold_last("a7", "a7_at") AS "a7",
+  kinfold_first("a8", "a8_at") AS "a8",
+  CAST(sum("a9") AS BIGINT) AS "a9"
 FROM
   "owned"
 GROUP BY
@@ -388,11 +423,12 @@ WITH "keyed" AS (
     "a0_sum",
     "a0_count",
     "a1",
-    "a1_at",
     "a2",
     "a2_at",
     "a3",
-    "a4"
+    "a3_at",
+    "a4",
+    "a5"
   FROM
     "kinfold"."_customer_2_events_rows" AS "k"
 ), "known" AS (
@@ -410,11 +446,12 @@ WITH "keyed" AS (
     "keyed"."a0_sum" AS "a0_sum",
     "keyed"."a0_count" AS "a0_count",
     "keyed"."a1" AS "a1",
-    "keyed"."a1_at" AS "a1_at",
     "keyed"."a2" AS "a2",
     "keyed"."a2_at" AS "a2_at",
     "keyed"."a3" AS "a3",
-    "keyed"."a4" AS "a4"
+    "keyed"."a3_at" AS "a3_at",
+    "keyed"."a4" AS "a4",
+    "keyed"."a5" AS "a5"
   FROM
     "keyed"
     JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
@@ -422,12 +459,13 @@ WITH "keyed" AS (
 SELECT
   "profile_id",
   CAST(sum("a0_sum") AS DOUBLE PRECISION) / CAST(nullif(sum("a0_count"), 0) AS DOUBLE PRECISION) AS "a0",
-  kinfold_last("a1", "a1_at") AS "a1",
-  max("a1_at") AS "a1_at",
-  kinfold_first("a2", "a2_at") AS "a2",
-  min("a2_at") AS "a2_at",
-  CAST(sum("a3") AS BIGINT) AS "a3",
-  CAST(sum("a4") AS BIGINT) AS "a4"
+  CAST(sum("a1") AS BIGINT) AS "a1",
+  kinfold_last("a2", "a2_at") AS "a2",
+  max("a2_at") AS "a2_at",
+  kinfold_first("a3", "a3_at") AS "a3",
+  min("a3_at") AS "a3_at",
+  CAST(sum("a4") AS BIGINT) AS "a4",
+  CAST(sum("a5") AS BIGINT) AS "a5"
 FROM
   "owned"
 GROUP BY
@@ -472,14 +510,112 @@ WITH "rows" AS (
 )
 SELECT
   "profile_id",
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a0",
-  percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a1"
+  CAST(percentile_cont(CAST(0.5 AS DOUBLE PRECISION)) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS DECIMAL(14,6)) AS "a0",
+  CAST(percentile_cont(CAST(0.9 AS DOUBLE PRECISION)) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS DECIMAL(14,6)) AS "a1"
 FROM
   "owned"
 GROUP BY
   "profile_id";
 
--- table _customer_4_paid_orders (Scratch)
+-- table _customer_4_events (Scratch)
+WITH "rows" AS (
+  SELECT
+    "user_id" AS "raw_user_id",
+    "anonymous_id" AS "raw_cookie",
+    "seconds" AS "v0"
+  FROM
+    "web"."events"
+), "keyed" AS (
+  SELECT
+    kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+    kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
+    "v0"
+  FROM
+    "rows"
+), "known" AS (
+  SELECT
+    "identifier",
+    "value",
+    "profile_id"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" IN ('user_id', 'cookie')
+), "owned" AS (
+  SELECT
+    "known"."profile_id" AS "profile_id",
+    "keyed"."v0" AS "v0"
+  FROM
+    "keyed"
+    JOIN "known" ON ("known"."identifier" = CASE WHEN "keyed"."id_user_id" IS NOT NULL THEN 'user_id' WHEN "keyed"."id_cookie" IS NOT NULL THEN 'cookie' END) AND ("known"."value" = coalesce("keyed"."id_user_id", "keyed"."id_cookie"))
+)
+SELECT
+  "profile_id",
+  percentile_cont(CAST(0.5 AS DOUBLE PRECISION)) WITHIN GROUP (ORDER BY CAST("v0" AS DOUBLE PRECISION)) AS "a0"
+FROM
+  "owned"
+GROUP BY
+  "profile_id";
+
+-- table _customer_5_events (Scratch)
+WITH "rows" AS (
+  SELECT
+    "user_id" AS "raw_user_id",
+    "anonymous_id" AS "raw_cookie"
+  FROM
+    "web"."events"
+), "grouped" AS (
+  SELECT
+    "raw_user_id",
+    "raw_cookie",
+    count(*) AS "a0"
+  FROM
+    "rows"
+  GROUP BY
+    "raw_user_id", "raw_cookie"
+), "keyed" AS (
+  SELECT
+    kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+    kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
+    "a0"
+  FROM
+    "grouped"
+), "known_user_id" AS (
+  SELECT
+    "value",
+    "profile_id"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" = 'user_id'
+), "known_cookie" AS (
+  SELECT
+    "value",
+    "profile_id"
+  FROM
+    "kinfold"."customer_identifiers" AS "i"
+  WHERE
+    "identifier" = 'cookie'
+), "owned" AS (
+  SELECT
+    coalesce("known_user_id"."profile_id", "known_cookie"."profile_id") AS "profile_id",
+    "keyed"."a0" AS "a0"
+  FROM
+    "keyed"
+    LEFT JOIN "known_user_id" ON "known_user_id"."value" = "keyed"."id_user_id"
+    LEFT JOIN "known_cookie" ON "known_cookie"."value" = "keyed"."id_cookie"
+  WHERE
+    coalesce("known_user_id"."profile_id", "known_cookie"."profile_id") IS NOT NULL
+)
+SELECT
+  "profile_id",
+  CAST(sum("a0") AS BIGINT) AS "a0"
+FROM
+  "owned"
+GROUP BY
+  "profile_id";
+
+-- table _customer_6_paid_orders (Scratch)
 WITH "counts" AS (
   WITH "rows" AS (
     SELECT
@@ -555,7 +691,7 @@ FROM
 GROUP BY
   "profile_id";
 
--- table _customer_5_paid_orders (Scratch)
+-- table _customer_7_paid_orders (Scratch)
 WITH "counts" AS (
   WITH "rows" AS (
     SELECT
@@ -565,7 +701,7 @@ WITH "counts" AS (
     FROM
       "kinfold"."paid_orders"
     WHERE
-      (("ordered_at" > TIMESTAMP(6) WITH TIME ZONE '2025-03-01T00:00:00Z') AND ("ordered_at" <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z')) AND ("category" IS NOT NULL)
+      ((CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) > TIMESTAMP(6) WITH TIME ZONE '2025-03-01T00:00:00Z') AND (CAST("ordered_at" AS TIMESTAMP(6) WITH TIME ZONE) <= TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z')) AND ("category" IS NOT NULL)
   ), "grouped" AS (
     SELECT
       "raw_user_id",
@@ -631,7 +767,7 @@ FROM
 GROUP BY
   "profile_id";
 
--- table _customer_6_events (Scratch)
+-- table _customer_8_events (Scratch)
 WITH "counts" AS (
   WITH "rows" AS (
     SELECT
@@ -702,7 +838,7 @@ FROM
 GROUP BY
   "profile_id";
 
--- table _customer_7_contacts (Scratch)
+-- table _customer_9_contacts (Scratch)
 WITH "keyed" AS (
   SELECT
     "id_crm_id",
@@ -717,7 +853,7 @@ WITH "keyed" AS (
     "a3",
     "a3_at"
   FROM
-    "kinfold"."_customer_7_contacts_rows" AS "k"
+    "kinfold"."_customer_9_contacts_rows" AS "k"
 ), "known" AS (
   SELECT
     "identifier",
@@ -755,7 +891,7 @@ FROM
 GROUP BY
   "profile_id";
 
--- table _customer_8_contacts (Scratch)
+-- table _customer_10_contacts (Scratch)
 WITH "counts" AS (
   SELECT
     "profile_id",
@@ -904,49 +1040,56 @@ GROUP BY
 WITH "traits_0" AS (
   SELECT
     "p"."profile_id" AS "profile_id",
-    coalesce("s1"."a0", 0) AS "lifetime_value",
-    coalesce("s1"."a1", 0) AS "orders",
-    coalesce("s1"."a2", 0) AS "orders_90d",
-    "s1"."a3" AS "spent_2025",
-    round("s1"."a4", 2) AS "basket",
-    "s2"."a0" AS "visit_seconds",
-    "s3"."a0" AS "median_basket",
-    "s3"."a1" AS "p90_basket",
-    coalesce("s4"."distinct", 0) AS "categories",
-    "s1"."a5" AS "first_order_at",
-    "s1"."a6" AS "last_category",
-    "s1"."a7" AS "first_category",
-    "s5"."most" AS "favourite_category",
-    "s6"."top_3" AS "top_pages",
-    "s7"."a0" AS "first_name",
-    CASE greatest("s7"."a1_at", "s2"."a1_at")
-      WHEN "s7"."a1_at" THEN
-        "s7"."a1"
-      WHEN "s2"."a1_at" THEN
-        "s2"."a1"
-      ELSE
-        coalesce("s7"."a1", "s2"."a1")
-    END AS "country",
-    CASE least("s7"."a2_at", "s2"."a2_at")
-      WHEN "s7"."a2_at" THEN
-        "s7"."a2"
+    CAST(coalesce("s1"."a0", 8.05) AS DECIMAL(21,2)) AS "lifetime_value",
+    CAST(coalesce("s1"."a1", 0) AS BIGINT) AS "orders",
+    CAST(coalesce("s1"."a2", 0) AS BIGINT) AS "orders_90d",
+    CAST("s1"."a3" AS DECIMAL(20,2)) AS "spent_2025",
+    CAST(round("s1"."a4", 2) AS DECIMAL(14,6)) AS "basket",
+    CAST("s2"."a0" AS DOUBLE PRECISION) AS "visit_seconds",
+    CAST("s2"."a0" AS DECIMAL(5,2)) AS "visit_score",
+    CAST(coalesce("s2"."a1", 0) AS BIGINT) AS "all_seconds",
+    CAST("s3"."a0" AS DECIMAL(14,6)) AS "median_basket",
+    CAST("s3"."a1" AS DECIMAL(14,6)) AS "p90_basket",
+    CAST("s4"."a0" AS DOUBLE PRECISION) AS "median_visit",
+    "s1"."a5" AS "ever_free",
+    CAST(coalesce("s5"."a0", 0) AS BIGINT) AS "visits_by_any",
+    CAST(coalesce("s6"."distinct", 0) AS BIGINT) AS "categories",
+    CAST("s1"."a6" AS TIMESTAMP(6) WITH TIME ZONE) AS "first_order_at",
+    "s1"."a7" AS "last_category",
+    "s1"."a8" AS "first_category",
+    "s7"."most" AS "favourite_category",
+    "s8"."top_3" AS "top_pages",
+    "s9"."a0" AS "first_name",
+    CASE greatest("s9"."a1_at", "s2"."a2_at")
+      WHEN "s9"."a1_at" THEN
+        "s9"."a1"
       WHEN "s2"."a2_at" THEN
         "s2"."a2"
       ELSE
-        coalesce("s7"."a2", "s2"."a2")
+        coalesce("s9"."a1", "s2"."a2")
+    END AS "country",
+    CASE least("s9"."a2_at", "s2"."a3_at")
+      WHEN "s9"."a2_at" THEN
+        "s9"."a2"
+      WHEN "s2"."a3_at" THEN
+        "s2"."a3"
+      ELSE
+        coalesce("s9"."a2", "s2"."a3")
     END AS "first_country",
-    "s8"."most" AS "home_country",
-    coalesce("s7"."a3", "s7"."a0") AS "called"
+    "s10"."most" AS "home_country",
+    coalesce("s9"."a3", "s9"."a0") AS "called"
   FROM
     "kinfold"."_customer_profiles" AS "p"
     LEFT JOIN "kinfold"."_customer_1_paid_orders" AS "s1" ON "s1"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_2_events" AS "s2" ON "s2"."profile_id" = "p"."profile_id"
     LEFT JOIN "kinfold"."_customer_3_paid_orders" AS "s3" ON "s3"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_4_paid_orders" AS "s4" ON "s4"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_5_paid_orders" AS "s5" ON "s5"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_6_events" AS "s6" ON "s6"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_7_contacts" AS "s7" ON "s7"."profile_id" = "p"."profile_id"
-    LEFT JOIN "kinfold"."_customer_8_contacts" AS "s8" ON "s8"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_4_events" AS "s4" ON "s4"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_5_events" AS "s5" ON "s5"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_6_paid_orders" AS "s6" ON "s6"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_7_paid_orders" AS "s7" ON "s7"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_8_events" AS "s8" ON "s8"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_9_contacts" AS "s9" ON "s9"."profile_id" = "p"."profile_id"
+    LEFT JOIN "kinfold"."_customer_10_contacts" AS "s10" ON "s10"."profile_id" = "p"."profile_id"
 ), "traits_1" AS (
   SELECT
     "traits_0".*,
@@ -974,8 +1117,13 @@ SELECT
   "spent_2025",
   "basket",
   "visit_seconds",
+  "visit_score",
+  "all_seconds",
   "median_basket",
   "p90_basket",
+  "median_visit",
+  "ever_free",
+  "visits_by_any",
   "categories",
   "first_order_at",
   "last_category",
@@ -1005,9 +1153,13 @@ WITH "layer_0" AS (
     "c"."spent_2025" AS "spent_2025",
     "c"."tier" AS "tier",
     "c"."top_pages" AS "top_pages",
-    coalesce("s2"."a3", 0) AS "_rows_1",
-    coalesce("s1"."a8", 0) AS "_rows_2",
-    coalesce("s2"."a4", 0) AS "_rows_3"
+    CASE
+      WHEN abs("c"."visit_seconds") < CAST('Infinity' AS DOUBLE PRECISION) THEN
+        "c"."visit_seconds"
+    END AS "visit_seconds",
+    coalesce("s2"."a4", 0) AS "_rows_1",
+    coalesce("s1"."a9", 0) AS "_rows_2",
+    coalesce("s2"."a5", 0) AS "_rows_3"
   FROM
     "kinfold"."customer" AS "c"
     LEFT JOIN "kinfold"."_customer_1_paid_orders" AS "s1" ON "s1"."profile_id" = "c"."profile_id"
@@ -1018,7 +1170,11 @@ WITH "layer_0" AS (
     ("called" LIKE '%@acme%') IS TRUE AS "_in_1",
     ("_rows_1" >= 3) OR (('/blog' = ANY("top_pages")) IS TRUE) OR ((strpos("called", 'O''') > 0) IS TRUE) AS "_in_2",
     (("orders" > 0) IS TRUE) AND ("lifetime_value" IS NOT NULL) AS "_candidate_4",
-    (("orders" > 3 AND "is_vip") IS TRUE) AND (("country" NOT IN ('US')) IS TRUE) AND (("country" <> 'FR') IS TRUE) AND (("first_order_at" < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') IS TRUE) AND (("basket" BETWEEN 10 AND 20.5) IS TRUE) AND (("is_vip" = true) IS TRUE) AND ("tier" IS NOT NULL) AND (("spent_2025" <= (-1)) IS TRUE) AS "_in_6"
+    CASE
+      WHEN abs(ln("orders")) < CAST('Infinity' AS DOUBLE PRECISION) THEN
+        ln("orders")
+    END AS "_by_5",
+    (("orders" > 3 AND "is_vip") IS TRUE) AND (("country" NOT IN ('US')) IS TRUE) AND (("country" <> 'FR') IS TRUE) AND (("first_order_at" < TIMESTAMP(6) WITH TIME ZONE '2026-01-01T00:00:00Z') IS TRUE) AND (("basket" BETWEEN 10 AND 20.5) IS TRUE) AND (("is_vip" = true) IS TRUE) AND (("visit_seconds" >= CAST(8.05 AS DOUBLE PRECISION)) IS TRUE) AND ("tier" IS NOT NULL) AND (("spent_2025" <= (-1)) IS TRUE) AS "_in_6"
   FROM
     "layer_0"
 ), "layer_2" AS (
@@ -1040,7 +1196,7 @@ WITH "layer_0" AS (
 ), "layer_4" AS (
   SELECT
     "layer_3".*,
-    ((NOT ("country" IS NULL)) AND (NOT "_in_4")) AND ("lifetime_value" IS NOT NULL) AS "_candidate_5"
+    ((NOT ("country" IS NULL)) AND (NOT "_in_4")) AND ("_by_5" IS NOT NULL) AS "_candidate_5"
   FROM
     "layer_3"
 ), "layer_5" AS (
@@ -1048,7 +1204,7 @@ WITH "layer_0" AS (
     "layer_4".*,
     row_number() OVER (
       PARTITION BY "_candidate_5"
-      ORDER BY "lifetime_value" DESC NULLS LAST, "profile_id"
+      ORDER BY "_by_5" DESC NULLS LAST, "profile_id"
     ) AS "_rank_5",
     count(*) OVER (
       PARTITION BY "_candidate_5"

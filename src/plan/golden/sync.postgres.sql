@@ -65,7 +65,7 @@ WITH "rows" AS (
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
-    md5(CAST(jsonb_build_array("0", "1", "2", "3") AS TEXT)) AS "_hash",
+    md5(CAST(jsonb_build_array('email;firstname,ltv,mobile;send', "0", "1", "2", "3") AS TEXT)) AS "_hash",
     "0",
     "1",
     "2",
@@ -213,7 +213,7 @@ WITH "rows" AS (
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
-    md5(CAST(jsonb_build_array("0", "1") AS TEXT)) AS "_hash",
+    md5(CAST(jsonb_build_array('id;tier;send', "0", "1") AS TEXT)) AS "_hash",
     "0",
     "1"
   FROM
@@ -236,8 +236,6 @@ WITH "rows" AS (
         CASE
           WHEN NOT "ledger"."_held" THEN
             'forget'
-          WHEN ("ledger"."_state" = 'rejected') AND ("ledger"."_operation" = 'delete') THEN
-            NULL
           ELSE
             'delete'
         END
@@ -337,7 +335,7 @@ WITH "rows" AS (
 ), "keyed" AS (
   SELECT
     replace(replace(CAST("0" AS VARCHAR), '\', '\\'), ',', '\,') || ',' || replace(replace(CAST("1" AS VARCHAR), '\', '\\'), ',', '\,') AS "_key",
-    md5(CAST(jsonb_build_array("0", "1", "2") AS TEXT)) AS "_hash",
+    md5(CAST(jsonb_build_array('id,status;amount;send', "0", "1", "2") AS TEXT)) AS "_hash",
     "0",
     "1",
     "2"
@@ -478,7 +476,7 @@ WITH "rows" AS (
 ), "keyed" AS (
   SELECT
     CAST("0" AS VARCHAR) AS "_key",
-    md5(CAST(jsonb_build_array("0", "1", "2", "3") AS TEXT)) AS "_hash",
+    md5(CAST(jsonb_build_array('email;firstname,ltv,mobile;send', "0", "1", "2", "3") AS TEXT)) AS "_hash",
     "0",
     "1",
     "2",

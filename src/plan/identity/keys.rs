@@ -83,8 +83,11 @@ pub(crate) fn normaliser(ty: &IdentifierType, value: Expr) -> Expr {
 }
 
 /// Adds the stages `known` and `owned` over a stage that has `id_…` columns: `profile_id` and `keep`, each row under the
-/// profile of its strongest identifier.
-pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) {
+/// profile of its strongest identifier. `own_ids`: identity has not seen these ids, so that it is the strongest that is known.
+pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, own_ids: bool, stage: &str, keep: &[String]) {
+    if own_ids && ids.len() > 1 {
+        return add_owned_by_any(stages, entity, ids, stage, keep);
+    }
     let name = |index: usize| text(&identifier(entity, index).name);
     let id = |index: usize| col_of(stage, &id_name(entity, index));
     let known = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"));
@@ -104,5 +107,26 @@ pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, stage: 
         .join(relation(None, "known", None), on)
         .item(col_of("known", "profile_id"), "profile_id")
         .items(keep.iter().map(|name| (col_of(stage, name), name.clone())));
+    stages.add("owned", owned.query());
+}
+
+/// As [`add_owned`], with a look at every identifier.
+fn add_owned_by_any(stages: &mut Stages, entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) {
+    let known = |index: usize| format!("known_{}", identifier(entity, index).name);
+    for (index, _) in ids {
+        let query = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"))
+            .columns(["value", "profile_id"])
+            .filter([eq(col("identifier"), text(&identifier(entity, *index).name))]);
+        stages.add(&known(*index), query.query());
+    }
+    let profile = || coalesce(ids.iter().map(|(index, _)| col_of(&known(*index), "profile_id")).collect());
+    let owned = ids.iter().fold(Select::from_stage(stage), |select, (index, _)| {
+        let same = eq(col_of(&known(*index), "value"), col_of(stage, &id_name(entity, *index)));
+        select.left_join(relation(None, &known(*index), None), same)
+    });
+    let owned = owned
+        .item(profile(), "profile_id")
+        .items(keep.iter().map(|name| (col_of(stage, name), name.clone())))
+        .filter([is_not_null(profile())]);
     stages.add("owned", owned.query());
 }

@@ -8,7 +8,7 @@ use sqlparser::ast::{BinaryOperator, Expr};
 
 use super::Named;
 use crate::sql::{
-    and, between, binary, call, col, in_list, int, is_not_null, is_null, is_true, literal, not, or, text,
+    and, between, binary, call, col, in_list, int, is_not_null, is_null, is_true, literal_of, not, or, text,
 };
 use crate::traits::{Scans, Slot, count_rows_of};
 
@@ -97,6 +97,7 @@ fn bounds(count: &Expr, at_least: u64, at_most: Option<u64>) -> Expr {
 }
 
 fn passes(value: Expr, ty: &SqlType, test: &Test) -> Expr {
+    let literal = |to: &Literal| literal_of(ty, to);
     let compare = |op, to: &Literal| is_true(binary(value.clone(), op, literal(to)));
     match test {
         Test::Eq(to) => compare(BinaryOperator::Eq, to),
@@ -117,12 +118,14 @@ fn passes(value: Expr, ty: &SqlType, test: &Test) -> Expr {
         }),
         Test::IsNull(true) => is_null(value),
         Test::IsNull(false) => is_not_null(value),
-        Test::Contains(part) if matches!(ty, SqlType::List(_)) => is_true(Expr::AnyOp {
-            left: Box::new(literal(part)),
-            compare_op: BinaryOperator::Eq,
-            right: Box::new(value),
-            is_some: false,
-        }),
-        Test::Contains(part) => is_true(binary(call("strpos", vec![value, literal(part)]), BinaryOperator::Gt, int(0))),
+        Test::Contains(part) => match ty {
+            SqlType::List(item) => is_true(Expr::AnyOp {
+                left: Box::new(literal_of(item, part)),
+                compare_op: BinaryOperator::Eq,
+                right: Box::new(value),
+                is_some: false,
+            }),
+            _ => is_true(binary(call("strpos", vec![value, literal(part)]), BinaryOperator::Gt, int(0))),
+        },
     }
 }

@@ -5,14 +5,14 @@ mod layers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kinfold_base::Timestamp;
+use kinfold_base::{SqlType, Timestamp};
 use kinfold_lang::project::{Entity, Segment, Top, TopCount};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, array, binary, boolean, call, case, cast_text, coalesce, col, col_of,
-    columns_in, count_rows, eq, instant, int, is_not_null, is_null, kinfold, not, null, number, or, previous, text,
-    window,
+    columns_in, count_rows, eq, finite, instant, int, is_not_null, is_null, kinfold, not, null, number, or, previous,
+    text, window,
 };
 use crate::traits::{Scans, join_scratch, scratch_in};
 
@@ -88,19 +88,27 @@ fn membership(named: &Named, segment: &Segment, compiled: Compiled) -> Vec<Colum
 }
 
 /// The best of a segment's members: by rank among them, where percent is of their number and rounded up.
-fn best(named: &Named, segment: &Segment, top: &Top, member: Expr, refers: BTreeSet<String>) -> Vec<Column> {
+fn best(named: &Named, segment: &Segment, top: &Top, member: Expr, mut refers: BTreeSet<String>) -> Vec<Column> {
     let of = |what| named.of(what, &segment.name);
     let (candidate, rank, total) = (of("candidate"), of("rank"), of("total"));
-    let sort = if top.descending { Sort::down(top.by.clone()) } else { Sort::up(top.by.clone()) };
+    let mut columns = vec![];
+    let by = if let Expr::Identifier(_) = &top.by {
+        top.by.clone()
+    } else {
+        // A column of its own: DataFusion does not find the order of a `CASE` again, once it has sorted by it.
+        let by = of("by");
+        columns.push(Column { name: by.clone(), expr: finite(top.by.clone(), &top.ty), needs: BTreeSet::new() });
+        refers.insert(by.clone());
+        col(&by)
+    };
+    let sort = if top.descending { Sort::down(by.clone()) } else { Sort::up(by.clone()) };
     let among = || vec![col(&candidate)];
     let ranked = window(Aggregate::new("row_number", vec![]), among(), vec![sort, Sort::up(col("profile_id"))]);
     let counted = window(count_rows(), among(), vec![]);
     let needs = |names: &[&String]| names.iter().map(|n| (*n).clone()).collect();
     let column = |name: &String, expr, needs| Column { name: name.clone(), expr, needs };
-    let mut columns = vec![
-        column(&candidate, and([member, is_not_null(top.by.clone())]), refers),
-        column(&rank, ranked, needs(&[&candidate])),
-    ];
+    columns.push(column(&candidate, and([member, is_not_null(by)]), refers));
+    columns.push(column(&rank, ranked, needs(&[&candidate])));
     let within = match &top.count {
         TopCount::Rows(n) => binary(col(&rank), BinaryOperator::LtEq, int(*n)),
         TopCount::Percent(percent) => {
@@ -159,7 +167,10 @@ impl Members {
     fn add_members(&self, stages: &mut Stages, entity: &Entity, scans: &Scans<'_>) {
         let base = self.traits.iter().fold(
             Select::from(kinfold(&entity.name, "c")).item(col_of("c", "profile_id"), "profile_id"),
-            |select, name| select.item(col_of("c", name), name),
+            |select, name| {
+                let ty = entity.traits.iter().find(|t| t.name == *name).map_or(&SqlType::Unknown, |t| &t.ty);
+                select.item(finite(col_of("c", name), ty), name)
+            },
         );
         let base = base.items(self.counts.items(&self.named));
         stages.add("layer_0", join_scratch(base, "c", &self.scratch(scans), scans).query());
@@ -199,6 +210,8 @@ pub(crate) fn changes(entity: &Entity, run_id: &str, as_of: Timestamp) -> Query 
         .query()
 }
 
-pub(crate) fn segments_table(entity: &Entity) -> String {
+/// The name of the table that says who is in which segment of an entity.
+#[must_use]
+pub fn segments_table(entity: &Entity) -> String {
     format!("{}_segments", entity.name)
 }

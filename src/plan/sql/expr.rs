@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use kinfold_base::Timestamp;
+use kinfold_base::{SqlType, Timestamp};
 use kinfold_lang::project::Literal;
+use kinfold_sql::each_expr;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByExpr,
     OrderByOptions, Subscript, TimezoneInfo, TypedString, UnaryOperator, Value, WindowSpec, WindowType,
-    visit_expressions,
 };
 
 pub(crate) fn ident(name: &str) -> Ident {
@@ -32,8 +32,14 @@ pub(crate) fn int(value: impl Into<i128>) -> Expr {
     number(&value.into().to_string())
 }
 
-/// A number, by its digits.
+/// The most digits that a number has in every engine; with more it is written as a float.
+const MAX_DIGITS: usize = 38;
+
+/// A number, by its digits, without an exponent. One with a fraction is decimal.
 pub(crate) fn number(digits: &str) -> Expr {
+    if digits.bytes().filter(u8::is_ascii_digit).count() > MAX_DIGITS {
+        return cast_double(text(digits));
+    }
     let value = |digits: &str| Expr::value(Value::Number(digits.to_owned(), false));
     match digits.strip_prefix('-') {
         Some(digits) => Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(value(digits)) },
@@ -55,7 +61,7 @@ pub(crate) fn instant(at: Timestamp) -> Expr {
     typed(instant_type(), at.to_string())
 }
 
-pub(crate) fn literal(value: &Literal) -> Expr {
+fn literal(value: &Literal) -> Expr {
     match value {
         Literal::Boolean(b) => boolean(*b),
         Literal::Integer(n) => int(*n),
@@ -63,6 +69,15 @@ pub(crate) fn literal(value: &Literal) -> Expr {
         Literal::Text(t) => text(t),
         Literal::Date(d) => typed(DataType::Date, d.clone()),
         Literal::Timestamp(t) => instant(*t),
+    }
+}
+
+/// A value as one of the type that it is compared with: a decimal number beside floats would make decimals of them, which they may
+/// not fit.
+pub(crate) fn literal_of(ty: &SqlType, value: &Literal) -> Expr {
+    match value {
+        Literal::Integer(_) | Literal::Decimal(_) if *ty == SqlType::Float => cast_double(literal(value)),
+        _ => literal(value),
     }
 }
 
@@ -79,7 +94,11 @@ fn instant_type() -> DataType {
     DataType::Timestamp(Some(6), TimezoneInfo::WithTimeZone)
 }
 
+/// The same value as one of another type. What has just been cast to that type stays as it is.
 pub(crate) fn cast(expr: Expr, data_type: DataType) -> Expr {
+    if matches!(&expr, Expr::Cast { kind: CastKind::Cast, data_type: same, .. } if *same == data_type) {
+        return expr;
+    }
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -87,6 +106,7 @@ pub(crate) fn cast_text(expr: Expr) -> Expr {
     cast(expr, DataType::Varchar(None))
 }
 
+/// The same time as an instant.
 pub(crate) fn cast_instant(expr: Expr) -> Expr {
     cast(expr, instant_type())
 }
@@ -99,8 +119,30 @@ pub(crate) fn cast_big_int(expr: Expr) -> Expr {
     cast(expr, DataType::BigInt(None))
 }
 
-pub(crate) fn decimal_type(precision: u8, scale: i8) -> DataType {
+fn decimal_type(precision: u8, scale: i8) -> DataType {
     DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::from(precision), i64::from(scale)))
+}
+
+/// As the engine holds a value of that type, where another engine, or the same one, may have made something else of the expression.
+pub(crate) fn cast_as(expr: Expr, ty: &SqlType) -> Expr {
+    match ty {
+        SqlType::Integer => cast_big_int(expr),
+        SqlType::Float => cast_double(expr),
+        SqlType::Decimal { precision, scale } => cast(expr, decimal_type(*precision, *scale)),
+        SqlType::Date => cast(expr, DataType::Date),
+        SqlType::Timestamp => cast_instant(expr),
+        _ => expr,
+    }
+}
+
+/// A float that can be ordered and compared; null for infinity and for what is not a number. Other types stay as they are.
+pub(crate) fn finite(expr: Expr, ty: &SqlType) -> Expr {
+    if *ty != SqlType::Float {
+        return expr;
+    }
+    // What is not a number counts as larger than infinity.
+    let below = binary(call("abs", vec![expr.clone()]), BinaryOperator::Lt, cast_double(text("Infinity")));
+    case([(below, expr)], None)
 }
 
 /// In brackets, unless it can't be read differently wherever it stands.
@@ -345,7 +387,7 @@ pub(crate) fn window(aggregate: Aggregate, partition_by: Vec<Expr>, order_by: Ve
 /// The names of the columns that stand in an expression, each once, in the order of their first appearance.
 pub(crate) fn columns_in(expr: &Expr) -> Vec<String> {
     let mut names: Vec<String> = vec![];
-    let _ = visit_expressions(expr, |e| {
+    let _ = each_expr(expr, |e| {
         let name = match e {
             Expr::Identifier(i) => Some(i),
             Expr::CompoundIdentifier(parts) => parts.last(),
@@ -354,7 +396,7 @@ pub(crate) fn columns_in(expr: &Expr) -> Vec<String> {
         if let Some(name) = name.filter(|n| !names.contains(&n.value)) {
             names.push(name.value.clone());
         }
-        ControlFlow::<()>::Continue(())
+        ControlFlow::Continue(())
     });
     names
 }

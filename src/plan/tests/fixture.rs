@@ -61,7 +61,14 @@ fn time(of: &TableName) -> Expr {
 }
 
 fn rows(table: &TableName, filter: Option<&str>, window: Window) -> RowSet {
-    RowSet { table: table.clone(), ids: ids(table), time: Some(time(table)), filter: filter.map(expr), window }
+    RowSet {
+        table: table.clone(),
+        ids: ids(table),
+        own_ids: false,
+        time: Some(time(table)),
+        filter: filter.map(expr),
+        window,
+    }
 }
 
 fn all(table: &TableName) -> RowSet {
@@ -143,9 +150,12 @@ fn sources() -> Vec<SourceTable> {
             ("page", SqlType::Text),
             ("country", SqlType::Text),
             ("seconds", SqlType::Integer),
+            ("score", SqlType::Float),
             ("occurred_at", SqlType::Timestamp),
         ],
     );
+    let mut events = events;
+    events.columns = vec![column("score", vec![ColumnTest::AtMost("8.05".to_owned())])];
     vec![orders, contacts, events]
 }
 
@@ -157,14 +167,21 @@ fn link(table: &TableName) -> Link {
     Link { table: table.clone(), ids: ids(table), at: Some(time(table)), span: SPAN }
 }
 
+/// `arguments`: those that are numbers or truths.
+fn typed(rows: RowSet, value: &str, arguments: &[(&str, SqlType)]) -> TraitBody {
+    let arguments = arguments.iter().map(|(argument, ty)| (expr(argument), ty.clone())).collect();
+    TraitBody::Aggregate { rows, value: AggregateValue::Plain { expr: expr(value), arguments } }
+}
+
 fn plain(rows: RowSet, value: &str) -> TraitBody {
-    TraitBody::Aggregate { rows, value: AggregateValue::Plain(expr(value)) }
+    typed(rows, value, &[])
 }
 
 fn pick(from: &[(&TableName, &str)], keep: Keep) -> TraitBody {
     let source = |(table, value): &(&TableName, &str)| PickSource {
         table: (*table).clone(),
         ids: ids(table),
+        own_ids: false,
         value: expr(value),
         at: Some(time(table)),
     };
@@ -181,6 +198,9 @@ fn traits() -> Vec<Trait> {
         span: SPAN,
     };
     let text = || SqlType::Text;
+    let decimal = |precision, scale| SqlType::Decimal { precision, scale };
+    let amount = [("\"amount\"", money())];
+    let seconds = [("\"seconds\"", SqlType::Integer)];
     let zero = || Some(Literal::Integer(0));
     let most = |value: &str| AggregateValue::MostFrequent(expr(value));
     let year = Window::Between {
@@ -191,14 +211,29 @@ fn traits() -> Vec<Trait> {
     let long = Some("\"seconds\" > 5 OR \"type\" = 'read'");
     vec![
         of("is_vip", SqlType::Boolean, None, TraitBody::Expression(expr("\"lifetime_value\" >= 500"))),
-        of("lifetime_value", money(), zero(), plain(all(&orders), "sum(\"amount\" - \"refunded\")")),
+        of(
+            "lifetime_value",
+            decimal(21, 2),
+            Some(Literal::Decimal("8.05".to_owned())),
+            typed(all(&orders), "sum(\"amount\" - \"refunded\")", &[("\"amount\" - \"refunded\"", decimal(11, 2))]),
+        ),
         of("orders", SqlType::Integer, None, plain(all(&orders), "count(*)")),
         of("orders_90d", SqlType::Integer, None, plain(rows(&orders, None, within(90)), "count(*)")),
-        of("spent_2025", money(), None, plain(rows(&orders, None, year), "sum(\"amount\")")),
-        of("basket", money(), None, plain(all(&orders), "round(avg(\"amount\"), 2)")),
-        of("visit_seconds", SqlType::Float, None, plain(all(&events), "avg(\"seconds\")")),
-        of("median_basket", SqlType::Float, None, plain(all(&orders), "median(\"amount\")")),
-        of("p90_basket", SqlType::Float, None, plain(all(&orders), "percentile(\"amount\", 0.9)")),
+        of("spent_2025", decimal(20, 2), None, typed(rows(&orders, None, year), "sum(\"amount\")", &amount)),
+        of("basket", decimal(14, 6), None, typed(all(&orders), "round(avg(\"amount\"), 2)", &amount)),
+        of("visit_seconds", SqlType::Float, None, typed(all(&events), "avg(\"seconds\")", &seconds)),
+        of("visit_score", decimal(5, 2), None, typed(all(&events), "CAST(avg(\"seconds\") AS DECIMAL(5,2))", &seconds)),
+        of("all_seconds", SqlType::Integer, zero(), typed(all(&events), "sum(\"seconds\")", &seconds)),
+        of("median_basket", decimal(14, 6), None, typed(all(&orders), "median(\"amount\")", &amount)),
+        of("p90_basket", decimal(14, 6), None, typed(all(&orders), "percentile(\"amount\", 0.9)", &amount)),
+        of("median_visit", SqlType::Float, None, typed(all(&events), "median(\"seconds\")", &seconds)),
+        of(
+            "ever_free",
+            SqlType::Boolean,
+            None,
+            typed(all(&orders), "max(\"amount\" = 0)", &[("\"amount\" = 0", SqlType::Boolean)]),
+        ),
+        of("visits_by_any", SqlType::Integer, None, plain(RowSet { own_ids: true, ..all(&events) }, "count(*)")),
         of("categories", SqlType::Integer, None, plain(all(&orders), "count(distinct \"category\")")),
         of("first_order_at", SqlType::Timestamp, None, plain(all(&orders), "min(\"ordered_at\")")),
         of("last_category", text(), None, plain(all(&orders), "last(\"category\")")),
@@ -248,7 +283,7 @@ fn segments() -> Vec<Segment> {
         top: None,
         span: SPAN,
     };
-    let best = |by: &str, count| Some(Top { by: expr(by), descending: true, count });
+    let best = |by: &str, ty: SqlType, count| Some(Top { by: expr(by), ty, descending: true, count });
     vec![
         of("employees", test("called", Test::Like("%@acme%".to_owned()))),
         of(
@@ -275,11 +310,11 @@ fn segments() -> Vec<Segment> {
             )
         },
         Segment {
-            top: best("\"lifetime_value\"", TopCount::Rows(100)),
+            top: best("\"lifetime_value\"", money(), TopCount::Rows(100)),
             ..of("best_100", test("orders", Test::Gt(Literal::Integer(0))))
         },
         Segment {
-            top: best("\"lifetime_value\"", TopCount::Percent("12.5".to_owned())),
+            top: best("ln(\"orders\")", SqlType::Float, TopCount::Percent("12.5".to_owned())),
             except: vec!["best_100".to_owned()],
             ..of("next_best", Condition::Not(Box::new(test("country", Test::IsNull(true)))))
         },
@@ -295,6 +330,7 @@ fn segments() -> Vec<Segment> {
                 ),
                 test("basket", Test::Between(Literal::Integer(10), Literal::Decimal("20.5".to_owned()))),
                 test("is_vip", Test::Eq(Literal::Boolean(true))),
+                test("visit_seconds", Test::Gte(Literal::Decimal("8.05".to_owned()))),
                 test("tier", Test::IsNull(false)),
                 test("spent_2025", Test::Lte(Literal::Integer(-1))),
             ]),

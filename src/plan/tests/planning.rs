@@ -1,6 +1,9 @@
 //! The plan as a graph.
 
+use kinfold_lang::project::Entity;
+
 use super::fixture::{input, project};
+use crate::inspect::segment_members;
 use crate::{Work, plan, select};
 
 #[test]
@@ -36,6 +39,20 @@ fn a_selection_holds_what_it_needs_and_nothing_else() {
         assert!(step.after.iter().all(|a| *a < i));
     }
     assert!(select(&plan, &["nothing".to_owned()]).steps.is_empty());
+    // Were the log left out, nobody could ever tell who entered and left in that run.
+    let segments = select(&plan, &["customer_segments".to_owned()]);
+    assert!(segments.steps.iter().any(|s| s.name == "customer_segment_changes"));
+}
+
+#[test]
+fn members_have_no_two_columns_of_one_name() {
+    let mut entity = project().entities.remove(0);
+    let members = |entity: &Entity| segment_members(entity, "readers", 5).to_string();
+    assert!(members(&entity).contains(r#""s"."entered_at" AS "entered_at""#));
+    entity.traits[0].name = "entered_at".to_owned();
+    let sql = members(&entity);
+    assert!(sql.contains(r#""s"."entered_at" AS "_entered_at""#), "{sql}");
+    assert_eq!(sql.matches(r#" AS "entered_at""#).count(), 1, "{sql}");
 }
 
 #[test]
@@ -46,6 +63,15 @@ fn each_table_is_scanned_once_for_all_that_folds() {
             |s: &&crate::Step| matches!(&s.work, Work::Table { query, .. } if query.to_string().contains(table));
         plan.steps.iter().filter(reads).map(|s| s.name.clone()).collect::<Vec<_>>()
     };
-    // One for identity and everything that folds; the others rank values.
-    assert_eq!(scans("\"web\".\"events\""), ["_customer_2_events_rows", "_customer_6_events", "_customer_8_contacts"]);
+    // One for identity and everything that folds; one for what does not, one for rows with ids of their own; the others rank values.
+    assert_eq!(
+        scans("\"web\".\"events\""),
+        [
+            "_customer_2_events_rows",
+            "_customer_4_events",
+            "_customer_5_events",
+            "_customer_8_events",
+            "_customer_10_contacts"
+        ]
+    );
 }

@@ -1,9 +1,10 @@
 //! One aggregate over a profile's rows, and how it is put together from groups.
 
+use kinfold_base::SqlType;
 use sqlparser::ast::{BinaryOperator, Expr};
 
 use crate::sql::{
-    Aggregate, Sort, binary, call, cast, cast_big_int, cast_double, col, count_rows, decimal_type, int, is_not_null,
+    Aggregate, Sort, binary, call, cast_as, cast_big_int, cast_double, col, count_rows, int, is_not_null,
 };
 
 /// What is computed. `first` and `last` go by time; of several values at the same time the smallest counts, values without a time
@@ -11,23 +12,33 @@ use crate::sql::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Function {
     Count,
-    Sum,
+    /// `whole`: over whole numbers, of which it is one.
+    Sum {
+        whole: bool,
+    },
     Min,
     Max,
-    /// `decimal`: precision and scale of the result, where it is to stay decimal.
+    /// The smallest of truths.
+    All,
+    /// The largest of truths.
+    Any,
+    /// `ty`: of the result, which is decimal or a float.
     Avg {
-        decimal: Option<(u8, i8)>,
+        ty: SqlType,
     },
     First,
     Last,
-    /// The fraction, from 0 to 1. Always computed over double precision numbers, by linear interpolation.
-    Percentile(Expr),
+    /// `fraction`: from 0 to 1. Always computed over double precision numbers, by linear interpolation; `ty` as in `Avg`.
+    Percentile {
+        fraction: Expr,
+        ty: SqlType,
+    },
 }
 
 impl Function {
     /// Whether the whole can be computed from the results over parts.
     pub(crate) fn folds(&self) -> bool {
-        !matches!(self, Self::Percentile(_))
+        !matches!(self, Self::Percentile { .. })
     }
 
     /// Whether there is a result, 0, where there are no rows.
@@ -51,11 +62,12 @@ pub(crate) struct Call {
 impl Call {
     /// The aggregate over all rows of a profile, for one that does not fold.
     pub(crate) fn whole(&self, name: &str) -> Option<(Expr, String)> {
-        let Function::Percentile(fraction) = &self.function else { return None };
+        let Function::Percentile { fraction, ty } = &self.function else { return None };
         let value = col(self.value.as_deref().unwrap_or_default());
-        let aggregate =
-            Aggregate::new("percentile_cont", vec![fraction.clone()]).within_group(Sort::up(cast_double(value)));
-        Some((aggregate.filter(self.conditions(false)).build(), name.to_owned()))
+        let fraction = cast_double(fraction.clone());
+        let aggregate = Aggregate::new("percentile_cont", vec![fraction]).within_group(Sort::up(cast_double(value)));
+        let whole = aggregate.filter(self.conditions(false)).build();
+        Some((if *ty == SqlType::Float { whole } else { cast_as(whole, ty) }, name.to_owned()))
     }
 
     /// The aggregates over a part of the rows.
@@ -67,9 +79,11 @@ impl Call {
                 vec![(count_rows().filter(self.conditions(false)).build(), name.to_owned())]
             }
             Function::Count => vec![(simple("count"), name.to_owned())],
-            Function::Sum => vec![(simple("sum"), name.to_owned())],
+            Function::Sum { .. } => vec![(simple("sum"), name.to_owned())],
             Function::Min => vec![(simple("min"), name.to_owned())],
             Function::Max => vec![(simple("max"), name.to_owned())],
+            Function::All => vec![(simple("bool_and"), name.to_owned())],
+            Function::Any => vec![(simple("bool_or"), name.to_owned())],
             Function::Avg { .. } => vec![(simple("sum"), sum_name(name)), (simple("count"), count_name(name))],
             Function::First | Function::Last => {
                 let time = self.time.as_deref().unwrap_or_default();
@@ -80,7 +94,7 @@ impl Call {
                     (at.filter(self.conditions(true)).build(), time_name(name)),
                 ]
             }
-            Function::Percentile(_) => vec![],
+            Function::Percentile { .. } => vec![],
         }
     }
 
@@ -89,12 +103,13 @@ impl Call {
         let over = |f: &str, name: &str| Aggregate::new(f, vec![col(name)]).build();
         let expr = match &self.function {
             Function::Count => cast_big_int(over("sum", name)),
-            Function::Sum => over("sum", name),
+            Function::Sum { whole: true } => cast_big_int(over("sum", name)),
+            Function::Sum { whole: false } => over("sum", name),
             Function::Min => over("min", name),
             Function::Max => over("max", name),
-            Function::Avg { decimal } => {
-                average(over("sum", &sum_name(name)), over("sum", &count_name(name)), *decimal)
-            }
+            Function::All => over("bool_and", name),
+            Function::Any => over("bool_or", name),
+            Function::Avg { ty } => average(over("sum", &sum_name(name)), over("sum", &count_name(name)), ty),
             Function::First | Function::Last => {
                 let (first, at) = self.by_time(name, &time_name(name));
                 let mut items = vec![(first.build(), name.to_owned())];
@@ -103,7 +118,7 @@ impl Call {
                 }
                 return items;
             }
-            Function::Percentile(_) => return vec![],
+            Function::Percentile { .. } => return vec![],
         };
         vec![(expr, name.to_owned())]
     }
@@ -127,11 +142,11 @@ impl Call {
     }
 }
 
-fn average(sum: Expr, count: Expr, decimal: Option<(u8, i8)>) -> Expr {
+fn average(sum: Expr, count: Expr, ty: &SqlType) -> Expr {
     let count = call("nullif", vec![count, int(0)]);
-    match decimal {
-        Some((precision, scale)) => cast(binary(sum, BinaryOperator::Divide, count), decimal_type(precision, scale)),
-        None => binary(cast_double(sum), BinaryOperator::Divide, cast_double(count)),
+    match ty {
+        SqlType::Decimal { .. } => cast_as(binary(sum, BinaryOperator::Divide, count), ty),
+        _ => binary(cast_double(sum), BinaryOperator::Divide, cast_double(count)),
     }
 }
 

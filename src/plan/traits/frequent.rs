@@ -53,6 +53,8 @@ pub(crate) struct Frequent {
 pub(crate) struct Counted {
     pub table: TableName,
     pub ids: Vec<(usize, Expr)>,
+    /// As in [`kinfold_lang::project::RowSet::own_ids`].
+    pub own_ids: bool,
     pub value: Expr,
     pub condition: Option<Expr>,
 }
@@ -98,7 +100,7 @@ impl Counted {
         stages.add("grouped", grouped.query());
         let keep = ["value".to_owned(), "n".to_owned()];
         stages.add("keyed", normalised(entity, &self.ids, "grouped", &keep));
-        add_owned(&mut stages, entity, &self.ids, "keyed", &keep);
+        add_owned(&mut stages, entity, &self.ids, self.own_ids, "keyed", &keep);
         stages.finish(Select::from_stage("owned").columns(["profile_id", "value", "n"]).query())
     }
 }

@@ -13,11 +13,12 @@ use std::ops::ControlFlow;
 
 use kinfold_base::SqlType;
 use kinfold_lang::project::{AggregateValue, Entity, Keep, PickSource, RowSet, Trait, TraitBody, Window};
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, VisitMut, VisitorMut,
-};
+use kinfold_sql::{average_type, each_expr, walk_expr_mut};
+use sqlparser::ast::{DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, VisitorMut};
 
-use crate::sql::{Select, Stages, call, case_of, coalesce, col_of, columns_in, eq, kinfold, literal, number};
+use crate::sql::{
+    Select, Stages, call, case_of, cast_as, coalesce, col_of, columns_in, eq, kinfold, literal_of, number,
+};
 
 use call::Function;
 use frequent::{Counted, Question};
@@ -44,24 +45,26 @@ pub(crate) fn collect(entity: &Entity, scans: &mut Scans<'_>) -> Columns {
     let mut traits = vec![];
     for t in &entity.traits {
         let (expr, layer) = match &t.body {
-            TraitBody::Aggregate { rows, value } => (aggregate(scans, rows, value, &t.ty), Layer::Tables),
-            TraitBody::Pick { from, keep } => (pick(scans, from, *keep), Layer::Tables),
+            TraitBody::Aggregate { rows, value } => (aggregate(scans, rows, value), Layer::Tables),
+            TraitBody::Pick { from, keep } => (pick(scans, from, *keep, &t.ty), Layer::Tables),
             TraitBody::Expression(expr) => {
                 let below = columns_in(expr).iter().filter_map(|name| layers.get(name.as_str())).max().copied();
                 (expr.clone(), Layer::Traits(below.unwrap_or(0) + 1))
             }
         };
         layers.insert(&t.name, if let Layer::Traits(n) = layer { n } else { 0 });
-        traits.push((t.name.clone(), with_default(t, expr), layer));
+        traits.push((t.name.clone(), finished(t, expr), layer));
     }
     Columns { traits }
 }
 
-fn with_default(t: &Trait, expr: Expr) -> Expr {
-    match &t.default {
-        Some(default) => coalesce(vec![expr, literal(default)]),
+/// With its default, and of the type that is on record: other steps, and the next run, take it for that.
+fn finished(t: &Trait, expr: Expr) -> Expr {
+    let expr = match &t.default {
+        Some(default) => coalesce(vec![expr, literal_of(&t.ty, default)]),
         None => expr,
-    }
+    };
+    cast_as(expr, &t.ty)
 }
 
 /// The scratch tables that traits read, as indices into [`Scans::list`], ascending.
@@ -72,11 +75,11 @@ pub(crate) fn scratch_in(exprs: &[&Expr], scans: &Scans<'_>) -> Vec<usize> {
 
 fn tables_in(expr: &Expr) -> Vec<String> {
     let mut tables = vec![];
-    let _ = sqlparser::ast::visit_expressions(expr, |e| {
+    let _ = each_expr(expr, |e| {
         if let Expr::CompoundIdentifier(parts) = e {
             tables.extend(parts.first().map(|t| t.value.clone()));
         }
-        ControlFlow::<()>::Continue(())
+        ControlFlow::Continue(())
     });
     tables
 }
@@ -124,11 +127,11 @@ pub(crate) fn count_rows_of(scans: &mut Scans<'_>, rows: &RowSet) -> Slot {
     scans.call(rows, Function::Count, None, None)
 }
 
-fn aggregate(scans: &mut Scans<'_>, rows: &RowSet, value: &AggregateValue, ty: &SqlType) -> Expr {
+fn aggregate(scans: &mut Scans<'_>, rows: &RowSet, value: &AggregateValue) -> Expr {
     match value {
-        AggregateValue::Plain(expr) => {
+        AggregateValue::Plain { expr, arguments } => {
             let mut expr = expr.clone();
-            let _ = expr.visit(&mut ReplaceCalls { scans, rows, ty });
+            let _ = walk_expr_mut(&mut expr, &mut ReplaceCalls { scans, rows, arguments });
             expr
         }
         AggregateValue::MostFrequent(value) => counted(scans, rows, value, None, Question::Most),
@@ -138,7 +141,13 @@ fn aggregate(scans: &mut Scans<'_>, rows: &RowSet, value: &AggregateValue, ty: &
 
 fn counted(scans: &mut Scans<'_>, rows: &RowSet, value: &Expr, filter: Option<Expr>, question: Question) -> Expr {
     let condition = scans.condition(rows, filter);
-    let source = Counted { table: rows.table.clone(), ids: rows.ids.clone(), value: value.clone(), condition };
+    let source = Counted {
+        table: rows.table.clone(),
+        ids: rows.ids.clone(),
+        own_ids: rows.own_ids,
+        value: value.clone(),
+        condition,
+    };
     scans.frequent(vec![source], question).expr()
 }
 
@@ -146,7 +155,8 @@ fn counted(scans: &mut Scans<'_>, rows: &RowSet, value: &Expr, filter: Option<Ex
 struct ReplaceCalls<'a, 'b> {
     scans: &'a mut Scans<'b>,
     rows: &'a RowSet,
-    ty: &'a SqlType,
+    /// The arguments of the calls, and their types.
+    arguments: &'a [(Expr, SqlType)],
 }
 
 impl VisitorMut for ReplaceCalls<'_, '_> {
@@ -154,7 +164,7 @@ impl VisitorMut for ReplaceCalls<'_, '_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr
-            && let Some((called, value)) = aggregate_call(function, self.ty)
+            && let Some((called, value)) = aggregate_call(function, self.arguments)
         {
             let filter = function.filter.as_deref().cloned();
             *expr = match (called, value) {
@@ -174,39 +184,48 @@ enum Called {
 }
 
 /// The aggregate that a call names, and its first argument; `None` for any other function.
-fn aggregate_call(function: &sqlparser::ast::Function, ty: &SqlType) -> Option<(Called, Option<Expr>)> {
+fn aggregate_call(
+    function: &sqlparser::ast::Function,
+    arguments: &[(Expr, SqlType)],
+) -> Option<(Called, Option<Expr>)> {
     let FunctionArguments::List(list) = &function.args else { return None };
     let arg = |i: usize| match list.args.get(i) {
         Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Wildcard(_)))) => None,
         Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) => Some(expr.clone()),
         _ => None,
     };
+    let value = arg(0);
+    let ty = arguments.iter().find(|(argument, _)| Some(argument) == value.as_ref()).map(|(_, ty)| ty);
+    let averaged = || match ty {
+        Some(ty @ SqlType::Decimal { .. }) => average_type(ty),
+        _ => SqlType::Float,
+    };
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     let name = match function.name.to_string().to_ascii_lowercase().as_str() {
-        "count" if distinct => return Some((Called::Distinct, arg(0))),
+        "count" if distinct => return Some((Called::Distinct, value)),
         "count" => Function::Count,
-        "sum" => Function::Sum,
+        "sum" => Function::Sum { whole: ty == Some(&SqlType::Integer) },
+        "min" if ty == Some(&SqlType::Boolean) => Function::All,
+        "max" if ty == Some(&SqlType::Boolean) => Function::Any,
         "min" => Function::Min,
         "max" => Function::Max,
-        "avg" => match ty {
-            SqlType::Decimal { precision, scale } => Function::Avg { decimal: Some((*precision, *scale)) },
-            _ => Function::Avg { decimal: None },
-        },
+        "avg" => Function::Avg { ty: averaged() },
         "first" => Function::First,
         "last" => Function::Last,
-        "median" => Function::Percentile(number("0.5")),
-        "percentile" => Function::Percentile(arg(1)?),
+        "median" => Function::Percentile { fraction: number("0.5"), ty: averaged() },
+        "percentile" => Function::Percentile { fraction: arg(1)?, ty: averaged() },
         _ => return None,
     };
-    Some((Called::Aggregate(name), arg(0)))
+    Some((Called::Aggregate(name), value))
 }
 
 /// Of several sources the one by time, or the first one written that has a value; ties fall to the one written first.
-fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep) -> Expr {
+fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep, ty: &SqlType) -> Expr {
     if keep == Keep::MostFrequent {
         let counted = |s: &PickSource| Counted {
             table: s.table.clone(),
             ids: s.ids.clone(),
+            own_ids: s.own_ids,
             value: s.value.clone(),
             condition: None,
         };
@@ -216,6 +235,7 @@ fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep) -> Expr {
         Keep::Oldest if s.at.is_some() => Function::First,
         _ if s.at.is_some() => Function::Last,
         // Without a time any value is as good as another, as long as it is always the same.
+        _ if *ty == SqlType::Boolean => Function::All,
         _ => Function::Min,
     };
     let slots: Vec<Slot> =
@@ -238,6 +258,7 @@ fn row_set(source: &PickSource) -> RowSet {
     RowSet {
         table: source.table.clone(),
         ids: source.ids.clone(),
+        own_ids: source.own_ids,
         time: source.at.clone(),
         filter: None,
         window: Window::Always,

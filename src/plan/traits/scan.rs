@@ -46,6 +46,8 @@ pub(crate) enum Scratch {
 pub(crate) struct Scan {
     pub table: TableName,
     pub ids: Vec<(usize, Expr)>,
+    /// As in [`RowSet::own_ids`].
+    own_ids: bool,
     folds: bool,
     /// The innermost projection, without the identifiers.
     columns: Vec<(Expr, String)>,
@@ -105,7 +107,7 @@ impl<'a> Scans<'a> {
         let timed = matches!(function, Function::First | Function::Last);
         let time = rows.time.clone().filter(|_| timed).map(cast_instant);
         let folds = function.folds();
-        let scratch = self.scan(&rows.table, &rows.ids, folds);
+        let scratch = self.scan(rows, folds);
         let Scratch::Scan(scan) = &mut self.list[scratch] else { unreachable!("`scan` finds scans") };
         let call = Call {
             value: value.map(|v| scan.column("v", v)),
@@ -149,20 +151,24 @@ impl<'a> Scans<'a> {
         (!parts.is_empty()).then(|| and(parts))
     }
 
-    fn scan(&mut self, table: &TableName, ids: &Ids, folds: bool) -> usize {
-        let same =
-            |s: &Scratch| matches!(s, Scratch::Scan(s) if s.table == *table && s.ids == *ids && s.folds == folds);
+    fn scan(&mut self, rows: &RowSet, folds: bool) -> usize {
+        let RowSet { table, ids, own_ids, .. } = rows;
+        let same = |s: &Scratch| {
+            let Scratch::Scan(s) = s else { return false };
+            s.table == *table && s.ids == *ids && s.own_ids == *own_ids && s.folds == folds
+        };
         self.list.iter().position(same).unwrap_or_else(|| {
-            let scan = Scan { table: table.clone(), ids: ids.to_vec(), folds, columns: vec![], calls: vec![] };
+            let (table, ids) = (table.clone(), ids.clone());
+            let scan = Scan { table, ids, own_ids: *own_ids, folds, columns: vec![], calls: vec![] };
             self.list.push(Scratch::Scan(scan));
             self.list.len() - 1
         })
     }
 }
 
-/// Bounds are computed here: a difference of times is not for every engine to compare.
+/// Bounds are computed here: a difference of times is not for every engine to compare. Nor are a date and an instant.
 fn window(time: &Expr, window: Window, as_of: Timestamp) -> Vec<Expr> {
-    let bound = |op, at| binary(time.clone(), op, instant(at));
+    let bound = |op, at| binary(cast_instant(time.clone()), op, instant(at));
     match window {
         Window::Always => vec![],
         Window::Within(duration) => {
@@ -192,7 +198,7 @@ fn call_name(index: usize) -> String {
 impl Scan {
     /// Whether a link's rows, grouped by raw identifiers, are this scan's.
     pub(crate) fn groups_like(&self, table: &TableName, ids: &Ids) -> bool {
-        self.folds && self.table == *table && self.ids == *ids
+        self.folds && !self.own_ids && self.table == *table && self.ids == *ids
     }
 
     fn column(&mut self, prefix: &str, expr: Expr) -> String {
@@ -230,7 +236,7 @@ impl Scan {
             let before = if self.folds { "grouped" } else { "rows" };
             stages.add("keyed", normalised(entity, &self.ids, before, &keep));
         }
-        add_owned(&mut stages, entity, &self.ids, "keyed", &keep);
+        add_owned(&mut stages, entity, &self.ids, self.own_ids, "keyed", &keep);
         let named = self.calls.iter().enumerate().map(|(i, (call, timed))| (call_name(i), call, *timed));
         let items = named.flat_map(|(name, call, timed)| {
             if self.folds { call.folded(&name, timed) } else { call.whole(&name).into_iter().collect() }
