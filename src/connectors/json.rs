@@ -29,9 +29,10 @@ pub(crate) fn write_row(
     out.push(b'{');
     let mut first = true;
     for (i, (field, column)) in rows.schema_ref().fields().iter().zip(rows.columns()).enumerate() {
-        if keep(i, column.is_null(row)) {
+        let value = cell(column, row);
+        if keep(i, matches!(value, Cell::Null)) {
             write_name(field.name(), &mut first, out);
-            write_cell(cell(column, row), numbers, out);
+            write_cell(value, numbers, out);
         }
     }
     out.push(b'}');

@@ -1,4 +1,4 @@
-//! Destinations that a connector file cannot express: PostgreSQL, files on a disk or in object storage, and webhooks.
+//! Destinations: PostgreSQL, files on a disk or in object storage, and webhooks.
 //!
 //! Invariants: one call makes one attempt, and never waits to try again; no value of a row and no secret stands in a reason,
 //! an error or a log event; a row is only [`Ok`](kinfold_sync::Outcome::Ok) when the destination has said that it took it.

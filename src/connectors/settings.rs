@@ -1,10 +1,17 @@
 //! Reading a destination's settings. The checks have seen them already; this guards against what slipped through.
 
-use kinfold_base::{Secret, Setting};
+use std::borrow::Cow;
+
+use kinfold_base::{Secret, Setting, SettingKind, SettingSpec};
 use kinfold_sync::SyncError;
 
 use crate::Secrets;
 use crate::error::input;
+
+/// A setting that may be left out.
+pub(crate) const fn setting(name: &'static str, kind: SettingKind, help: &'static str) -> SettingSpec {
+    SettingSpec { name, kind, required: false, help }
+}
 
 /// A destination's settings by name.
 pub(crate) struct Settings<'a> {
@@ -21,10 +28,12 @@ impl<'a> Settings<'a> {
         self.settings.iter().find(|(n, _)| n == name).map(|(_, s)| s)
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, SyncError> {
+    /// Text as it is written, or from where a reference points.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, SyncError> {
         match self.get(name) {
             None => Ok(None),
-            Some(Setting::Text(text)) => Ok(Some(text)),
+            Some(Setting::Text(text)) => Ok(Some(Cow::Borrowed(text))),
+            Some(Setting::Secret(reference)) => Ok(Some(Cow::Owned((self.secrets)(reference)?.expose().to_owned()))),
             Some(_) => Err(wrong(name, "text")),
         }
     }

@@ -79,18 +79,21 @@ pub(crate) fn batch(operation: Operation, rows: &RecordBatch) -> Batch {
     Batch { operation, rows: rows.clone(), idempotency_key: format!("key-{operation:?}") }
 }
 
-/// An answer in a few words: `ok, rejected: why`, `retry 3: why`, `bisect: why`, `stop: why`.
+/// An answer in a few words: `ok, rejected: why`, `retry 3: why`, `in doubt: why`, `bisect: why`, `stop: why`.
 pub(crate) fn words(answer: Result<Answer, SyncError>) -> String {
     let outcome = |o: &Outcome| match o {
         Outcome::Ok => "ok".to_owned(),
         Outcome::Rejected(why) => format!("rejected: {why}"),
         Outcome::Retry(why) => format!("retry: {why}"),
+        Outcome::NextRun(why) => format!("next run: {why}"),
         Outcome::Unknown(why) => format!("unknown: {why}"),
     };
     match answer {
         Ok(Answer::Rows(rows)) => rows.iter().map(outcome).collect::<Vec<_>>().join(", "),
         Ok(Answer::RetryAfter { seconds: Some(seconds), reason }) => format!("retry {seconds}: {reason}"),
         Ok(Answer::RetryAfter { seconds: None, reason }) => format!("retry: {reason}"),
+        Ok(Answer::InDoubt { seconds: Some(seconds), reason }) => format!("in doubt {seconds}: {reason}"),
+        Ok(Answer::InDoubt { seconds: None, reason }) => format!("in doubt: {reason}"),
         Ok(Answer::Bisect { reason }) => format!("bisect: {reason}"),
         Err(error) => format!("stop: {error}"),
     }

@@ -34,4 +34,4 @@ mod simulation;
 mod tests;
 
 pub use error::{StateError, StateErrorKind};
-pub use versions::{Version, Versions, Writer};
+pub use versions::{Version, Versions, Watch, Writer};

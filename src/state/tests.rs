@@ -29,10 +29,13 @@ async fn a_claim_keeps_the_body_and_fences_the_older_writer() {
     let (_, versions) = memory();
     let mut old = versions.claim("w1", || "empty".to_owned()).await.unwrap();
     old.commit("first".to_owned()).await.unwrap();
+    let watch = old.watch();
     old.verify().await.unwrap();
+    watch.verify().await.unwrap();
     let mut new = versions.claim("w2", || "empty".to_owned()).await.unwrap();
     assert_eq!((new.current().epoch, new.current().body.as_str()), (2, "first"));
     assert_eq!(old.verify().await.unwrap_err().kind, StateErrorKind::Fenced);
+    assert_eq!(watch.verify().await.unwrap_err().kind, StateErrorKind::Fenced);
     assert_eq!(old.commit("late".to_owned()).await.unwrap_err().kind, StateErrorKind::Fenced);
     new.commit("second".to_owned()).await.unwrap();
     assert_eq!(versions.latest().await.unwrap().unwrap().body, "second");

@@ -137,6 +137,13 @@ impl<T: Serialize + DeserializeOwned + Clone> Versions<T> {
         )
     }
 
+    fn fenced(&self) -> StateError {
+        StateError::new(
+            StateErrorKind::Fenced,
+            format!("another process has taken over the state under {}", self.prefix),
+        )
+    }
+
     /// Every version that still exists above the boundary, oldest first.
     ///
     /// # Errors
@@ -316,7 +323,7 @@ impl<T: Serialize + DeserializeOwned + Clone> Writer<T> {
                 self.current = version;
                 Ok(())
             }
-            Created::Lost => Err(self.fenced()),
+            Created::Lost => Err(self.versions.fenced()),
         }
     }
 
@@ -325,17 +332,13 @@ impl<T: Serialize + DeserializeOwned + Clone> Writer<T> {
     /// # Errors
     /// `Fenced` if another writer has claimed the history.
     pub async fn verify(&self) -> Result<(), StateError> {
-        match self.versions.newest_number(self.current.number).await? {
-            None => Ok(()),
-            Some(_) => Err(self.fenced()),
-        }
+        self.watch().verify().await
     }
 
-    fn fenced(&self) -> StateError {
-        StateError::new(
-            StateErrorKind::Fenced,
-            format!("another process has taken over the state under {}", self.versions.prefix),
-        )
+    /// Something that can find this out elsewhere, until this writer's next commit.
+    #[must_use]
+    pub fn watch(&self) -> Watch<T> {
+        Watch { versions: self.versions.clone(), number: self.current.number }
     }
 
     /// Deletes all but the newest `keep` versions, at least one, and returns those that remain, oldest first.
@@ -382,6 +385,26 @@ impl<T: Serialize + DeserializeOwned + Clone> Writer<T> {
             }
         }
         Ok(())
+    }
+}
+
+/// Sees whether a writer was fenced, and cannot write itself.
+#[derive(Debug)]
+pub struct Watch<T> {
+    versions: Versions<T>,
+    number: u64,
+}
+
+impl<T: Serialize + DeserializeOwned + Clone> Watch<T> {
+    /// As [`Writer::verify`], for a writer that has committed nothing since.
+    ///
+    /// # Errors
+    /// `Fenced` if another writer has claimed the history.
+    pub async fn verify(&self) -> Result<(), StateError> {
+        match self.versions.newest_number(self.number).await? {
+            None => Ok(()),
+            Some(_) => Err(self.versions.fenced()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a connector does, and what it is handed.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -7,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kinfold_base::SyncMode;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::SyncError;
 
@@ -57,6 +59,8 @@ pub enum Outcome {
     Rejected(String),
     /// Worth trying again later.
     Retry(String),
+    /// Not worth trying again in this run: what stands in the way is another row, which the next run may have moved.
+    NextRun(String),
     /// Nobody can say whether the tool took it.
     Unknown(String),
 }
@@ -66,6 +70,9 @@ pub enum Outcome {
 pub trait Connector: Send + Sync {
     /// How batches must be cut.
     fn limits(&self) -> Limits;
+
+    /// Where rows of this target go, in words that hold no secret: what a ledger says is true of this place and of no other.
+    fn place(&self, target: &Target) -> String;
 
     /// Readies the destination and checks that rows of this shape can go there. Sends nothing.
     ///
@@ -84,7 +91,7 @@ pub trait Connector: Send + Sync {
     /// Replaces everything at the destination, for one whose [`Limits::whole`] says that it takes only whole sets.
     ///
     /// # Errors
-    /// As for `send`; the destination is then as it was.
+    /// As for `send`. If `rows` failed, or was not read to its end, the destination is then as it was; else nobody can say.
     async fn replace(
         &self,
         target: &Target,
@@ -99,6 +106,8 @@ pub enum Answer {
     Rows(Vec<Outcome>),
     /// Nothing was taken; try the same batch again, not before so long.
     RetryAfter { seconds: Option<u64>, reason: String },
+    /// Nobody can say what was taken of it, all or nothing or a part; try the same batch again, not before so long.
+    InDoubt { seconds: Option<u64>, reason: String },
     /// The batch was refused as a whole for something in it: send it in halves.
     Bisect { reason: String },
 }
@@ -125,18 +134,8 @@ pub trait Rows: Send + Sync {
     /// The difference between wanted rows and a ledger: see [`crate::ledger`] for both schemas.
     async fn diff(&self, ledger_files: &[String], full: bool) -> Result<BatchStream, SyncError>;
 
-    /// All wanted rows, with the payload's columns; invalid ones too.
-    async fn wanted(&self) -> Result<BatchStream, SyncError>;
-
-    /// How many rows are wanted. Asked only where a guard needs it; the default reads them all.
-    async fn wanted_count(&self) -> Result<u64, SyncError> {
-        let mut rows = self.wanted().await?;
-        let mut count = 0;
-        while let Some(batch) = futures::TryStreamExt::try_next(&mut rows).await? {
-            count += batch.num_rows() as u64;
-        }
-        Ok(count)
-    }
+    /// How many rows are wanted and valid. Asked only where a guard needs it.
+    async fn wanted_count(&self) -> Result<u64, SyncError>;
 
     /// The ledger that follows from an older one, a plan, and the outcomes of its rows, ordered by key.
     async fn fold(
@@ -149,6 +148,15 @@ pub trait Rows: Send + Sync {
 
 /// Rows, one batch at a time.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch, SyncError>>;
+
+/// Tells one secret from another in [`Connector::place`], and shows neither: a few digits of its SHA-256.
+#[must_use]
+pub fn fingerprint(secret: &str) -> String {
+    Sha256::digest(secret).iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 /// Connectors by name, as the application wires them.
 pub type SharedConnector = Arc<dyn Connector>;

@@ -1,6 +1,6 @@
 //! What every connector must do, as one suite that its tests run against a real destination.
 //!
-//! 1. Limits are positive; `prepare` may be called again and changes nothing at the destination.
+//! 1. Limits are positive; two objects are two places; `prepare` may be called again and changes nothing at the destination.
 //! 2. `send` gives one outcome for each row, in order, and `Ok` only for what can then be read back, value by value.
 //! 3. Upserts, updates, deletes and clears may be repeated: the second time gives the same answer and the same contents.
 //! 4. A delete of a row that is not there is `Ok`: it is gone, which is all that was asked.
@@ -65,6 +65,10 @@ pub async fn check(harness: &dyn Harness) -> Result<(), String> {
     let connector = harness.connector();
     let limits = connector.limits();
     require(limits.batch_rows > 0 && limits.batch_bytes > 0 && limits.concurrency > 0, "limits are positive")?;
+    let target = harness.target();
+    let other = Target { object: format!("{}2", target.object), ..target.clone() };
+    let (place, other) = (connector.place(&target), connector.place(&other));
+    require(place == connector.place(&target) && place != other, "one object is one place, and two are two")?;
     let before = harness.contents().await;
     for _ in 0..2 {
         connector.prepare(&harness.target()).await.map_err(|e| format!("prepare fails: {e}"))?;

@@ -38,6 +38,18 @@ impl Planned {
     }
 }
 
+/// What the plan has next.
+#[derive(Debug)]
+pub(crate) enum Cut {
+    Batch(Planned),
+    /// No batch yet, but many rows that only the ledger drops: see [`Cutter::forgotten`].
+    Forgotten,
+    End,
+}
+
+/// So many rows that only the ledger drops are gathered at most, a page of the plan more or less.
+const MOST_FORGOTTEN: usize = 8192;
+
 /// A batch of the plan while it is being cut.
 struct Page {
     plan: RecordBatch,
@@ -56,7 +68,7 @@ pub(crate) struct Cutter {
     /// A batch spans fewer than so many rows of the plan.
     span: i64,
     page: Option<Page>,
-    /// Rows that only the ledger drops: they need no sending.
+    /// Rows that only the ledger drops: they need no sending. Whoever asks for batches takes them away.
     pub(crate) forgotten: Vec<i64>,
 }
 
@@ -76,8 +88,9 @@ impl Cutter {
         Self { plan, schema: Arc::clone(schema), key_columns, limits, span, page: None, forgotten: vec![] }
     }
 
-    /// The next batch; `None` at the plan's end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Planned>, SyncError> {
+    /// The next batch.
+    pub(crate) async fn next(&mut self) -> Result<Cut, SyncError> {
+        let most = usize::try_from(self.span).unwrap_or(usize::MAX).min(MOST_FORGOTTEN);
         let mut gathered = Gathered::default();
         loop {
             if self.page.as_ref().is_none_or(|p| p.next == p.plan.num_rows()) {
@@ -86,11 +99,15 @@ impl Cutter {
                 let operations = text_column(&plan, 4)?;
                 self.page = Some(Page { plan, numbers, operations, next: 0 });
             }
-            if self.gather(&mut gathered)? {
+            if self.gather(&mut gathered)? || self.forgotten.len() >= most {
                 break;
             }
         }
-        gathered.operation.map(|operation| self.finish(operation, &gathered.slices)).transpose()
+        match gathered.operation {
+            Some(operation) => self.finish(operation, &gathered.slices).map(Cut::Batch),
+            None if self.forgotten.is_empty() => Ok(Cut::End),
+            None => Ok(Cut::Forgotten),
+        }
     }
 
     /// Adds rows of the page; true once the batch is full, the page's next row belonging to a later one.
@@ -225,4 +242,43 @@ pub(crate) fn idempotency_key(sync: &str, operation: Operation, generation: u32,
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+
+    use super::*;
+    use crate::ledger::plan_schema_with;
+
+    #[tokio::test]
+    async fn rows_that_only_the_ledger_drops_are_never_gathered_whole() {
+        let (pages, page_rows) = (20, 1000);
+        let schema = plan_schema_with(&Schema::empty());
+        let page = move |page: i64| {
+            let numbers = Int64Array::from_iter_values((page * page_rows)..((page + 1) * page_rows));
+            let rows = numbers.len();
+            let columns = schema.fields().iter().enumerate().map(|(i, field)| -> ArrayRef {
+                match i {
+                    0 => Arc::new(numbers.clone()),
+                    4 => Arc::new(StringArray::from(vec!["forget"; rows])),
+                    5 => Arc::new(arrow::array::BooleanArray::from(vec![false; rows])),
+                    _ => arrow::array::new_null_array(field.data_type(), rows),
+                }
+            });
+            RecordBatch::try_new(Arc::clone(&schema), columns.collect()).map_err(arrow_bug)
+        };
+        let limits = Limits { batch_rows: 1, batch_bytes: 1, concurrency: 1, requests_per_second: None, whole: false };
+        let plan = stream::iter(0..pages).map(page).boxed();
+        let mut cutter = Cutter::new(plan, &Arc::new(Schema::empty()), 0, limits, i64::MAX);
+        let mut gathered = vec![];
+        loop {
+            match cutter.next().await.unwrap() {
+                Cut::Batch(batch) => panic!("nothing is to be sent: {batch:?}"),
+                Cut::End => break,
+                Cut::Forgotten => gathered.push(std::mem::take(&mut cutter.forgotten).len()),
+            }
+        }
+        assert_eq!(gathered, [9000, 9000, 2000]);
+    }
 }

@@ -11,6 +11,7 @@ use kinfold_base::{Clock, Faults, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Answer, Batch, Operation, Outcome, SharedConnector, Target};
+use crate::claim::Claim;
 use crate::cut::{Planned, idempotency_key};
 use crate::error::{SyncError, arrow_bug};
 use crate::job::Tuning;
@@ -21,6 +22,7 @@ pub(crate) struct Delivery {
     pub(crate) connector: SharedConnector,
     pub(crate) target: Target,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) claim: Claim,
     pub(crate) tuning: Tuning,
     /// Cancelled by the user or by the run itself: no further attempt is made.
     pub(crate) halt: CancellationToken,
@@ -42,7 +44,7 @@ pub(crate) struct Settled {
 pub(crate) struct Delivered {
     pub(crate) first: i64,
     pub(crate) settled: Vec<Settled>,
-    /// The destination took or refused at least one row: it is alive.
+    /// The destination took or refused at least one row, so that it is alive; or nothing was asked of it.
     pub(crate) answered: bool,
     /// The run should end, and why.
     pub(crate) stop: Option<String>,
@@ -68,6 +70,14 @@ struct Row {
     doubtful: bool,
 }
 
+enum Attempt {
+    /// The run was halted before the request went out.
+    Halted,
+    /// It must not go out, or could not be made.
+    Unsent(SyncError),
+    Sent(Result<Answer, SyncError>),
+}
+
 enum Next {
     Settled,
     Again(Vec<Part>, Option<Duration>),
@@ -87,9 +97,10 @@ impl Delivery {
                 continue;
             }
             let next = match self.attempt(&planned, &part, &mut rows).await {
-                None => break,
-                Some(Ok(answer)) => self.judge(planned.operation, part, answer, &mut rows),
-                Some(Err(e)) => {
+                Attempt::Halted => break,
+                Attempt::Unsent(e) => Next::Error(e),
+                Attempt::Sent(Ok(answer)) => self.judge(planned.operation, part, answer, &mut rows),
+                Attempt::Sent(Err(e)) => {
                     settle(&part.rows, &mut rows, |_| Outcome::Unknown("the sync stopped at this batch".to_owned()));
                     Next::Error(e)
                 }
@@ -117,7 +128,8 @@ impl Delivery {
             }
         }
         let at = self.clock.now();
-        let answered = rows.iter().any(|r| matches!(r.outcome, Some(Outcome::Ok | Outcome::Rejected(_))));
+        let says = |o: &Option<Outcome>| matches!(o, Some(Outcome::Ok | Outcome::Rejected(_) | Outcome::NextRun(_)));
+        let answered = rows.is_empty() || rows.iter().any(|row| says(&row.outcome));
         let sent = planned.numbers.iter().zip(rows).filter_map(|(number, row)| {
             Some(Settled { number: *number, attempts: row.attempts, at, outcome: last_word(row)? })
         });
@@ -138,15 +150,19 @@ impl Delivery {
         waits.skip(tries as usize).take(1).next()
     }
 
-    /// One request; `None` if the run was halted before it went out.
-    async fn attempt(&self, planned: &Planned, part: &Part, rows: &mut [Row]) -> Option<Result<Answer, SyncError>> {
+    /// One request.
+    async fn attempt(&self, planned: &Planned, part: &Part, rows: &mut [Row]) -> Attempt {
         let spent = self.halt.run_until_cancelled(self.quota.spend()).await;
         if spent.is_none() || self.halt.is_cancelled() {
-            return None;
+            return Attempt::Halted;
+        }
+        // Whoever was fenced while these rows waited must not send what may be old by now.
+        if let Err(e) = self.claim.verify().await {
+            return Attempt::Unsent(e);
         }
         let batch = match part_of(planned, part, &self.target.sync) {
             Ok(batch) => batch,
-            Err(e) => return Some(Err(e)),
+            Err(e) => return Attempt::Unsent(e),
         };
         self.faults.at("send.before");
         for i in &part.rows {
@@ -154,7 +170,7 @@ impl Delivery {
         }
         let answer = self.connector.send(&self.target, &batch).await;
         self.faults.at("send.after");
-        Some(answer)
+        Attempt::Sent(answer)
     }
 
     /// What an answer means for its rows, and what to do next.
@@ -194,20 +210,11 @@ impl Delivery {
             }
             Answer::RetryAfter { seconds, reason } => {
                 settle(&part.rows, rows, |_| Outcome::Retry(reason.clone()));
-                let asked = seconds.map(Duration::from_secs);
-                if asked.is_some_and(|wait| wait > self.tuning.max_retry_after) {
-                    return Next::Stop(format!("{reason}; the tool asks to wait {} seconds", seconds.unwrap_or(0)));
-                }
-                if let Some(wait) = asked {
-                    // It speaks to the credential, so everyone who uses it waits.
-                    self.quota.pause(wait);
-                }
-                if last {
-                    return Next::Settled;
-                }
-                let wait = if asked.is_some() { None } else { self.backoff(part.tries) };
-                part.tries += 1;
-                Next::Again(vec![part], wait)
+                self.try_again(part, seconds, &reason, last)
+            }
+            Answer::InDoubt { seconds, reason } => {
+                settle(&part.rows, rows, |_| Outcome::Unknown(reason.clone()));
+                self.try_again(part, seconds, &reason, last || operation == Operation::Insert)
             }
             Answer::Bisect { reason } if part.rows.len() == 1 => {
                 settle(&part.rows, rows, |_| Outcome::Rejected(reason.clone()));
@@ -220,6 +227,24 @@ impl Delivery {
                 Next::Again(vec![part, right], None)
             }
         }
+    }
+
+    /// Has a part sent again as it is, after the wait that the tool asked for or one of our own, unless this was the last time.
+    fn try_again(&self, mut part: Part, seconds: Option<u64>, reason: &str, last: bool) -> Next {
+        let asked = seconds.map(Duration::from_secs);
+        if asked.is_some_and(|wait| wait > self.tuning.max_retry_after) {
+            return Next::Stop(format!("{reason}; the tool asks to wait {} seconds", seconds.unwrap_or(0)));
+        }
+        if let Some(wait) = asked {
+            // It speaks to the credential, so everyone who uses it waits.
+            self.quota.pause(wait);
+        }
+        if last {
+            return Next::Settled;
+        }
+        let wait = if asked.is_some() { None } else { self.backoff(part.tries) };
+        part.tries += 1;
+        Next::Again(vec![part], wait)
     }
 }
 
@@ -234,7 +259,10 @@ fn settle(indices: &[usize], rows: &mut [Row], outcome: impl Fn(usize) -> Outcom
 /// A refusal says nothing of an earlier attempt whose answer was lost: such a row stays unknown.
 fn last_word(row: Row) -> Option<Outcome> {
     Some(match row.outcome? {
-        Outcome::Rejected(reason) | Outcome::Retry(reason) if row.doubtful => Outcome::Unknown(reason),
+        Outcome::Rejected(reason) | Outcome::Retry(reason) | Outcome::NextRun(reason) if row.doubtful => {
+            Outcome::Unknown(reason)
+        }
+        Outcome::NextRun(reason) => Outcome::Retry(reason),
         outcome => outcome,
     })
 }

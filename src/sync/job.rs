@@ -54,7 +54,7 @@ pub struct StateFolder {
 pub struct Guard {
     /// How many of the acknowledged rows may leave in one run: 2000 is 20 %.
     pub max_leave_basis_points: Option<u32>,
-    /// How many rows must be wanted.
+    /// How many rows must be wanted and valid.
     pub min_rows: Option<u64>,
 }
 

@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `_key` | text | the row's key in one canonical text; unique, never null |
 //! | `_identity` | text | JSON object of the key fields as the destination knows the row: what a delete is addressed to |
-//! | `_hash` | text? | hash of the payload that was last acknowledged; null if none ever was, or it has been cleared since |
+//! | `_hash` | text? | hash of the payload that was last acknowledged, and of how it was sent: the names of its fields, and what becomes of nulls; null if none ever was, or it has been cleared since |
 //! | `_state` | text | `acknowledged`, `cleared`, `retry`, `rejected`, `unknown` |
 //! | `_sent_hash` | text? | hash of the payload of the last attempt; null for a delete or a clear |
 //! | `_operation` | text | the last attempt's: `insert`, `update`, `upsert`, `clear`, `delete` |
@@ -55,7 +55,7 @@
 //! | not `_held` | `forget`: it never got there |
 //! | nothing | none: the row stays in the ledger, and so removable |
 //! | clear; `L` is not `cleared`, nor (unless `full`) `rejected` with `_operation = 'clear'` | `clear` |
-//! | delete; `L` is not (unless `full`) `rejected` with `_operation = 'delete'` | `delete` |
+//! | delete | `delete`, a refused one too: what was in its way may be gone |
 //!
 //! The first case that fits counts. A changed key is thus a removal and an addition.
 //!
@@ -91,8 +91,9 @@
 //!
 //! # Whole sets
 //! A destination that takes only whole sets is sent all wanted rows that are valid, if the diff has any row but `invalid` and
-//! `forget`; every row of the plan is then acknowledged at once. Rows that are not in the set are gone, so that the diff has a
-//! `delete` for each row that left, and the sync engine makes one of an `invalid` row that the destination has.
+//! `forget`; every row of the plan is then acknowledged at once, or unknown if the destination failed after it had been handed all
+//! rows. Rows that are not in the set are gone, so that the diff has a `delete` for each row that left, and the sync engine makes one
+//! of an `invalid` row that the destination has.
 
 use std::sync::{Arc, LazyLock};
 

@@ -12,6 +12,7 @@
 //! Deliberately absent: any engine and its SQL ([`Rows`] stands for both), and any tool.
 
 mod api;
+mod claim;
 pub mod contract;
 mod cut;
 mod deliver;
@@ -31,7 +32,9 @@ mod state;
 #[cfg(test)]
 mod testing;
 
-pub use api::{Answer, Batch, BatchStream, Connector, Limits, Operation, Outcome, Rows, SharedConnector, Target};
+pub use api::{
+    Answer, Batch, BatchStream, Connector, Limits, Operation, Outcome, Rows, SharedConnector, Target, fingerprint,
+};
 pub use error::{ErrorKind, SyncError};
 pub use job::{Guard, LedgerCounts, LogEntry, StateFolder, SyncJob, SyncLog, SyncReport, SyncStatus, Tuning};
 pub use quota::{Quota, Quotas};

@@ -40,7 +40,7 @@ impl Tally {
                 self.rejected += 1;
                 reason
             }
-            Outcome::Retry(reason) => {
+            Outcome::Retry(reason) | Outcome::NextRun(reason) => {
                 self.retry += 1;
                 reason
             }
@@ -100,7 +100,7 @@ fn parts(outcome: &Outcome) -> (&'static str, Option<&str>) {
     match outcome {
         Outcome::Ok => ("ok", None),
         Outcome::Rejected(reason) => ("rejected", Some(reason)),
-        Outcome::Retry(reason) => ("retry", Some(reason)),
+        Outcome::Retry(reason) | Outcome::NextRun(reason) => ("retry", Some(reason)),
         Outcome::Unknown(reason) => ("unknown", Some(reason)),
     }
 }
@@ -197,12 +197,13 @@ pub(crate) async fn recover_outcomes(
     Ok((outcomes, tally))
 }
 
-/// Writes that every row of a plan was acknowledged.
-pub(crate) async fn acknowledge_all(
+/// Writes that every row of a plan that was to be sent ended in the same way.
+pub(crate) async fn settle_all(
     files: &Files,
     plan: &OpenPlan,
     name: &str,
     now: Timestamp,
+    outcome: &Outcome,
 ) -> Result<Tally, SyncError> {
     let mut tally = Tally::default();
     let mut file = files.create(name, &outcome_schema())?;
@@ -211,15 +212,15 @@ pub(crate) async fn acknowledge_all(
         let operations = text_column(&batch, 4)?;
         let mut settled = vec![];
         for (i, number) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
-            let attempts = match PlanOperation::parse(operations.value(i))? {
+            let (outcome, attempts) = match PlanOperation::parse(operations.value(i))? {
                 PlanOperation::Invalid => continue,
-                PlanOperation::Forget => 0,
-                PlanOperation::Send(_) => 1,
+                PlanOperation::Forget => (Outcome::Ok, 0),
+                PlanOperation::Send(_) => (outcome.clone(), 1),
             };
             if attempts > 0 {
-                tally.add(&Outcome::Ok);
+                tally.add(&outcome);
             }
-            settled.push(Settled { number: *number, outcome: Outcome::Ok, attempts, at: now });
+            settled.push(Settled { number: *number, outcome, attempts, at: now });
         }
         file.write(&to_batch(&settled)?).await?;
     }

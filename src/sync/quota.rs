@@ -31,15 +31,23 @@ impl Quota {
     /// Waits until one more attempt is allowed, and spends it.
     pub(crate) async fn spend(&self) {
         loop {
-            let until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-            match until {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
-                _ => break,
+            while let Some(until) = self.paused() {
+                tokio::time::sleep_until(until).await;
+            }
+            if let Some(limiter) = &self.limiter {
+                limiter.until_ready().await;
+            }
+            // A pause may have begun while this attempt waited for its turn.
+            if self.paused().is_none() {
+                break;
             }
         }
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
+    }
+
+    /// Until when nothing may be sent, if that is still to come.
+    fn paused(&self) -> Option<Instant> {
+        let until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.filter(|until| *until > Instant::now())
     }
 
     /// Keeps everyone who shares the quota from sending for so long.
@@ -76,6 +84,17 @@ mod tests {
         assert!(start.elapsed() < Duration::from_millis(60));
         quotas.of("crm", None).spend().await;
         assert!(start.elapsed() >= Duration::from_millis(60));
+    }
+
+    #[tokio::test]
+    async fn a_pause_holds_for_those_who_wait_for_their_turn_already() {
+        let quota = Quota::new(Some(20));
+        quota.spend().await;
+        let start = Instant::now();
+        let second = quota.spend();
+        let pause = async { quota.pause(Duration::from_millis(150)) };
+        futures::join!(second, pause);
+        assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
     }
 
     #[tokio::test]

@@ -12,26 +12,34 @@
 //! [`crate::Limits::concurrency`] batches may be sent again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SyncMode, new_writer_id};
 use kinfold_state::{Versions, Writer};
 
-use crate::api::{Limits, Target};
+use crate::api::{Limits, Outcome, Target};
+use crate::claim::Claim;
 use crate::cut::Cutter;
 use crate::deliver::Delivery;
 use crate::error::{ErrorKind, SyncError};
 use crate::files::{Files, epoch_folder};
 use crate::fold::write_ledger;
 use crate::job::{LogEntry, SyncJob, SyncReport, SyncStatus};
-use crate::outcomes::{Tally, acknowledge_all, recover_outcomes};
+use crate::outcomes::{Tally, recover_outcomes, settle_all};
 use crate::plan::{PlanCounts, Planner, Reasons, sample, wanted_payload, write_plan};
 use crate::send::{Sent, Window, send_plan};
 use crate::state::{ClosedPlan, OpenPlan, SyncState};
 
 /// How many rows a dry run shows.
 const SAMPLE_ROWS: usize = 10;
+
+/// So many runs wait at most for a log that fails.
+const MOST_UNLOGGED: usize = 100;
+
+/// From so many delivered rows on, that all of them leave is taken for a mistake unless a guard says otherwise.
+const MANY_ROWS: u64 = 100;
 
 /// Runs one sync to its end.
 ///
@@ -79,8 +87,13 @@ async fn too_few(job: &SyncJob<'_>) -> Result<Option<SyncError>, SyncError> {
 
 /// Why the guard on leaving rows forbids a plan.
 fn too_many_leave(job: &SyncJob<'_>, counts: &PlanCounts, delivered: u64) -> Option<SyncError> {
-    let most = job.guard.max_leave_basis_points?;
     let leaving = counts.leaving;
+    let Some(most) = job.guard.max_leave_basis_points else {
+        return (delivered >= MANY_ROWS && leaving >= delivered).then(|| {
+            let message = format!("sync {} would take away all {delivered} rows", job.target.sync);
+            SyncError::new(ErrorKind::Guard, message).hint("if that is meant, set guard.max_leave: 100% for one run")
+        });
+    };
     (u128::from(leaving) * 10_000 > u128::from(delivered) * u128::from(most)).then(|| {
         let percent = f64::from(most) / 100.0;
         let message = format!(
@@ -90,6 +103,17 @@ fn too_many_leave(job: &SyncJob<'_>, counts: &PlanCounts, delivered: u64) -> Opt
         SyncError::new(ErrorKind::Guard, message)
             .hint("find out why rows are missing; if they should leave, raise guard.max_leave for one run")
     })
+}
+
+/// Why a ledger says nothing of the place where rows are to go now.
+fn moved(job: &SyncJob<'_>, state: &SyncState, place: &str) -> Option<SyncError> {
+    let old = state.place.as_deref().filter(|old| *old != place && state.counts.rows > 0)?;
+    let sync = &job.target.sync;
+    let message = format!("sync {sync} was delivered to {old}, and is now to go to {place}");
+    Some(SyncError::input(message).hint(format!(
+        "set it back; give the sync a new name to begin anew; or run `kinfold sync {sync} --full` to send everything to the \
+         new place and keep the ledger"
+    )))
 }
 
 /// Counts what a run would do. Rows of an unfinished earlier run are counted as if it had sent nothing.
@@ -102,7 +126,8 @@ async fn dry_run(job: &SyncJob<'_>) -> Result<SyncReport, SyncError> {
     let whole = job.connector.limits().whole;
     let mut planner = Planner::new(&target.schema, target.key_columns, &target.run_id, whole);
     let mut report = SyncReport { status: SyncStatus::Planned, ledger: state.counts, ..new_report(job) };
-    let mut diff = job.rows.diff(&files.urls(state.ledger.as_deref()), job.full).await?;
+    let full = job.full || state.moving;
+    let mut diff = job.rows.diff(&files.urls(state.ledger.as_deref()), full).await?;
     while let Some(batch) = diff.try_next().await? {
         let rows = planner.plan(&batch)?;
         let missing = SAMPLE_ROWS - report.sample.len();
@@ -113,7 +138,8 @@ async fn dry_run(job: &SyncJob<'_>) -> Result<SyncReport, SyncError> {
     planner.counts.fill(&mut report, state.counts.delivered);
     let few = too_few(job).await?;
     let leave = too_many_leave(job, &planner.counts, state.counts.delivered);
-    report.warnings.extend(few.into_iter().chain(leave).map(|e| e.message));
+    let moved = moved(job, &state, &job.connector.place(&target)).filter(|_| !job.full);
+    report.warnings.extend(moved.into_iter().chain(few).chain(leave).map(|e| e.message));
     if state.plan.is_some() {
         report.warnings.push("an earlier run did not end; the next run first puts its rows in order".to_owned());
     }
@@ -160,18 +186,28 @@ impl<'a> Run<'a> {
             job.faults.at("recover.after");
         }
         self.log(writer).await?;
+        let folder = epoch_folder(writer.current().epoch);
+        let state = writer.current().body.clone();
+        let place = job.connector.place(&self.target);
+        let moved = moved(job, &state, &place);
+        // Until one run has sent everything, the ledger may still speak of the place where rows went before.
+        let moving = state.moving || moved.is_some();
+        if let Some(error) = moved
+            && !job.full
+        {
+            return Err(error);
+        }
         if let Some(guard) = too_few(job).await? {
             return Err(guard);
         }
 
-        let folder = epoch_folder(writer.current().epoch);
-        let state = writer.current().body.clone();
+        let full = job.full || moving;
         let plan_file = format!("{folder}/plan.parquet");
         let planner =
             Planner::new(&self.target.schema, self.target.key_columns, &self.target.run_id, self.limits.whole);
         job.faults.at("plan.before_write");
         let planning = async {
-            let diff = job.rows.diff(&self.files.urls(state.ledger.as_deref()), job.full).await?;
+            let diff = job.rows.diff(&self.files.urls(state.ledger.as_deref()), full).await?;
             write_plan(&self.files, &plan_file, diff, planner).await
         };
         let mut report = SyncReport { ledger: state.counts, ..new_report(job) };
@@ -187,8 +223,13 @@ impl<'a> Run<'a> {
         if let Some(guard) = too_many_leave(job, &counts, state.counts.delivered) {
             return Err(guard);
         }
+        let state = SyncState { place: Some(place), moving, ..state };
         if counts.to_send() + counts.forgotten == 0 {
-            // Nothing to send and nothing to write down; invalid rows are only counted.
+            // Nothing to send and nothing to write down, unless it is the place; invalid rows are only counted.
+            let state = SyncState { moving: false, ..state };
+            if state != writer.current().body {
+                writer.commit(state).await?;
+            }
             return Ok(report);
         }
         if counts.to_send() > 0 {
@@ -212,7 +253,7 @@ impl<'a> Run<'a> {
         let sent = if job.faults.seeded_bug().is_some() {
             // The mistake that tests must catch: the ledger claims rows before anything is known of them.
             let outcomes = format!("{folder}/outcomes-early.parquet");
-            let tally = acknowledge_all(&self.files, &plan, &outcomes, job.clock.now()).await?;
+            let tally = settle_all(&self.files, &plan, &outcomes, job.clock.now(), &Outcome::Ok).await?;
             tally.fill(&mut report, &counts.reasons);
             report = self.close(writer, &plan, vec![outcomes], report).await?;
             self.send(writer, &plan, &window, &counts).await?
@@ -265,12 +306,13 @@ impl<'a> Run<'a> {
     ) -> Result<Sent, SyncError> {
         let job = self.job;
         if self.limits.whole {
-            return self.replace(plan, window, counts).await;
+            return self.replace(writer, plan, window, counts).await;
         }
         let delivery = Delivery {
             connector: Arc::clone(&job.connector),
             target: self.target.clone(),
             quota: Arc::clone(&job.quota),
+            claim: Claim::new(writer.watch(), job.tuning.flush_every),
             tuning: job.tuning,
             halt: job.cancel.child_token(),
             clock: Arc::clone(&job.clock),
@@ -278,30 +320,50 @@ impl<'a> Run<'a> {
         };
         let rows = self.files.read(&plan.file, None).await?;
         let cutter = Cutter::new(rows, &self.target.schema, self.target.key_columns, self.limits, window.rows);
-        send_plan(job, &self.files, writer, &delivery, cutter, window).await
+        send_plan(job, &self.files, &delivery, cutter, window).await
     }
 
     /// Hands all wanted rows to a destination that takes only whole sets.
-    async fn replace(&self, plan: &OpenPlan, window: &Window, counts: &PlanCounts) -> Result<Sent, SyncError> {
+    async fn replace(
+        &self,
+        writer: &Writer<SyncState>,
+        plan: &OpenPlan,
+        window: &Window,
+        counts: &PlanCounts,
+    ) -> Result<Sent, SyncError> {
         let job = self.job;
         let mut sent = Sent::default();
+        let mut outcome = Outcome::Ok;
         if counts.to_send() > 0 {
             let schema: SchemaRef = Arc::clone(&self.target.schema);
             // Against an empty ledger, the difference is all wanted rows, the invalid ones marked.
             let rows = job.rows.diff(&[], true).await?;
             let rows = rows.and_then(move |batch| futures::future::ready(wanted_payload(&batch, &schema)));
+            let handed_over = Arc::new(AtomicBool::new(false));
+            let (watch, all) = (writer.watch(), Arc::clone(&handed_over));
+            // Whoever was fenced while the rows were read must not replace what a newer run has written.
+            let end =
+                stream::once(async move { watch.verify().await.map_err(SyncError::from) }).try_filter_map(move |()| {
+                    all.store(true, Ordering::SeqCst);
+                    futures::future::ready(Ok(None))
+                });
             job.quota.spend().await;
             job.faults.at("send.before");
-            let replaced = job.connector.replace(&self.target, Box::pin(rows)).await;
+            let replaced = job.connector.replace(&self.target, Box::pin(rows.chain(end))).await;
             job.faults.at("send.after");
             if let Err(error) = replaced {
-                // The destination is as it was: none of the plan's rows has an outcome.
-                return Ok(Sent { stopped: Some(error.message.clone()), error: Some(error), ..sent });
+                sent.stopped = Some(error.message.clone());
+                sent.error = Some(error);
+                if !handed_over.load(Ordering::SeqCst) {
+                    // The destination is as it was: none of the plan's rows has an outcome.
+                    return Ok(sent);
+                }
+                outcome = Outcome::Unknown("the destination failed after all rows had been handed over".to_owned());
             }
         }
         let outcomes = crate::outcomes::outcome_file(&window.folder, 1);
         job.faults.at("outcomes.before_write");
-        sent.tally = acknowledge_all(&self.files, plan, &outcomes, job.clock.now()).await?;
+        sent.tally = settle_all(&self.files, plan, &outcomes, job.clock.now(), &outcome).await?;
         job.faults.at("outcomes.after_write");
         sent.outcome_files.push(outcomes);
         Ok(sent)
@@ -316,7 +378,7 @@ impl<'a> Run<'a> {
         mut report: SyncReport,
     ) -> Result<SyncReport, SyncError> {
         let job = self.job;
-        let state = writer.current().body.clone();
+        let mut state = writer.current().body.clone();
         let folder = epoch_folder(writer.current().epoch);
         let ledger = format!("{folder}/ledger-{:020}.parquet", writer.current().number + 1);
         job.faults.at("ledger.before_write");
@@ -324,12 +386,20 @@ impl<'a> Run<'a> {
         let counts = write_ledger(&self.files, job.rows, old, &plan.file, &outcomes, &ledger).await?;
         job.faults.at("ledger.after_write");
         report.ledger = counts;
-        let mut unlogged = state.unlogged;
+        // An interrupted run is not over, whatever its counts say.
+        let moving = state.moving && (report.status == SyncStatus::Recovered || report.pending > 0);
+        let mut unlogged = std::mem::take(&mut state.unlogged);
         if job.log.is_some() {
             unlogged.push(ClosedPlan { plan: plan.file.clone(), outcomes, report: report.clone() });
         }
+        while unlogged.len() > MOST_UNLOGGED {
+            let run_id = unlogged.remove(0).report.run_id;
+            let message = format!("run {run_id} is left out of the log, which has taken no run for too long");
+            tracing::warn!(%run_id, "a run is left out of the log, which has taken no run for too long");
+            report.warnings.push(message);
+        }
         job.faults.at("ledger.before_commit");
-        writer.commit(SyncState { ledger: Some(ledger), counts, plan: None, unlogged }).await?;
+        writer.commit(SyncState { ledger: Some(ledger), counts, plan: None, unlogged, moving, ..state }).await?;
         job.faults.at("ledger.after_commit");
         Ok(report)
     }
@@ -376,6 +446,10 @@ impl<'a> Run<'a> {
         self.job.faults.at("collect.before");
         let collected = async {
             let kept = writer.collect(self.job.tuning.keep_versions).await?;
+            // Versions that vanish while they are read are collected by somebody newer, who knows what is still needed.
+            if !kept.iter().any(|version| version.number >= writer.current().number) {
+                return Ok(());
+            }
             let kept: Vec<SyncState> = kept.into_iter().map(|v| v.body).collect();
             self.files.collect(writer.current().epoch, &kept).await
         };

@@ -10,17 +10,15 @@ use std::pin::Pin;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kinfold_base::ProgressEvent;
-use kinfold_state::Writer;
 use tokio::time::Instant;
 
 use crate::api::{Operation, Outcome};
-use crate::cut::{Cutter, Planned};
+use crate::cut::{Cut, Cutter, Planned};
 use crate::deliver::{Delivered, Delivery, Settled};
 use crate::error::SyncError;
 use crate::files::Files;
 use crate::job::SyncJob;
 use crate::outcomes::{Tally, outcome_file, write_outcomes};
-use crate::state::SyncState;
 
 /// What came of sending a plan.
 #[derive(Debug, Default)]
@@ -57,7 +55,6 @@ struct Flushed {
 struct Sender<'a> {
     job: &'a SyncJob<'a>,
     files: &'a Files,
-    writer: &'a Writer<SyncState>,
     delivery: &'a Delivery,
     window: &'a Window,
     /// First rows of batches that were cut and are not durable yet.
@@ -79,37 +76,27 @@ struct Sender<'a> {
 pub(crate) async fn send_plan(
     job: &SyncJob<'_>,
     files: &Files,
-    writer: &Writer<SyncState>,
     delivery: &Delivery,
     mut cutter: Cutter,
     window: &Window,
 ) -> Result<Sent, SyncError> {
-    let mut sender = Sender {
-        job,
-        files,
-        writer,
-        delivery,
-        window,
-        open: BTreeSet::new(),
-        settled: vec![],
-        settled_batches: vec![],
-        flush_at: None,
-        next_file: 1,
-        silent: 0,
-        durable_rows: 0,
-        sent: Sent::default(),
-    };
+    let mut sender = Sender::new(job, files, delivery, window);
     let mut in_flight = FuturesUnordered::new();
     let mut flying: Option<Operation> = None;
     let mut next: Option<Planned> = None;
     let mut flushing: Option<Flush<'_>> = None;
     let mut exhausted = false;
+    // Rows that only the ledger drops are held until they can be made durable.
+    let mut laden = false;
     loop {
         let mut blocked = false;
         while !delivery.halt.is_cancelled() && in_flight.len() < window.concurrency {
-            if next.is_none() && !exhausted {
-                next = cutter.next().await?;
-                exhausted = next.is_none();
+            if next.is_none() && !exhausted && !laden {
+                match cutter.next().await? {
+                    Cut::Batch(planned) => next = Some(planned),
+                    Cut::Forgotten => laden = true,
+                    Cut::End => exhausted = true,
+                }
                 sender.forget(&mut cutter.forgotten);
             }
             let Some(planned) = &next else { break };
@@ -129,8 +116,9 @@ pub(crate) async fn send_plan(
             }
         }
         let ended = in_flight.is_empty() && (delivery.halt.is_cancelled() || (exhausted && next.is_none()));
-        if flushing.is_none() && sender.flush_is_due(ended || blocked) {
+        if flushing.is_none() && sender.flush_is_due(ended || blocked || laden) {
             flushing = Some(sender.flush());
+            laden = false;
         }
         if ended && flushing.is_none() {
             return Ok(sender.sent);
@@ -154,13 +142,32 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 impl<'a> Sender<'a> {
+    fn new(job: &'a SyncJob<'a>, files: &'a Files, delivery: &'a Delivery, window: &'a Window) -> Self {
+        Self {
+            job,
+            files,
+            delivery,
+            window,
+            open: BTreeSet::new(),
+            settled: vec![],
+            settled_batches: vec![],
+            flush_at: None,
+            next_file: 1,
+            silent: 0,
+            durable_rows: 0,
+            sent: Sent::default(),
+        }
+    }
+
     fn take(&mut self, delivered: Delivered) {
         self.settled_batches.push(delivered.first);
         for settled in &delivered.settled {
             self.sent.tally.add(&settled.outcome);
         }
         self.settled.extend(delivered.settled);
-        self.flush_at.get_or_insert_with(|| Instant::now() + self.job.tuning.flush_every);
+        if !self.settled.is_empty() {
+            self.flush_at.get_or_insert_with(|| Instant::now() + self.job.tuning.flush_every);
+        }
         self.silent = if delivered.answered { 0 } else { self.silent + 1 };
         if let Some(error) = delivered.error {
             self.halt(&error.message.clone());
@@ -198,13 +205,13 @@ impl<'a> Sender<'a> {
         let file = outcome_file(&self.window.folder, self.next_file);
         self.next_file += 1;
         self.flush_at = None;
-        let (job, files, writer) = (self.job, self.files, self.writer);
+        let (job, files, claim) = (self.job, self.files, &self.delivery.claim);
         Box::pin(async move {
             job.faults.at("outcomes.before_write");
             write_outcomes(files, &file, &settled).await?;
             job.faults.at("outcomes.after_write");
             // Whoever was fenced must not go on sending what may be old by now.
-            writer.verify().await?;
+            claim.verify_now().await?;
             Ok(Flushed { batches, file, rows: settled.len() as u64 })
         })
     }
@@ -217,5 +224,48 @@ impl<'a> Sender<'a> {
         self.durable_rows += flushed.rows;
         let task = &self.job.target.sync;
         self.job.progress.on(ProgressEvent::Advanced { task, rows: self.durable_rows });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kinfold_base::SyncMode;
+    use kinfold_state::Versions;
+    use object_store::ObjectStore;
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::claim::Claim;
+    use crate::state::SyncState;
+    use crate::testing::destination::{LIMITS, TestDestination};
+    use crate::testing::rows::TestRows;
+    use crate::testing::{Leave, folder, job};
+
+    #[tokio::test]
+    async fn a_batch_that_ended_without_outcomes_asks_for_no_flush() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let rows = TestRows::new(SyncMode::Upsert, Leave::Delete, &store);
+        let job = job(&rows, Arc::new(TestDestination::new(1, LIMITS)), &store, 1);
+        let files = Files::new(folder(&store));
+        let versions = Versions::<SyncState>::new(Arc::clone(&store), folder(&store).prefix);
+        let writer = versions.claim("one", SyncState::default).await.unwrap();
+        let delivery = Delivery {
+            connector: Arc::clone(&job.connector),
+            target: job.target.clone(),
+            quota: Arc::clone(&job.quota),
+            claim: Claim::new(writer.watch(), job.tuning.flush_every),
+            tuning: job.tuning,
+            halt: job.cancel.child_token(),
+            clock: Arc::clone(&job.clock),
+            faults: Arc::clone(&job.faults),
+        };
+        let window = Window { rows: 12, eager: false, concurrency: 2, folder: "data".to_owned() };
+        let mut sender = Sender::new(&job, &files, &delivery, &window);
+        // As when the run was cancelled between two attempts. A flush that is due and has nothing to write would be due for ever.
+        let nothing = Delivered { first: 0, settled: vec![], answered: false, stop: None, error: None };
+        sender.take(nothing);
+        assert_eq!(sender.flush_at, None);
     }
 }

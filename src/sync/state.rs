@@ -15,6 +15,12 @@ pub(crate) struct SyncState {
     /// Runs whose outcomes are in the ledger but perhaps not in the log.
     #[serde(default)]
     pub(crate) unlogged: Vec<ClosedPlan>,
+    /// Where the ledger's rows were sent, as the connector calls it; `None` if an older release wrote the ledger.
+    #[serde(default)]
+    pub(crate) place: Option<String>,
+    /// The sync is moving there from another place: until a run has sent all rows, the ledger may speak of either.
+    #[serde(default)]
+    pub(crate) moving: bool,
 }
 
 /// A plan that is being sent.

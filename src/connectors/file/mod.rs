@@ -18,12 +18,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use kinfold_base::{ConnectorSpec, Setting, SettingKind, SettingSpec, SyncMode};
+use kinfold_base::{ConnectorSpec, Setting, SettingKind, SyncMode};
 use kinfold_sync::{Answer, Batch, Connector, Limits, Operation, Outcome, SharedConnector, SyncError, Target};
 
 use crate::cell::unsupported;
 use crate::error::{bug, input};
-use crate::settings::Settings;
+use crate::settings::{Settings, setting};
 use crate::{ObjectStores, Secrets};
 use encode::{Compression, CsvStyle, Encoder, Format, Shape};
 use place::{Base, Name};
@@ -33,9 +33,6 @@ use sink::Sink;
 const OPERATION: &str = "_operation";
 
 pub(crate) fn specs() -> &'static [ConnectorSpec] {
-    const fn setting(name: &'static str, kind: SettingKind, help: &'static str) -> SettingSpec {
-        SettingSpec { name, kind, required: false, help }
-    }
     const SPECS: &[ConnectorSpec] = &[ConnectorSpec {
         name: "file",
         help: "CSV, NDJSON or Parquet files on a disk or in object storage",
@@ -77,7 +74,7 @@ pub(crate) fn open(
     stores: &dyn ObjectStores,
 ) -> Result<SharedConnector, SyncError> {
     let settings = Settings::new(settings, secrets);
-    let delimiter = match settings.text("delimiter")?.map(str::as_bytes) {
+    let delimiter = match settings.text("delimiter")?.as_deref().map(str::as_bytes) {
         None => b',',
         Some([delimiter]) if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\r' | b'\n') => *delimiter,
         Some(_) => {
@@ -87,8 +84,11 @@ pub(crate) fn open(
             ));
         }
     };
+    let location = settings.text("location")?.unwrap_or_default();
+    let location = place::plain(&location);
     Ok(Arc::new(Files {
-        base: Base::open(settings.text("location")?.unwrap_or_default(), stores)?,
+        base: Base::open(location, stores)?,
+        location: location.to_owned(),
         format: settings.choice(
             "format",
             &[
@@ -117,6 +117,8 @@ pub(crate) fn open(
 /// A folder, opened for one sync.
 struct Files {
     base: Base,
+    /// As it is written: a relative one moves with the project, and so does what lies there.
+    location: String,
     format: Option<Format>,
     compression: Option<Compression>,
     append: bool,
@@ -157,6 +159,11 @@ impl Connector for Files {
             requests_per_second: None,
             whole: !self.append,
         }
+    }
+
+    fn place(&self, target: &Target) -> String {
+        let parted = if self.location.is_empty() || self.location.ends_with('/') { "" } else { "/" };
+        format!("{}{parted}{}", self.location, target.object)
     }
 
     async fn prepare(&self, target: &Target) -> Result<(), SyncError> {

@@ -17,9 +17,14 @@ pub(super) enum Base {
     Store { store: Arc<dyn ObjectStore>, prefix: Path, url: String },
 }
 
+/// A `location` without what may be left out of it.
+pub(super) fn plain(location: &str) -> &str {
+    location.strip_prefix("file://").unwrap_or(location).trim_start_matches("./")
+}
+
 impl Base {
+    /// For a location as [`plain`] leaves it.
     pub(super) fn open(location: &str, stores: &dyn ObjectStores) -> Result<Self, SyncError> {
-        let location = location.strip_prefix("file://").unwrap_or(location).trim_start_matches("./");
         if location.contains("://") {
             let url = location.trim_end_matches('/');
             let (store, prefix) = stores.open(url)?;

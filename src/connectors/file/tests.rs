@@ -207,6 +207,21 @@ async fn a_full_disk_is_told() {
     assert_eq!(error.to_string(), "cannot write /data/people.csv: no space is left there");
 }
 
+#[tokio::test]
+async fn a_place_is_the_location_and_the_object() {
+    let place = async |location: Option<&str>| {
+        let settings: Vec<_> = location.map(|location| text("location", location)).into_iter().collect();
+        let connector = open("file", &settings, &Stores::default()).await.unwrap();
+        connector.place(&target("{date}/a.csv", Mirror, &people()))
+    };
+    assert_eq!(place(None).await, "{date}/a.csv");
+    for location in ["out", "out/", "./out", "file://out"] {
+        assert_eq!(place(Some(location)).await, "out/{date}/a.csv");
+    }
+    assert_eq!(place(Some("/")).await, "/{date}/a.csv");
+    assert_eq!(place(Some("s3://bucket/out")).await, "s3://bucket/out/{date}/a.csv");
+}
+
 #[test]
 fn targets_name_appended_files() {
     let check = |object: &str, expected: &str| {

@@ -1,5 +1,6 @@
 //! From settings to what is needed to connect.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ impl Config {
                         ));
                     }
                 }
+                if settings.integer("port", 1, 65_535)?.is_some() {
+                    return Err(input("`url` and `port` are both set", "the URL says it all: leave out `port`"));
+                }
                 parse_url(url)?
             }
             None => (from_parts(settings)?, None, None),
@@ -56,13 +60,19 @@ impl Config {
             postgres.password(password.expose());
         }
         if let Some(mode) = settings.text("sslmode")? {
-            ssl_mode = Some(mode.to_owned());
+            ssl_mode = Some(mode.into_owned());
         }
         if let Some(file) = settings.text("ca_file")? {
-            ca_file = Some(file.to_owned());
+            ca_file = Some(file.into_owned());
         }
         let nearby = is_nearby(&postgres);
-        let verify = protect(&mut postgres, ssl_mode.as_deref().unwrap_or(if nearby { "prefer" } else { "require" }))?;
+        let unless_said = match &ca_file {
+            // Whoever names a certificate to trust wants the server to be held against it.
+            Some(_) => "verify-full",
+            None if nearby => "prefer",
+            None => "require",
+        };
+        let verify = protect(&mut postgres, ssl_mode.as_deref().unwrap_or(unless_said))?;
         let statement_timeout = Duration::from_secs(settings.integer("timeout_secs", 1, 86_400)?.unwrap_or(300).into());
         if postgres.get_application_name().is_none() {
             postgres.application_name("kinfold");
@@ -74,7 +84,7 @@ impl Config {
         }
         Ok(Self {
             connect: ConnectConfig { postgres, verify, ca_file: ca_file.map(|f| stores.local(&f)), statement_timeout },
-            schema: settings.text("schema")?.map(str::to_owned),
+            schema: settings.text("schema")?.map(Cow::into_owned),
             create: settings.boolean("create", false)?,
             limits: Limits {
                 batch_rows: settings.integer("batch_size", 1, 1_000_000)?.unwrap_or(10_000) as usize,
@@ -84,6 +94,29 @@ impl Config {
                 whole: false,
             },
         })
+    }
+}
+
+impl ConnectConfig {
+    /// Where the database is: `host:5432/database`, without the user.
+    pub(super) fn place(&self) -> String {
+        let config = &self.postgres;
+        let mut hosts: Vec<String> = config.get_hosts().iter().map(host_name).collect();
+        if hosts.is_empty() {
+            hosts = config.get_hostaddrs().iter().map(ToString::to_string).collect();
+        }
+        let port = |i: usize| config.get_ports().get(i).or(config.get_ports().first()).copied().unwrap_or(5432);
+        let hosts: Vec<String> = hosts.iter().enumerate().map(|(i, host)| format!("{host}:{}", port(i))).collect();
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        format!("{}/{database}", hosts.join(","))
+    }
+}
+
+fn host_name(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(folder) => folder.display().to_string(),
     }
 }
 
@@ -122,10 +155,10 @@ fn from_parts(settings: &Settings<'_>) -> Result<tokio_postgres::Config, SyncErr
         input(format!("the setting `{name}` is missing"), "give either `url`, or `host`, `user` and `database`")
     };
     let mut config = tokio_postgres::Config::new();
-    config.host(settings.text("host")?.ok_or_else(|| missing("host"))?);
-    config.user(settings.text("user")?.ok_or_else(|| missing("user"))?);
+    config.host(&*settings.text("host")?.ok_or_else(|| missing("host"))?);
+    config.user(&*settings.text("user")?.ok_or_else(|| missing("user"))?);
     if let Some(database) = settings.text("database")? {
-        config.dbname(database);
+        config.dbname(&*database);
     }
     if let Some(port) = settings.integer("port", 1, 65_535)? {
         config.port(u16::try_from(port).unwrap_or(5432));

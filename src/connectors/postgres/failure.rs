@@ -6,6 +6,7 @@
 use kinfold_sync::SyncError;
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::table::Table;
 use crate::error::{input, outside};
 
 /// Why an attempt came to nothing.
@@ -13,6 +14,8 @@ use crate::error::{input, outside};
 pub(super) enum Failure {
     /// The server refused what is in the rows.
     Rows(String),
+    /// The server refused the rows for what other rows are there, or are not.
+    Others(String),
     /// Nothing is wrong with the rows or the settings: try again.
     Retry(String),
     /// No row can get through.
@@ -70,6 +73,18 @@ impl Failure {
         }
     }
 
+    /// As `of`, for rows on their way to a table of which more is known.
+    pub(super) fn of_rows(error: &tokio_postgres::Error, object: &str, table: &Table) -> Self {
+        match error.as_db_error() {
+            Some(db) if depends_on_others(db.code().code()) => {
+                let own_key = db.constraint().is_some_and(|name| table.key_indexes.iter().any(|index| index == name));
+                let reason = row_reason(db, None);
+                if own_key { Self::Rows(reason) } else { Self::Others(reason) }
+            }
+            _ => Self::of(error, object),
+        }
+    }
+
     fn of_db(error: &DbError, table: Option<&str>) -> Self {
         let code = error.code().code();
         let table = table.unwrap_or("the database");
@@ -111,7 +126,9 @@ impl Failure {
         match self {
             Self::Stop(error) => error,
             Self::Retry(reason) => outside(reason, "check `host` and `port`, and that the server is up"),
-            Self::Rows(reason) => input(format!("{object}: {reason}"), "check the table's columns"),
+            Self::Rows(reason) | Self::Others(reason) => {
+                input(format!("{object}: {reason}"), "check the table's columns")
+            }
         }
     }
 }
@@ -120,6 +137,12 @@ impl Failure {
 /// a row that two of ours fall on, and a value too large for an index.
 fn is_about_rows(code: &str) -> bool {
     matches!(&code[..code.len().min(2)], "22" | "23" | "44" | "P0") || code == "21000" || code == "54000"
+}
+
+/// Whether a code says that a row would be taken if another one were there, or were not: a foreign key, or something that only one
+/// row may have. The sync's own key is told from others by its name.
+fn depends_on_others(code: &str) -> bool {
+    matches!(code, "23001" | "23503" | "23505" | "23P01")
 }
 
 /// Whether a value is at fault, and the server did not say of which column.
@@ -150,7 +173,7 @@ fn condition(code: &str) -> &'static str {
         "22021" | "22P05" => "a text holds a character that the database cannot keep",
         "22P02" | "22P03" => "a value does not fit the type",
         "23502" => "a value is missing",
-        "23503" => "breaks the foreign key",
+        "23001" | "23503" => "breaks the foreign key",
         "23505" => "breaks the unique constraint",
         "23514" => "breaks the check",
         "23P01" => "breaks the exclusion constraint",
@@ -210,6 +233,7 @@ mod tests {
         assert!(rows.iter().all(|c| is_about_rows(c)));
         let others = ["40001", "40P01", "42P01", "42501", "53100", "57P01", "08006", "28P01", "XX000"];
         assert!(!others.iter().any(|c| is_about_rows(c)));
+        assert!(depends_on_others("23503") && !depends_on_others("23502"));
         assert_eq!(condition("23505"), "breaks the unique constraint");
         assert_eq!(condition("22012"), "a value is not valid");
     }

@@ -21,20 +21,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use kinfold_base::{ConnectorSpec, Setting, SettingKind, SettingSpec, SyncMode};
+use kinfold_base::{ConnectorSpec, Setting, SettingKind, SyncMode};
 use kinfold_sync::{Answer, Batch, Connector, Limits, SharedConnector, SyncError, Target};
 use tokio::sync::Mutex;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, setting};
 use crate::{ObjectStores, Secrets, error};
 use config::Config;
 use session::Sessions;
 use table::Table;
 
 pub(crate) fn specs() -> &'static [ConnectorSpec] {
-    const fn setting(name: &'static str, kind: SettingKind, help: &'static str) -> SettingSpec {
-        SettingSpec { name, kind, required: false, help }
-    }
     const SPECS: &[ConnectorSpec] = &[ConnectorSpec {
         name: "postgres",
         help: "A table in PostgreSQL, 12 or newer",
@@ -83,6 +80,7 @@ pub(crate) fn open(
 ) -> Result<SharedConnector, SyncError> {
     let config = Config::read(&Settings::new(settings, secrets), stores)?;
     Ok(Arc::new(Postgres {
+        database: config.connect.place(),
         sessions: Sessions::new(config.connect),
         create: config.create,
         schema: config.schema,
@@ -93,6 +91,8 @@ pub(crate) fn open(
 
 /// A database, opened for one sync.
 struct Postgres {
+    /// Where it is, without secrets.
+    database: String,
     sessions: Sessions,
     create: bool,
     schema: Option<String>,
@@ -116,6 +116,10 @@ impl Postgres {
 impl Connector for Postgres {
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn place(&self, target: &Target) -> String {
+        format!("{} at {}", table::shown(&target.object, self.schema.as_deref()), self.database)
     }
 
     async fn prepare(&self, target: &Target) -> Result<(), SyncError> {

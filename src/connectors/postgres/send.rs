@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::SinkExt as _;
 use kinfold_sync::{Answer, Batch, Operation, Outcome, SyncError, Target};
 use tokio::time::timeout;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CopyInSink, SimpleQueryMessage};
 
@@ -17,7 +18,7 @@ use super::failure::{Failure, lacks_column, row_reason};
 use super::session::{Session, Sessions};
 use super::sql::{self, Shape, Source};
 use super::table::Table;
-use crate::cell::cell;
+use crate::cell::{Cell, cell};
 
 /// From so many rows on, `COPY` into a temporary table and one merge take the place of arrays as parameters. Neither is faster in
 /// the server (figures in docs/connectors.md), but the server holds all parameters in memory at once.
@@ -28,6 +29,8 @@ struct Applied {
     /// The number under which the server knows the transaction.
     transaction: String,
     outcomes: Vec<Outcome>,
+    /// The server left out some of the rows, and did not say which.
+    skipped: bool,
 }
 
 /// Makes one attempt at a batch.
@@ -46,7 +49,7 @@ pub(super) async fn send(
     let applied = match timeout(sessions.patience(), apply(&mut session, table, target, batch)).await {
         Ok(Ok(applied)) => applied,
         Ok(Err(error)) => {
-            let mut failure = Failure::of(&error, &target.object);
+            let mut failure = Failure::of_rows(&error, &target.object, table);
             // Undone with the transaction.
             session.stage = staged;
             if !session.client.is_closed()
@@ -65,13 +68,20 @@ pub(super) async fn send(
             return Ok(Answer::RetryAfter { seconds: None, reason: "PostgreSQL gave no answer in time".to_owned() });
         }
     };
+    if applied.skipped {
+        session.stage = staged;
+        if matches!(timeout(GRACE, session.client.batch_execute("ROLLBACK")).await, Ok(Ok(()))) {
+            sessions.give_back(session);
+        }
+        return Ok(Answer::Bisect { reason: SKIPPED.to_owned() });
+    }
     match timeout(sessions.patience(), session.client.batch_execute("COMMIT")).await {
         Ok(Ok(())) => {
             sessions.give_back(session);
             Ok(Answer::Rows(applied.outcomes))
         }
         // A constraint that is checked at the end, or a conflict: the server says itself that it rolled back.
-        Ok(Err(error)) if is_rolled_back(&error) => answer(Failure::of(&error, &target.object), rows),
+        Ok(Err(error)) if is_rolled_back(&error) => answer(Failure::of_rows(&error, &target.object, table), rows),
         _ => {
             drop(session);
             Ok(ask_what_became(sessions, applied.transaction, applied.outcomes).await)
@@ -79,13 +89,17 @@ pub(super) async fn send(
     }
 }
 
+/// Why a row is unknown that the server counted neither as added nor as changed.
+const SKIPPED: &str = "the server skipped the row";
+
 /// For small talk with the server.
 const GRACE: Duration = Duration::from_secs(10);
 
 fn answer(failure: Failure, rows: usize) -> Result<Answer, SyncError> {
     match failure {
         Failure::Rows(reason) if rows == 1 => Ok(Answer::Rows(vec![Outcome::Rejected(reason)])),
-        Failure::Rows(reason) => Ok(Answer::Bisect { reason }),
+        Failure::Others(reason) if rows == 1 => Ok(Answer::Rows(vec![Outcome::NextRun(reason)])),
+        Failure::Rows(reason) | Failure::Others(reason) => Ok(Answer::Bisect { reason }),
         Failure::Retry(reason) => Ok(Answer::RetryAfter { seconds: None, reason }),
         Failure::Stop(error) => Err(error),
     }
@@ -94,7 +108,9 @@ fn answer(failure: Failure, rows: usize) -> Result<Answer, SyncError> {
 /// An error of the statement alone; one that ends the connection leaves open what became of the transaction.
 fn is_rolled_back(error: &tokio_postgres::Error) -> bool {
     let ends_session = |code: &str| matches!(&code[..code.len().min(2)], "08" | "57" | "XX");
-    error.as_db_error().is_some_and(|db| db.severity() == "ERROR" && !ends_session(db.code().code()))
+    // Not `severity`, which is in the server's language.
+    let is_error = |db: &DbError| db.parsed_severity() == Some(Severity::Error);
+    error.as_db_error().is_some_and(|db| is_error(db) && !ends_session(db.code().code()))
 }
 
 /// After a connection that broke during `COMMIT`: the server remembers how recent transactions ended.
@@ -172,9 +188,10 @@ async fn apply(
     // Where no null is to be skipped, skipping is not worth its price.
     let skip_nulls = target.skip_nulls && fields.iter().any(|i| rows.column(*i).logical_null_count() > 0);
     let mut outcomes = vec![Outcome::Ok; rows.num_rows()];
+    let mut is_short = false;
     match batch.operation {
-        Operation::Insert if skip_nulls => put_by_nulls(session, table, rows, false).await?,
-        Operation::Insert => execute(session, shape(&all), rows, &sql::insert(shape(&all), false)).await?,
+        Operation::Insert if skip_nulls => drop(put_by_nulls(session, table, rows, false).await?),
+        Operation::Insert => drop(execute(session, shape(&all), rows, &sql::insert(shape(&all), false)).await?),
         Operation::Upsert if skip_nulls => {
             // Changing comes first: an insert would ask for columns that may not be null even where the row exists.
             let found = numbers(session, shape(&all), rows, &sql::update(shape(&all), true)).await?;
@@ -182,10 +199,13 @@ async fn apply(
             let missing: UInt32Array = missing.filter_map(|row| u32::try_from(row).ok()).collect();
             if !missing.is_empty() {
                 let missing = take_record_batch(rows, &missing).expect("numbers of rows that there are");
-                put_by_nulls(session, table, &missing, true).await?;
+                is_short = put_by_nulls(session, table, &missing, true).await?;
             }
         }
-        Operation::Upsert => execute(session, shape(&all), rows, &sql::insert(shape(&all), true)).await?,
+        Operation::Upsert => {
+            let written = execute(session, shape(&all), rows, &sql::insert(shape(&all), true)).await?;
+            is_short = !fields.is_empty() && written < rows.num_rows() as u64;
+        }
         Operation::Update => {
             let found = numbers(session, shape(&all), rows, &sql::update(shape(&all), skip_nulls)).await?;
             for (_, outcome) in outcomes.iter_mut().enumerate().filter(|(row, _)| !found.contains(row)) {
@@ -197,22 +217,43 @@ async fn apply(
                 execute(session, shape(keys), rows, &sql).await?;
             }
         }
-        Operation::Delete => execute(session, shape(keys), rows, &sql::delete(shape(keys))).await?,
+        Operation::Delete => drop(execute(session, shape(keys), rows, &sql::delete(shape(keys))).await?),
     }
-    Ok(Applied { transaction, outcomes })
+    let mut skipped = false;
+    if is_short && table.is_plain && there_as_sent(session, shape(&all), rows, skip_nulls).await? < rows.num_rows() {
+        skipped = rows.num_rows() > 1;
+        outcomes.fill(Outcome::Unknown(SKIPPED.to_owned()));
+    }
+    Ok(Applied { transaction, outcomes, skipped })
+}
+
+/// How many of the rows, which this transaction has sent, are in the table with the values that were sent: a trigger may leave out
+/// what would change nothing.
+async fn there_as_sent(
+    session: &Session,
+    shape: Shape<'_>,
+    rows: &RecordBatch,
+    skip_nulls: bool,
+) -> Result<usize, tokio_postgres::Error> {
+    // The temporary table still holds them.
+    let params = if shape.source == Source::Arrays { encode::arrays(shape, rows) } else { vec![] };
+    let found = session.client.query_typed(&sql::as_sent(shape, skip_nulls), &borrowed(&params)).await?;
+    Ok(found.len())
 }
 
 /// Adds rows with only those columns that are not null, so that the table's defaults fill in the others: one statement for each
-/// combination of columns.
+/// combination of columns. Gives whether the server wrote fewer rows than it should have.
 async fn put_by_nulls(
     session: &mut Session,
     table: &Table,
     rows: &RecordBatch,
     overwrite: bool,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<bool, tokio_postgres::Error> {
+    let mut is_short = false;
     let mut groups: BTreeMap<Vec<usize>, Vec<u32>> = BTreeMap::new();
     for row in 0..rows.num_rows() {
-        let carried = (0..table.columns.len()).filter(|i| *i < table.key_columns || !rows.column(*i).is_null(row));
+        let is_null = |i: usize| matches!(cell(rows.column(i), row), Cell::Null);
+        let carried = (0..table.columns.len()).filter(|i| *i < table.key_columns || !is_null(*i));
         groups.entry(carried.collect()).or_default().extend(u32::try_from(row));
     }
     for (carried, group) in groups {
@@ -223,20 +264,21 @@ async fn put_by_nulls(
         }
         let some = take_record_batch(rows, &UInt32Array::from(group)).expect("numbers of rows that there are");
         let shape = Shape { table, carried: &carried, source: Source::Arrays };
-        execute(session, shape, &some, &sql::insert(shape, overwrite)).await?;
+        let written = execute(session, shape, &some, &sql::insert(shape, overwrite)).await?;
+        is_short |= carried.len() > table.key_columns && written < some.num_rows() as u64;
     }
-    Ok(())
+    Ok(is_short)
 }
 
+/// Gives how many rows the server wrote.
 async fn execute(
     session: &mut Session,
     shape: Shape<'_>,
     rows: &RecordBatch,
     sql: &str,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<u64, tokio_postgres::Error> {
     let params = ready(session, shape, rows).await?;
-    session.client.execute_typed(sql, &borrowed(&params)).await?;
-    Ok(())
+    session.client.execute_typed(sql, &borrowed(&params)).await
 }
 
 /// As `execute`, for a statement that gives the numbers, from 1, of the rows that it found; here they count from 0.

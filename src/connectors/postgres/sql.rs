@@ -101,6 +101,22 @@ pub(super) fn update(shape: Shape<'_>, keep_for_null: bool) -> String {
     )
 }
 
+/// The numbers of those rows that are there with the very values that were sent; with `keep_for_null` a null is any value.
+pub(super) fn as_sent(shape: Shape<'_>, keep_for_null: bool) -> String {
+    // As text, because not every type can be compared; of the full type first, which may round.
+    let same = |(i, c): (usize, &Column)| {
+        let same = format!("t.{}::text IS NOT DISTINCT FROM v.c{i}::{}::text", c.name, c.ty.full);
+        if keep_for_null { format!(" AND (v.c{i} IS NULL OR {same})") } else { format!(" AND {same}") }
+    };
+    let fields: String = shape.fields().map(same).collect();
+    format!(
+        "SELECT v.n FROM {} AS t JOIN {} ON {} WHERE true{fields}",
+        shape.table.path,
+        shape.converted(),
+        shape.same_key()
+    )
+}
+
 /// Sets all fields to null. Only the key is carried.
 pub(super) fn clear(shape: Shape<'_>) -> Option<String> {
     let fields = &shape.table.columns[shape.table.key_columns..];

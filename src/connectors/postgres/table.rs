@@ -20,6 +20,10 @@ pub(super) struct Table {
     pub(super) key_columns: usize,
     /// Whether a unique index stands on exactly the key, so that conflicts can be named by it.
     pub(super) key_is_unique: bool,
+    /// The names of all unique indexes on exactly the key.
+    pub(super) key_indexes: Vec<String>,
+    /// Whether the server counts every row that it writes, which it does for a table that is no view and has no parts.
+    pub(super) is_plain: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,22 @@ struct Found {
     computed: bool,
 }
 
+/// A table of the catalog.
+struct Place {
+    oid: u32,
+    /// As SQL names it, quoted.
+    path: String,
+    is_plain: bool,
+}
+
+/// A unique index, as the catalog describes it.
+struct Index {
+    name: String,
+    columns: Vec<String>,
+    /// Whether `ON CONFLICT` can use it.
+    is_usable: bool,
+}
+
 /// Looks the table up, makes it if that is wanted, and checks it against the target.
 pub(super) async fn read(
     session: &mut Session,
@@ -60,12 +80,19 @@ pub(super) async fn read(
         create_table(session, target, &name).await?;
     }
     let failed = |e: tokio_postgres::Error| Failure::of(&e, &target.object).stop(&target.object);
-    let Some((oid, path)) = find(session, &name).await.map_err(failed)? else {
+    let Some(place) = find(session, &name).await.map_err(failed)? else {
         return Err(missing(session, target, &name).await);
     };
-    let found = columns(session, oid).await.map_err(failed)?;
-    let indexes = unique_indexes(session, oid).await.map_err(failed)?;
-    check(target, path, &found, &indexes)
+    let found = columns(session, place.oid).await.map_err(failed)?;
+    let indexes = unique_indexes(session, place.oid).await.map_err(failed)?;
+    check(target, place, &found, &indexes)
+}
+
+/// The table's name as the settings give it: the same for every way to write it.
+pub(super) fn shown(object: &str, schema: Option<&str>) -> String {
+    let part = |part: &String| if part.contains(['.', '"']) { quote(part) } else { part.clone() };
+    parse_name(object, schema)
+        .map_or_else(|_| object.to_owned(), |parts| parts.iter().map(part).collect::<Vec<_>>().join("."))
 }
 
 /// A name of one or two parts; quotes may enclose a part that holds a dot.
@@ -93,12 +120,16 @@ fn parse_name(object: &str, schema: Option<&str>) -> Result<Vec<String>, SyncErr
     Ok(parts)
 }
 
-async fn find(session: &Session, name: &[String]) -> Result<Option<(u32, String)>, tokio_postgres::Error> {
-    let query = "SELECT c.oid, n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+async fn find(session: &Session, name: &[String]) -> Result<Option<Place>, tokio_postgres::Error> {
+    let query = "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind = 'r' AND NOT c.relhassubclass FROM pg_catalog.pg_class c \
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'f')";
     let row = session.client.query_opt(query, &[&quote_path(name)]).await?;
-    row.map(|r| Ok((r.try_get(0)?, quote_path(&[r.try_get::<_, String>(1)?, r.try_get::<_, String>(2)?])))).transpose()
+    let place = |r: tokio_postgres::Row| {
+        let path = quote_path(&[r.try_get::<_, String>(1)?, r.try_get::<_, String>(2)?]);
+        Ok(Place { oid: r.try_get(0)?, path, is_plain: r.try_get(3)? })
+    };
+    row.map(place).transpose()
 }
 
 /// The error for a table that is not there, with what may have been meant.
@@ -146,11 +177,15 @@ async fn create_table(session: &Session, target: &Target, name: &[String]) -> Re
 }
 
 async fn columns(session: &Session, oid: u32) -> Result<Vec<Found>, tokio_postgres::Error> {
-    let query = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1), pg_catalog.format_type(a.atttypid, a.atttypmod), \
-                        COALESCE(b.typname, t.typname)::text, COALESCE(b.typcategory, t.typcategory)::text, \
+    // A cast to a domain would apply the length of the type beneath it, and cut: values are cast to that type, without a length.
+    let query = "SELECT a.attname::text, pg_catalog.format_type(b.oid, -1), pg_catalog.format_type(a.atttypid, a.atttypmod), \
+                        b.typname::text, b.typcategory::text, \
                         a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.attgenerated <> '' OR a.attidentity = 'a' \
                  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                 LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd' \
+                 CROSS JOIN LATERAL (WITH RECURSIVE d AS ( \
+                     SELECT t.oid, t.typbasetype, t.typname, t.typcategory UNION ALL \
+                     SELECT u.oid, u.typbasetype, u.typname, u.typcategory FROM d JOIN pg_catalog.pg_type u ON u.oid = d.typbasetype \
+                 ) SELECT * FROM d WHERE typbasetype = 0) AS b \
                  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let rows = session.client.query(query, &[&oid]).await?;
     rows.iter()
@@ -171,18 +206,22 @@ async fn columns(session: &Session, oid: u32) -> Result<Vec<Found>, tokio_postgr
         .collect()
 }
 
-/// The columns of each index that `ON CONFLICT` can use.
-async fn unique_indexes(session: &Session, oid: u32) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
-    let query = "SELECT array_agg(a.attname::text) FROM pg_catalog.pg_index i \
+/// The unique indexes over columns.
+async fn unique_indexes(session: &Session, oid: u32) -> Result<Vec<Index>, tokio_postgres::Error> {
+    let query = "SELECT c.relname::text, array_agg(a.attname::text), i.indisvalid AND i.indimmediate AND i.indpred IS NULL \
+                 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
                  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n) \
                  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-                 WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL \
-                   AND i.indexprs IS NULL AND k.n <= i.indnkeyatts GROUP BY i.indexrelid";
-    session.client.query(query, &[&oid]).await?.iter().map(|r| r.try_get(0)).collect()
+                 WHERE i.indrelid = $1 AND i.indisunique AND i.indexprs IS NULL AND k.n <= i.indnkeyatts \
+                 GROUP BY c.relname, i.indisvalid, i.indimmediate, i.indpred IS NULL";
+    let index =
+        |r: &tokio_postgres::Row| Ok(Index { name: r.try_get(0)?, columns: r.try_get(1)?, is_usable: r.try_get(2)? });
+    session.client.query(query, &[&oid]).await?.iter().map(index).collect()
 }
 
-fn check(target: &Target, path: String, found: &[Found], indexes: &[Vec<String>]) -> Result<Table, SyncError> {
+fn check(target: &Target, place: Place, found: &[Found], indexes: &[Index]) -> Result<Table, SyncError> {
     let object = &target.object;
+    let Place { path, is_plain, .. } = place;
     let fields = target.schema.fields();
     let mut unknown = Vec::new();
     let mut columns = Vec::new();
@@ -230,12 +269,13 @@ fn check(target: &Target, path: String, found: &[Found], indexes: &[Vec<String>]
     }
     let mut keys: Vec<&str> = fields.iter().take(target.key_columns).map(|f| f.name().as_str()).collect();
     keys.sort_unstable();
-    let key_is_unique = !keys.is_empty()
-        && indexes.iter().any(|index| {
-            let mut index: Vec<&str> = index.iter().map(String::as_str).collect();
-            index.sort_unstable();
-            index == keys
-        });
+    let on_key = |index: &&Index| {
+        let mut columns: Vec<&str> = index.columns.iter().map(String::as_str).collect();
+        columns.sort_unstable();
+        !keys.is_empty() && columns == keys
+    };
+    let key_indexes: Vec<String> = indexes.iter().filter(on_key).map(|index| index.name.clone()).collect();
+    let key_is_unique = indexes.iter().filter(on_key).any(|index| index.is_usable);
     let adds = target.mode != SyncMode::Update;
     if matches!(target.mode, SyncMode::Upsert | SyncMode::Mirror) && !key_is_unique {
         return Err(input(
@@ -256,7 +296,7 @@ fn check(target: &Target, path: String, found: &[Found], indexes: &[Vec<String>]
             ),
         ));
     }
-    Ok(Table { path, columns, key_columns: target.key_columns, key_is_unique })
+    Ok(Table { path, columns, key_columns: target.key_columns, key_is_unique, key_indexes, is_plain })
 }
 
 fn key_list(target: &Target) -> String {
@@ -285,6 +325,15 @@ fn describe(ty: &arrow::datatypes::DataType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::parse_name;
+
+    #[test]
+    fn one_table_has_one_name() {
+        for object in ["crm.contacts", "\"crm\".contacts"] {
+            assert_eq!(super::shown(object, Some("other")), "crm.contacts");
+        }
+        assert_eq!(super::shown("contacts", Some("crm")), "crm.contacts");
+        assert_eq!(super::shown("\"odd.name\"", None), "\"odd.name\"");
+    }
 
     #[test]
     fn names_have_one_or_two_parts() {

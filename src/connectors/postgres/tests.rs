@@ -245,6 +245,15 @@ async fn nulls_are_skipped() {
     let answer = send(&connector, &target, Operation::Update, &third).await;
     assert_eq!(answer, "ok, rejected: the table has no row with this key");
     assert_eq!(db.ask("SELECT * FROM t WHERE id = 3").await, "3|new|7");
+    // A column without any value is as null as a value that is null.
+    let untyped = rows(vec![
+        ("id", Arc::new(Int64Array::from(vec![5])) as ArrayRef),
+        ("name", Arc::new(arrow::array::NullArray::new(1))),
+        ("age", Arc::new(Int64Array::from(vec![6]))),
+    ]);
+    let to_untyped = Target { schema: untyped.schema(), ..target.clone() };
+    assert_eq!(send(&db.open(&[]).await, &to_untyped, Operation::Upsert, &untyped).await, "ok");
+    assert_eq!(db.ask("SELECT * FROM t WHERE id = 5").await, "5|new|6");
     let sent = Target { skip_nulls: false, ..target };
     let answer = send(&connector, &sent, Operation::Upsert, &person(vec![1], vec![None], vec![None])).await;
     assert_eq!(answer, "rejected: a value is missing in column `name` (23502)");
@@ -287,7 +296,6 @@ async fn refused_rows_are_told_without_their_values() {
     check(row("s", "secret", "5", "b@example.com", 100), "a text is too long in column `short` (22001)").await;
     check(row("s", "a", "five", "b@example.com", 100), "a value does not fit the type in column `n` (22P02)").await;
     check(row("s", "a", "99999999999", "b@example.com", 100), "a number is out of range in column `n` (22003)").await;
-    check(row("s", "a", "5", "taken@example.com", 100), "breaks the unique constraint `t_mail_key` (23505)").await;
     check(row("s", "a", "5", "b@example.com", -100), "breaks the check `t_price_check` (23514)").await;
     check(row("s", "a", "5", "b@example.com", 1_000_000), "a number is out of range in column `price` (22003)").await;
     check(
@@ -296,6 +304,105 @@ async fn refused_rows_are_told_without_their_values() {
     )
     .await;
     check(row("trigger", "a", "5", "b@example.com", 100), "a trigger refused it (P0001)").await;
+}
+
+#[tokio::test]
+async fn rows_that_others_stand_in_the_way_of_are_tried_by_the_next_run() {
+    let Some(db) = Database::new("others").await else { return };
+    db.run(
+        "CREATE TABLE countries (name text PRIMARY KEY); INSERT INTO countries VALUES ('TR'); \
+         CREATE TABLE t (id int PRIMARY KEY, name text UNIQUE REFERENCES countries); INSERT INTO t VALUES (1, 'TR'); \
+         CREATE TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED, name text); INSERT INTO late VALUES (1, 'a')",
+    )
+    .await;
+    let connector = db.open(&[]).await;
+    let taken = people(&[2], &[Some("TR")]);
+    let to_t = target("t", SyncMode::Upsert, &taken);
+    let unique = "next run: breaks the unique constraint `t_name_key` (23505)";
+    assert_eq!(send(&connector, &to_t, Operation::Upsert, &taken).await, unique);
+    let parent = people(&[2], &[Some("DE")]);
+    let missing = "breaks the foreign key `t_name_fkey` (23503)";
+    assert_eq!(send(&connector, &to_t, Operation::Upsert, &parent).await, format!("next run: {missing}"));
+    let both = people(&[1, 2], &[Some("TR"), Some("DE")]);
+    assert_eq!(send(&connector, &to_t, Operation::Upsert, &both).await, format!("bisect: {missing}"));
+    let country = rows(vec![("name", Arc::new(StringArray::from(vec!["TR"])) as ArrayRef)]);
+    let to_countries = target("countries", SyncMode::Mirror, &country);
+    let child = send(&db.open(&[]).await, &to_countries, Operation::Delete, &country).await;
+    assert_eq!(child, format!("next run: {missing}"));
+    // The sync's own key stands in nobody else's way, whenever it is checked.
+    let twice = people(&[1], &[Some("b")]);
+    let to_late = target("late", SyncMode::Insert, &twice);
+    let own = send(&db.open(&[]).await, &to_late, Operation::Insert, &twice).await;
+    assert_eq!(own, "rejected: breaks the unique constraint `late_id_key` (23505)");
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_for_a_domain_is_refused() {
+    let Some(db) = Database::new("domain").await else { return };
+    db.run(
+        "CREATE DOMAIN code AS varchar(3); CREATE DOMAIN own_code AS code CHECK (value <> 'no'); \
+         CREATE TABLE t (id int PRIMARY KEY, a code, b own_code)",
+    )
+    .await;
+    let connector = db.open(&[]).await;
+    let row = |a: &str, b: &str| {
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        rows(vec![("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef), ("a", text(a)), ("b", text(b))])
+    };
+    let target = target("t", SyncMode::Upsert, &row("a", "b"));
+    assert_eq!(send(&connector, &target, Operation::Upsert, &row("abc", "abc")).await, "ok");
+    for operation in [Operation::Upsert, Operation::Update] {
+        for bad in [row("abcd", "b"), row("a", "abcd")] {
+            let answer = send(&connector, &target, operation, &bad).await;
+            assert_eq!(answer, "rejected: a text is too long (22001)");
+        }
+        let answer = send(&connector, &target, operation, &row("a", "no")).await;
+        assert!(answer.starts_with("rejected: breaks the check"), "{answer}");
+    }
+    assert_eq!(db.ask("SELECT * FROM t").await, "1|abc|abc");
+}
+
+#[tokio::test]
+async fn rows_that_the_server_skips_are_not_taken() {
+    let Some(db) = Database::new("skipped").await else { return };
+    db.run(
+        "CREATE TABLE t (id int PRIMARY KEY, name varchar(9) DEFAULT 'none'); \
+         CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+         CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.name = 'skip' OR NEW.id = 7) EXECUTE FUNCTION skip(); \
+         CREATE TRIGGER b BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    )
+    .await;
+    let connector = db.open(&[]).await;
+    let both = people(&[1, 2], &[Some("ada"), Some("skip")]);
+    let sent = target("t", SyncMode::Upsert, &both);
+    assert_eq!(send(&connector, &sent, Operation::Upsert, &both).await, "bisect: the server skipped the row");
+    assert_eq!(db.ask("SELECT count(*) FROM t").await, "0");
+    assert_eq!(send(&connector, &sent, Operation::Upsert, &both.slice(0, 1)).await, "ok");
+    let skipped = "unknown: the server skipped the row";
+    assert_eq!(send(&connector, &sent, Operation::Upsert, &both.slice(1, 1)).await, skipped);
+    // What is there already as it should be may be left as it is.
+    let same = people(&[1, 3], &[Some("ada"), None]);
+    assert_eq!(send(&connector, &sent, Operation::Upsert, &same).await, "ok, ok");
+    assert_eq!(send(&connector, &sent, Operation::Upsert, &same).await, "ok, ok");
+    let nulls = Target { skip_nulls: true, ..sent };
+    assert_eq!(send(&connector, &nulls, Operation::Upsert, &people(&[1, 3], &[None, Some("eve")])).await, "ok, ok");
+    let skipped_too = people(&[7, 1], &[Some("x"), None]);
+    let answer = send(&connector, &nulls, Operation::Upsert, &skipped_too).await;
+    assert_eq!(answer, "bisect: the server skipped the row");
+    assert_eq!(db.ask("SELECT * FROM t ORDER BY id").await, "1|ada\n3|eve");
+}
+
+#[tokio::test]
+async fn a_place_tells_where_rows_go_and_no_secret() {
+    let check = async |settings: &[(String, Setting)], expected: &str| {
+        let connector = open("postgres", settings, &Stores::default()).await.unwrap();
+        assert_eq!(connector.place(&target("contacts", Upsert, &people(&[], &[]))), expected);
+    };
+    let parts = [text("host", "db.example.com"), text("user", "me"), secret("password", "pw")];
+    check(&parts, "contacts at db.example.com:5432/me").await;
+    let url = secret("url", "postgres://me:pw@a:1,b:2/crm");
+    check(&[url, text("schema", "sales")], "sales.contacts at a:1,b:2/crm").await;
+    check(&[text("host", "/run/pg"), number("port", 6), text("user", "me")], "contacts at /run/pg:6/me").await;
 }
 
 #[tokio::test]
@@ -434,6 +541,50 @@ async fn a_commit_that_broke_is_asked_about() {
     let open = db.ask(begin).await;
     assert_eq!(ask(open).await, "unknown: the connection broke during the commit, and the server is still at it");
     db.run("ROLLBACK").await;
+}
+
+/// A way to the database on which the server seems to speak another language. Gives the URL through it.
+async fn translated(db: &Database) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+    use tokio::net::{TcpListener, TcpStream};
+    let mut url = url::Url::parse(&db.url).unwrap();
+    let address = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut from_client, mut to_client) = listener.accept().await.unwrap().0.into_split();
+            let (mut from_server, mut to_server) = TcpStream::connect(&address).await.unwrap().into_split();
+            tokio::spawn(async move { copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 1 << 16];
+                while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
+                    // A message comes whole, because the server sends it so.
+                    let place = buffer[..count].windows(7).position(|w| w == b"SERROR\0");
+                    if let Some(start) = place {
+                        buffer[start..start + 7].copy_from_slice(b"SFALLO\0");
+                    }
+                    if to_client.write_all(&buffer[..count]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url.to_string()
+}
+
+#[tokio::test]
+async fn a_refused_commit_is_known_in_every_language() {
+    let Some(db) = Database::new("language").await else { return };
+    db.run("CREATE TABLE t (id int PRIMARY KEY, name text UNIQUE DEFERRABLE INITIALLY DEFERRED)").await;
+    db.run("INSERT INTO t VALUES (1, 'ada')").await;
+    let settings = [secret("url", &translated(&db).await), text("schema", &db.schema), text("sslmode", "disable")];
+    let connector = open("postgres", &settings, &Stores::default()).await.unwrap();
+    let twice = people(&[2], &[Some("ada")]);
+    let target = target("t", SyncMode::Upsert, &twice);
+    let expected = "next run: breaks the unique constraint `t_name_key` (23505)";
+    assert_eq!(send(&connector, &target, Operation::Upsert, &twice).await, expected);
 }
 
 /// What becomes of a connection when the client says `COMMIT`, once.

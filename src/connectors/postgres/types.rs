@@ -51,7 +51,8 @@ impl Wire {
 /// A column of the table, as the catalog describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PgType {
-    /// The type's name without its length, as it can stand in a cast: `numeric`, `character varying`, `public.mood`.
+    /// The type's name without its length, as it can stand in a cast: `numeric`, `character varying`, `public.mood`. For a domain,
+    /// of the type under it.
     pub(super) cast: String,
     /// With its length: `numeric(10,2)`.
     pub(super) full: String,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinfold_base::Secret;
-use kinfold_sync::{Limits, SyncError, Target};
+use kinfold_sync::{Limits, SyncError, Target, fingerprint};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
@@ -71,11 +71,11 @@ impl Config {
             settings.choice("delete_method", &[("", method), ("POST", 0), ("PUT", 1), ("PATCH", 2), ("DELETE", 3)])?;
         let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let words = |name: &str, default: &str| -> Result<Vec<String>, SyncError> {
-            let text = settings.text(name)?.unwrap_or(default);
+            let text = settings.text(name)?.unwrap_or(default.into());
             Ok(text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect())
         };
         let path = |name: &str, default: &str| -> Result<Vec<String>, SyncError> {
-            let text = settings.text(name)?.unwrap_or(default);
+            let text = settings.text(name)?.unwrap_or(default.into());
             Ok(text.split('.').filter(|w| !w.is_empty()).map(str::to_owned).collect())
         };
         let number = |name: &str, default: u32, max: u32| settings.integer(name, 1, max).map(|n| n.unwrap_or(default));
@@ -109,6 +109,23 @@ impl Config {
                 key: path("key_field", "key")?,
             },
         })
+    }
+
+    /// The place of this target's rows: the object, which every request names, and the URL. Of what may be a credential there is only
+    /// a fingerprint.
+    pub(super) fn place(&self, target: &Target) -> String {
+        let object = &target.object;
+        match self.address(target, false) {
+            Ok(Address { url, shown }) if self.hide_url => {
+                format!("{object} at {shown} ({})", fingerprint(url.as_str()))
+            }
+            Ok(Address { url, shown }) => match url.query() {
+                Some(query) => format!("{object} at {shown}?… ({})", fingerprint(query)),
+                None => format!("{object} at {shown}"),
+            },
+            // Such a URL is refused before anything is sent.
+            Err(_) => object.clone(),
+        }
     }
 
     /// Where rows of this target go.

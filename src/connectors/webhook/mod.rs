@@ -17,19 +17,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use kinfold_base::{ConnectorSpec, Setting, SettingKind, SettingSpec, SyncMode};
+use kinfold_base::{ConnectorSpec, Setting, SettingKind, SyncMode};
 use kinfold_sync::{Answer, Batch, Connector, Limits, Outcome, SharedConnector, SyncError, Target};
 
 use crate::Secrets;
 use crate::cell::unsupported;
 use crate::error::{bug, input};
-use crate::settings::Settings;
-use config::Config;
+use crate::settings::{Settings, setting};
+use config::{Config, Matching};
 
 pub(crate) fn specs() -> &'static [ConnectorSpec] {
-    const fn setting(name: &'static str, kind: SettingKind, help: &'static str) -> SettingSpec {
-        SettingSpec { name, kind, required: false, help }
-    }
     const SPECS: &[ConnectorSpec] = &[ConnectorSpec {
         name: "webhook",
         help: "An HTTP endpoint that takes batches of rows as JSON",
@@ -107,7 +104,17 @@ impl Connector for Webhook {
         self.config.limits
     }
 
+    fn place(&self, target: &Target) -> String {
+        self.config.place(target)
+    }
+
     async fn prepare(&self, target: &Target) -> Result<(), SyncError> {
+        if self.config.results.matching == Matching::Key && target.key_columns == 0 {
+            return Err(input(
+                format!("`results: key` needs a key, and the sync `{}` has none", target.sync),
+                "give the sync a `key`, or set `results: position` if the receiver keeps the order of the rows",
+            ));
+        }
         if let Some(field) = unsupported(target.schema.fields().iter().map(AsRef::as_ref)) {
             return Err(input(
                 format!("the field `{}` of sync `{}` has a type that JSON cannot hold", field.name(), target.sync),

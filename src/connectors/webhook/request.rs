@@ -57,7 +57,7 @@ pub(super) async fn send(
         .body(body);
     let response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return no_answer(batch, &address.shown, &error.without_url()),
+        Err(error) => return no_answer(&address.shown, &error.without_url()),
     };
     let status = response.status();
     let wait = retry_after(response.headers());
@@ -68,11 +68,11 @@ pub(super) async fn send(
     }
     let body = match read(response).await {
         Ok(body) => body,
-        Err(_) if status.is_success() => return Ok(in_doubt(batch, "the connection broke during the answer")),
+        Err(_) if status.is_success() => return Ok(in_doubt("the connection broke during the answer")),
         Err(_) => Vec::new(),
     };
     if status.is_success() {
-        return Ok(Answer::Rows(results::read(&config.results, target, &batch.rows, &body)));
+        return Ok(Answer::Rows(results::read(&config.results, config.numbers, target, &batch.rows, &body)));
     }
     let said = results::message(&config.results, &body).map(|m| Redactor::new(&batch.rows).redact(&m));
     classify(status, wait, batch.rows.num_rows(), &address.shown, said.as_deref())
@@ -93,7 +93,10 @@ fn classify(
     };
     let stop = |what: &str, hint: &str| Err(outside(format!("{shown} {what}: {reason}"), hint));
     match code {
-        408 | 425 | 429 | 500 | 502..=504 | 506..=599 => Ok(Answer::RetryAfter { seconds: wait, reason }),
+        // The receiver says that it has not begun.
+        425 | 429 | 503 => Ok(Answer::RetryAfter { seconds: wait, reason }),
+        // Whoever answers here need not know how far the work has gone, a gateway least of all.
+        408 | 500 | 502 | 504 | 506..=599 => Ok(Answer::InDoubt { seconds: wait, reason }),
         300..=399 => stop(
             "redirects elsewhere",
             "set `url` to where it leads: rows are not sent to a host that the settings do not name",
@@ -111,15 +114,12 @@ fn classify(
     }
 }
 
-/// The request was sent, and nobody knows what came of it. To do it twice is as good as once, except for inserts.
-fn in_doubt(batch: &Batch, why: &str) -> Answer {
-    match batch.operation {
-        Operation::Insert => Answer::Rows(vec![Outcome::Unknown(why.to_owned()); batch.rows.num_rows()]),
-        _ => Answer::RetryAfter { seconds: None, reason: why.to_owned() },
-    }
+/// The request was sent, and nobody knows what came of it.
+fn in_doubt(why: &str) -> Answer {
+    Answer::InDoubt { seconds: None, reason: why.to_owned() }
 }
 
-fn no_answer(batch: &Batch, shown: &str, error: &reqwest::Error) -> Result<Answer, SyncError> {
+fn no_answer(shown: &str, error: &reqwest::Error) -> Result<Answer, SyncError> {
     if error.is_builder() {
         return Err(bug(format!("a request to {shown} could not be made: {error}")));
     }
@@ -134,10 +134,11 @@ fn no_answer(batch: &Batch, shown: &str, error: &reqwest::Error) -> Result<Answe
         }
         return Ok(Answer::RetryAfter { seconds: None, reason: format!("{shown} cannot be reached: {cause}") });
     }
-    Ok(in_doubt(
-        batch,
-        if error.is_timeout() { "no answer came in time" } else { "the connection broke before an answer came" },
-    ))
+    Ok(in_doubt(if error.is_timeout() {
+        "no answer came in time"
+    } else {
+        "the connection broke before an answer came"
+    }))
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -203,12 +204,16 @@ mod tests {
             None,
         ) {
             Ok(Answer::RetryAfter { seconds, .. }) => format!("retry {seconds:?}"),
+            Ok(Answer::InDoubt { seconds, .. }) => format!("in doubt {seconds:?}"),
             Ok(Answer::Bisect { .. }) => "bisect".to_owned(),
             Ok(Answer::Rows(rows)) => format!("{rows:?}"),
             Err(error) => format!("stop: {error}"),
         };
-        for code in [408, 425, 429, 500, 502, 503, 504, 520] {
+        for code in [425, 429, 503] {
             assert_eq!(what(code, 2), "retry Some(7)", "{code}");
+        }
+        for code in [408, 500, 502, 504, 520, 524] {
+            assert_eq!(what(code, 2), "in doubt Some(7)", "{code}");
         }
         for code in [400, 409, 413, 422] {
             assert_eq!(what(code, 2), "bisect", "{code}");

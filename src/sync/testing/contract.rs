@@ -27,6 +27,8 @@ enum Flaw {
     KeepsOld,
     /// Writes rows before it knows that all will come.
     WritesEarly,
+    /// Has one place for all objects.
+    OnePlace,
 }
 
 struct Memory {
@@ -39,6 +41,10 @@ struct Memory {
 impl Connector for Memory {
     fn limits(&self) -> Limits {
         Limits { batch_rows: 4, batch_bytes: 1000, concurrency: 1, requests_per_second: None, whole: self.whole }
+    }
+
+    fn place(&self, target: &Target) -> String {
+        if self.flaw == Flaw::OnePlace { "memory".to_owned() } else { target.object.clone() }
     }
 
     async fn prepare(&self, _: &Target) -> Result<(), SyncError> {
@@ -135,6 +141,7 @@ async fn a_sound_connector_passes_and_every_flaw_is_seen() {
     for (flaw, whole, promise) in [
         (Flaw::None, false, None),
         (Flaw::None, true, None),
+        (Flaw::OnePlace, false, Some("one object is one place, and two are two")),
         (Flaw::Forgets, false, Some("every row that was acknowledged can be read back")),
         (Flaw::SkipsNulls, false, Some("an upsert changes every field, to nothing too")),
         (Flaw::InsistsOnDeletes, false, Some("delete all: every row should be taken")),

@@ -134,6 +134,10 @@ impl Connector for TestDestination {
         self.limits
     }
 
+    fn place(&self, target: &Target) -> String {
+        target.object.clone()
+    }
+
     async fn prepare(&self, _: &Target) -> Result<(), SyncError> {
         Ok(())
     }
@@ -159,7 +163,7 @@ impl Connector for TestDestination {
         let trouble = *self.trouble.lock().unwrap();
         let wrong = self.roll(100) < trouble;
         if wrong {
-            match self.roll(5) {
+            match self.roll(7) {
                 0 => return Ok(Answer::RetryAfter { seconds: None, reason: "busy".to_owned() }),
                 1 => {
                     return Ok(Answer::RetryAfter {
@@ -168,6 +172,17 @@ impl Connector for TestDestination {
                     });
                 }
                 2 if self.roll(4) == 0 => return Err(SyncError::outside("the credential was refused")),
+                n @ 3..5 => {
+                    // An answer that got lost, after everything, a part or nothing was taken.
+                    let taken = self.roll(3);
+                    for (key, value) in rows.iter().filter(|(_, value)| !is_bad(value.as_deref())) {
+                        if taken == 0 || (taken == 1 && self.roll(2) == 0) {
+                            self.take(batch.operation, key, value.as_deref());
+                        }
+                    }
+                    let seconds = (n == 4).then_some(0);
+                    return Ok(Answer::InDoubt { seconds, reason: "no answer came in time".to_owned() });
+                }
                 _ => {}
             }
         }
@@ -204,7 +219,8 @@ impl Connector for TestDestination {
         if dies && self.roll(2) == 0 {
             kill();
         }
-        if self.roll(100) < *self.trouble.lock().unwrap() {
+        let wrong = self.roll(100) < *self.trouble.lock().unwrap();
+        if wrong && self.roll(2) == 0 {
             return Err(SyncError::outside("the disk is full"));
         }
         let mut contents = self.contents.lock().unwrap();
@@ -215,6 +231,9 @@ impl Connector for TestDestination {
         drop(contents);
         if dies {
             kill();
+        }
+        if wrong {
+            return Err(SyncError::outside("the folder could not be synced"));
         }
         Ok(count)
     }

@@ -1,8 +1,8 @@
 //! A sync without an engine and without a tool: rows and ledger in plain Rust, a destination in memory. Test code only.
 
 mod contract;
-mod destination;
-mod rows;
+pub(crate) mod destination;
+pub(crate) mod rows;
 mod simulation;
 mod steps;
 

@@ -144,11 +144,11 @@ impl TestRows {
             if wanted.iter().any(|(k, _)| k.as_ref() == Some(key)) {
                 continue;
             }
-            let refused = |operation: &str| !full && l.state == "rejected" && l.operation == operation;
+            let refused = !full && l.state == "rejected" && l.operation == "clear";
             let operation = match self.on_leave {
                 _ if !l.held => "forget",
-                Leave::Clear if l.state != "cleared" && !refused("clear") => "clear",
-                Leave::Delete if !refused("delete") => "delete",
+                Leave::Clear if l.state != "cleared" && !refused => "clear",
+                Leave::Delete => "delete",
                 _ => continue,
             };
             diff.push(PlanRow {
@@ -213,11 +213,12 @@ impl Rows for TestRows {
         Ok(one(&RecordBatch::try_new(schema, columns).unwrap()))
     }
 
-    async fn wanted(&self) -> Result<BatchStream, SyncError> {
-        let wanted = self.wanted.lock().unwrap().clone();
-        let columns: Vec<ArrayRef> =
-            vec![strings(wanted.iter().map(|w| w.0.as_deref())), strings(wanted.iter().map(|w| w.1.as_deref()))];
-        Ok(one(&RecordBatch::try_new(payload(), columns).unwrap()))
+    async fn wanted_count(&self) -> Result<u64, SyncError> {
+        let wanted = self.wanted.lock().unwrap();
+        let usable = |w: &&(Option<String>, Option<String>)| {
+            w.0.is_some() && wanted.iter().filter(|other| other.0 == w.0).count() == 1
+        };
+        Ok(wanted.iter().filter(usable).count() as u64)
     }
 
     async fn fold(

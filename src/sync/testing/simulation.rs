@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -29,13 +29,24 @@ struct Killer {
     points_left: Option<AtomicU64>,
     named: Option<&'static str>,
     bug: bool,
+    /// From the collection on, versions vanish while they are read.
+    late: Option<Arc<AtomicBool>>,
     passed: Mutex<Vec<&'static str>>,
+}
+
+impl Killer {
+    fn vanishing(&self) -> Arc<AtomicBool> {
+        self.late.clone().unwrap_or_default()
+    }
 }
 
 impl Faults for Killer {
     fn at(&self, point: &'static str) {
         assert!(fault_names().contains(&point), "{point} is not in the list of crash points");
         self.passed.lock().unwrap().push(point);
+        if let Some(late) = self.late.as_ref().filter(|_| point == "collect.before") {
+            late.store(true, Ordering::SeqCst);
+        }
         let last = self.points_left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::SeqCst) == 1);
         if last || self.named == Some(point) {
             kill();
@@ -52,6 +63,8 @@ impl Faults for Killer {
 struct Mortal {
     inner: Arc<dyn ObjectStore>,
     writes_left: Mutex<Option<u64>>,
+    /// Versions vanish between their listing and their reading, as if somebody collected them just then.
+    vanishing: Arc<AtomicBool>,
 }
 
 impl std::fmt::Display for Mortal {
@@ -95,6 +108,9 @@ impl ObjectStore for Mortal {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        if self.vanishing.load(Ordering::SeqCst) && location.as_ref().contains("/versions/") {
+            return Err(object_store::Error::NotFound { path: location.to_string(), source: "collected".into() });
+        }
         self.inner.get_opts(location, options).await
     }
 
@@ -192,8 +208,11 @@ impl World {
 
     fn run(&mut self, killer: Killer, writes: Option<u64>, full: bool) -> (End, Arc<Killer>) {
         self.runs += 1;
-        let store: Arc<dyn ObjectStore> =
-            Arc::new(Mortal { inner: Arc::clone(&self.store), writes_left: Mutex::new(writes) });
+        let store: Arc<dyn ObjectStore> = Arc::new(Mortal {
+            inner: Arc::clone(&self.store),
+            writes_left: Mutex::new(writes),
+            vanishing: killer.vanishing(),
+        });
         let killer = Arc::new(killer);
         let mut job = job(&self.rows, Arc::clone(&self.destination) as _, &store, self.runs);
         job.faults = Arc::clone(&killer) as _;
@@ -411,6 +430,16 @@ fn old_state_is_collected() {
     // Three versions, a boundary, and the data that these versions name.
     assert!(files.len() <= 12, "{files:#?}");
     world.check(1);
+}
+
+#[test]
+fn a_collector_that_was_left_behind_takes_nothing() {
+    let mut world = World::new(1, SyncMode::Upsert, Leave::Delete, LIMITS);
+    world.rows.set(&[("a", "1"), ("b", "1")]);
+    world.run(Killer::default(), None, false);
+    let (end, _) = world.run(Killer { late: Some(Arc::default()), ..Killer::default() }, None, false);
+    assert!(matches!(end, End::Report(_)), "{end:?}");
+    assert_eq!(world.state().1.len(), 2);
 }
 
 /// The mistake that a kill test must see: the ledger claims rows before their outcomes are known.

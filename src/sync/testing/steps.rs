@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use kinfold_base::{Faults, SyncMode};
 use kinfold_state::Versions;
@@ -16,8 +17,8 @@ use super::rows::TestRows;
 use super::{Leave, folder, job};
 use crate::state::SyncState;
 use crate::{
-    Answer, Batch, Connector, ErrorKind, Guard, Limits, Operation, Outcome, SyncError, SyncReport, SyncStatus, Target,
-    run_sync,
+    Answer, Batch, Connector, ErrorKind, Guard, Limits, LogEntry, Operation, Outcome, SyncError, SyncLog, SyncReport,
+    SyncStatus, Target, run_sync,
 };
 
 type Request = (Operation, Vec<String>, String);
@@ -36,6 +37,10 @@ impl Connector for Scripted {
         self.limits
     }
 
+    fn place(&self, target: &Target) -> String {
+        format!("memory {}", target.object)
+    }
+
     async fn prepare(&self, _: &Target) -> Result<(), SyncError> {
         Ok(())
     }
@@ -52,9 +57,19 @@ impl Connector for Scripted {
     async fn replace(
         &self,
         _: &Target,
-        _: BoxStream<'static, Result<RecordBatch, SyncError>>,
+        mut rows: BoxStream<'static, Result<RecordBatch, SyncError>>,
     ) -> Result<u64, SyncError> {
-        Err(SyncError::bug("takes no whole sets"))
+        (self.on_send)();
+        let mut keys = vec![];
+        while let Some(batch) = rows.try_next().await? {
+            keys.extend(batch.column(0).as_string::<i32>().iter().map(|k| k.unwrap().to_owned()));
+        }
+        let count = keys.len() as u64;
+        self.requests.lock().unwrap().push((Operation::Upsert, keys, "whole".to_owned()));
+        match self.answers.lock().unwrap().pop_front() {
+            Some(Err(error)) => Err(error),
+            _ => Ok(count),
+        }
     }
 }
 
@@ -93,6 +108,23 @@ impl Setup {
         (shown(&connector), report)
     }
 
+    /// One run of a sync that was to go to another object before.
+    async fn elsewhere(
+        &mut self,
+        answers: Vec<Result<Answer, SyncError>>,
+        full: bool,
+        dry_run: bool,
+    ) -> (Vec<String>, Result<SyncReport, SyncError>) {
+        self.runs += 1;
+        let connector = scripted(vec![]);
+        connector.answers.lock().unwrap().extend(answers);
+        let mut moved = job(&self.rows, Arc::clone(&connector) as _, &self.store, self.runs);
+        moved.target.object = "clients".to_owned();
+        (moved.full, moved.dry_run) = (full, dry_run);
+        let result = run_sync(&moved).await;
+        (shown(&connector), result)
+    }
+
     async fn epoch(&self) -> Option<u64> {
         let versions = Versions::<SyncState>::new(Arc::clone(&self.store), folder(&self.store).prefix);
         versions.latest().await.unwrap().map(|v| v.epoch)
@@ -110,6 +142,10 @@ fn rows(outcomes: &[Outcome]) -> Answer {
 
 fn busy(seconds: Option<u64>) -> Answer {
     Answer::RetryAfter { seconds, reason: "busy".to_owned() }
+}
+
+fn lost(seconds: Option<u64>) -> Answer {
+    Answer::InDoubt { seconds, reason: "no answer came in time".to_owned() }
 }
 
 fn bisect() -> Answer {
@@ -368,23 +404,234 @@ async fn cancelling_keeps_what_was_sent() {
     assert_eq!(s.script(vec![]).await.0, ["upsert d e"]);
 }
 
+/// Another process takes over while a request is under way.
+fn fencing(store: &Arc<dyn ObjectStore>, answers: Vec<Answer>, limits: Limits) -> Arc<Scripted> {
+    let mut connector = Arc::into_inner(scripted(answers)).unwrap();
+    let store = Arc::clone(store);
+    connector.limits = limits;
+    connector.on_send = Box::new(move || {
+        let versions = Versions::<SyncState>::new(Arc::clone(&store), folder(&store).prefix);
+        futures::executor::block_on(versions.claim("other", SyncState::default)).unwrap();
+    });
+    Arc::new(connector)
+}
+
 #[tokio::test]
 async fn a_fenced_run_stops_sending() {
     let s = setup(SyncMode::Upsert, Leave::Delete);
     let many: Vec<String> = (10..99).map(|i| format!("k{i}")).collect();
     s.rows.set(&many.iter().map(|k| (k.as_str(), "1")).collect::<Vec<_>>());
-    let mut connector = Arc::into_inner(scripted(vec![])).unwrap();
-    let store = Arc::clone(&s.store);
-    connector.on_send = Box::new(move || {
-        // Another process takes over while the first request is under way.
-        let versions = Versions::<SyncState>::new(Arc::clone(&store), folder(&store).prefix);
-        futures::executor::block_on(versions.claim("other", SyncState::default)).unwrap();
-    });
-    let connector = Arc::new(connector);
+    let connector = fencing(&s.store, vec![], SERIAL);
     let error = run_sync(&job(&s.rows, Arc::clone(&connector) as _, &s.store, 1)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Fenced);
     let sent = connector.requests.lock().unwrap().len();
     assert!(sent <= 8, "{sent} batches of 30 were sent");
+}
+
+#[tokio::test]
+async fn a_row_that_waits_is_not_sent_once_another_process_has_taken_over() {
+    let s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1")]);
+    let connector = fencing(&s.store, vec![busy(None)], SERIAL);
+    let mut stale = job(&s.rows, Arc::clone(&connector) as _, &s.store, 1);
+    stale.tuning.flush_every = std::time::Duration::ZERO;
+    let error = run_sync(&stale).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Fenced);
+    assert_eq!(shown(&connector), ["upsert a"]);
+}
+
+#[tokio::test]
+async fn a_fenced_run_replaces_nothing() {
+    let s = setup(SyncMode::Mirror, Leave::Delete);
+    s.rows.set(&[("a", "1")]);
+    let connector = fencing(&s.store, vec![], Limits { whole: true, ..SERIAL });
+    let error = run_sync(&job(&s.rows, Arc::clone(&connector) as _, &s.store, 1)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Fenced);
+    assert_eq!(shown(&connector), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_row_without_an_answer_may_be_there_and_is_removed_when_it_leaves() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1")]);
+    let (requests, report) = s.script(vec![lost(None), lost(Some(0))]).await;
+    assert_eq!(requests, ["upsert a", "upsert a"]);
+    assert_eq!((report.unknown, report.retry), (1, 0));
+    // A refusal says nothing of the attempts before it.
+    let (_, report) = s.script(vec![lost(None), busy(None)]).await;
+    assert_eq!(report.unknown, 1);
+    s.rows.set(&[]);
+    let (requests, report) = s.script(vec![]).await;
+    assert_eq!(requests, ["delete a"]);
+    assert_eq!(report.ledger.rows, 0);
+}
+
+#[tokio::test]
+async fn an_insert_without_an_answer_is_sent_once_a_run_and_under_one_key() {
+    let mut s = setup(SyncMode::Insert, Leave::Nothing);
+    s.rows.set(&[("a", "1"), ("b", "1")]);
+    let mut keys = vec![];
+    for answers in [vec![lost(None)], vec![lost(Some(0))], vec![]] {
+        let connector = scripted(answers);
+        s.run(Arc::clone(&connector) as _).await.unwrap();
+        let requests = connector.requests.lock().unwrap();
+        assert_eq!(requests.len(), 1);
+        keys.push(requests[0].2.clone());
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 1);
+}
+
+#[tokio::test]
+async fn what_another_row_stands_in_the_way_of_waits_for_the_next_run() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1"), ("b", "1")]);
+    let taken = || Outcome::NextRun("breaks the unique constraint".to_owned());
+    let (requests, report) = s.script(vec![rows(&[taken(), Outcome::Ok])]).await;
+    assert_eq!(requests, ["upsert a b"]);
+    assert_eq!((report.acknowledged, report.retry, report.status), (1, 1, SyncStatus::Done));
+    let (requests, report) = s.script(vec![]).await;
+    assert_eq!(requests, ["upsert a"]);
+    assert_eq!((report.acknowledged, report.ledger.acknowledged), (1, 2));
+}
+
+#[tokio::test]
+async fn a_refused_delete_is_tried_by_each_run() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1")]);
+    s.script(vec![]).await;
+    s.rows.set(&[]);
+    for answers in [vec![rows(&[Outcome::Rejected("it has orders".to_owned())])], vec![]] {
+        let (requests, _) = s.script(answers).await;
+        assert_eq!(requests, ["delete a"]);
+    }
+    assert_eq!(s.script(vec![]).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_ledger_is_true_of_one_place() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]);
+    s.script(vec![]).await;
+    let message = "sync s was delivered to memory people, and is now to go to memory clients";
+    let (requests, result) = s.elsewhere(vec![], false, false).await;
+    let error = result.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Input, message));
+    assert!(error.hint.unwrap().contains("`kinfold sync s --full`"));
+    assert_eq!(requests, [""; 0]);
+    assert_eq!(s.elsewhere(vec![], false, true).await.1.unwrap().warnings, [message]);
+    assert_eq!(s.script(vec![]).await.0, [""; 0]);
+
+    // A full run takes the new place over.
+    assert_eq!(s.elsewhere(vec![], true, false).await.0, ["upsert a b c", "upsert d"]);
+    assert_eq!(s.elsewhere(vec![], false, false).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_move_that_was_interrupted_goes_on_with_all_rows() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    let many: Vec<String> = (10..17).map(|i| format!("k{i}")).collect();
+    s.rows.set(&many.iter().map(|k| (k.as_str(), "1")).collect::<Vec<_>>());
+    s.script(vec![]).await;
+    // One batch is taken, one ends the run, and one is never sent, of which the ledger says what was true elsewhere.
+    let half = vec![Ok(rows(&[const { Outcome::Ok }; 3])), Err(SyncError::outside("gone"))];
+    let (requests, result) = s.elsewhere(half, true, false).await;
+    assert_eq!((requests.len(), result.unwrap_err().message.as_str()), (2, "gone"));
+    assert_eq!(s.elsewhere(vec![], false, false).await.0.len(), 3);
+    assert_eq!(s.elsewhere(vec![], false, false).await.0.len(), 0);
+}
+
+#[tokio::test]
+async fn a_state_that_knows_no_place_takes_it_over() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    s.rows.set(&[("a", "1")]);
+    s.script(vec![]).await;
+    let versions = Versions::<SyncState>::new(Arc::clone(&s.store), folder(&s.store).prefix);
+    let mut older = versions.claim("older", SyncState::default).await.unwrap();
+    let body = SyncState { place: None, ..older.current().body.clone() };
+    older.commit(body).await.unwrap();
+    assert_eq!(s.script(vec![]).await.0, [""; 0]);
+    let state = versions.latest().await.unwrap().unwrap().body;
+    assert_eq!(state.place.as_deref(), Some("memory people"));
+}
+
+#[tokio::test]
+async fn that_all_of_many_rows_leave_is_taken_for_a_mistake() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    let many: Vec<String> = (0..100).map(|i| format!("k{i:03}")).collect();
+    s.rows.set(&many.iter().map(|k| (k.as_str(), "1")).collect::<Vec<_>>());
+    s.script(vec![]).await;
+    s.rows.set(&[("new", "1")]);
+    let error = s.run(scripted(vec![])).await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Guard, "sync s would take away all 100 rows"));
+    let mut meant = job(&s.rows, scripted(vec![]), &s.store, 9);
+    meant.guard.max_leave_basis_points = Some(10_000);
+    assert_eq!(run_sync(&meant).await.unwrap().removed, 100);
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_sent_say_nothing_of_the_destination() {
+    let mut s = setup(SyncMode::Upsert, Leave::Delete);
+    let many: Vec<String> = (10..22).map(|i| format!("k{i}")).collect();
+    s.rows.set(&many.iter().map(|k| (k.as_str(), "1")).collect::<Vec<_>>());
+    let mut before = job(&s.rows, scripted(vec![]), &s.store, 1);
+    let named = |f: &Arc<arrow::datatypes::Field>, name: &str| f.as_ref().clone().with_name(name);
+    let fields = before.target.schema.fields();
+    before.target.schema =
+        Arc::new(arrow::datatypes::Schema::new(vec![named(&fields[0], "old"), named(&fields[1], "v")]));
+    run_sync(&before).await.unwrap();
+    drop(before);
+    s.runs = 1;
+    // The key has another name by now: four batches of deletes that no request can be made of.
+    s.rows.set(&[("a", "1")]);
+    let (requests, report) = s.script(vec![]).await;
+    assert_eq!(requests, ["upsert a"]);
+    assert_eq!((report.rejected, report.acknowledged, report.status), (12, 1, SyncStatus::Done));
+}
+
+#[tokio::test]
+async fn a_whole_set_that_failed_late_may_have_been_taken() {
+    let mut s = setup(SyncMode::Mirror, Leave::Delete);
+    let whole = || {
+        let mut connector = Arc::into_inner(scripted(vec![])).unwrap();
+        connector.limits = Limits { whole: true, ..SERIAL };
+        connector
+    };
+    s.rows.set(&[("a", "1")]);
+    let failing = whole();
+    failing.answers.lock().unwrap().push_back(Err(SyncError::outside("the folder could not be synced")));
+    let error = s.run(Arc::new(failing)).await.unwrap_err();
+    assert_eq!(error.message, "the folder could not be synced");
+    s.rows.set(&[]);
+    let connector = Arc::new(whole());
+    s.run(Arc::clone(&connector) as _).await.unwrap();
+    assert_eq!(shown(&connector), ["upsert "]);
+}
+
+/// A log that takes nothing.
+struct NoLog;
+
+#[async_trait]
+impl SyncLog for NoLog {
+    async fn record(&self, _: &LogEntry) -> Result<(), SyncError> {
+        Err(SyncError::outside("the table is broken"))
+    }
+}
+
+#[tokio::test]
+async fn runs_do_not_wait_for_a_broken_log_for_ever() {
+    let s = setup(SyncMode::Upsert, Leave::Delete);
+    let mut warnings = vec![];
+    for run in 1..=102 {
+        s.rows.set(&[("a", &run.to_string())]);
+        let mut unheard = job(&s.rows, scripted(vec![]), &s.store, run);
+        unheard.log = Some(&NoLog);
+        warnings.extend(run_sync(&unheard).await.unwrap().warnings);
+    }
+    let why = "is left out of the log, which has taken no run for too long";
+    assert_eq!(warnings, [format!("run run00001 {why}"), format!("run run00002 {why}")]);
+    let versions = Versions::<SyncState>::new(Arc::clone(&s.store), folder(&s.store).prefix);
+    assert_eq!(versions.latest().await.unwrap().unwrap().body.unlogged.len(), 100);
 }
 
 #[tokio::test]
