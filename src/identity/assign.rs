@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::cluster::Clustering;
+use crate::cluster::{Clustering, NO_CLUSTER};
 use crate::evidence::Seen;
 use crate::intern::{Receive, Ref};
 use crate::nodes::Nodes;
@@ -52,6 +52,7 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) 
     for shard in &mut nodes.shards {
         shard.attributes.previous = Vec::new();
     }
+    taken.extend(&inheritance.left);
     taken.extend(inheritance.shares.iter().map(|share| share.0));
     taken.sort_unstable();
     taken.dedup();
@@ -71,6 +72,8 @@ struct Inheritance {
     keeps: Vec<Option<ProfileId>>,
     /// The cluster of the oldest identifier of each profile that more than one cluster has values of.
     heirs: HashMap<ProfileId, u32>,
+    /// Profiles that had values which belong to no profile any more; some several times.
+    left: Vec<ProfileId>,
 }
 
 impl Inheritance {
@@ -78,11 +81,15 @@ impl Inheritance {
         // Nearly every cluster holds the values of one profile, and nearly every profile is held by one cluster: only the
         // others need a closer look.
         let mut keeps = vec![None; clustering.clusters];
-        let mut shares = Vec::new();
+        let (mut shares, mut left) = (Vec::new(), Vec::new());
         let mut contested = vec![false; clustering.clusters];
         nodes.each(|node, shard, number| {
             let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
             let cluster = clustering.labels[node as usize];
+            if cluster == NO_CLUSTER {
+                left.push(profile);
+                return;
+            }
             let keeper = keeps[cluster as usize].get_or_insert(profile);
             if *keeper != profile {
                 contested[cluster as usize] = true;
@@ -97,7 +104,7 @@ impl Inheritance {
                 contested[*cluster as usize] = true;
             }
         }
-        let mut inheritance = Self { shares, keeps, heirs: HashMap::new() };
+        let mut inheritance = Self { shares, keeps, heirs: HashMap::new(), left };
         if contested.contains(&true) {
             inheritance.decide(nodes, clustering, &contested);
         }
@@ -106,7 +113,7 @@ impl Inheritance {
 
     /// Finds the heir of each profile that has values in a contested cluster, and lets the oldest of them keep its id.
     fn decide(&mut self, nodes: &Nodes, clustering: &Clustering, contested: &[bool]) {
-        let is_contested = |cluster: u32| contested[cluster as usize];
+        let is_contested = |cluster: u32| cluster != NO_CLUSTER && contested[cluster as usize];
         let mut oldest: HashMap<ProfileId, u32> = HashMap::new();
         nodes.each(|node, shard, number| {
             let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
@@ -176,8 +183,9 @@ fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId
     // The times are kept at hand, so that most nodes are settled without a look at the ones that they compete with.
     let mut oldest = vec![(i64::MAX, u32::MAX); ids.len()];
     nodes.each(|node, shard, number| {
-        let cluster = clustering.labels[node as usize] as usize;
-        if ids[cluster].is_some() {
+        let label = clustering.labels[node as usize];
+        let cluster = label as usize;
+        if label == NO_CLUSTER || ids[cluster].is_some() {
             return;
         }
         let first = shard.attributes.first[number];
@@ -193,7 +201,7 @@ fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId
 }
 
 fn changes(inheritance: &Inheritance, ids: &[ProfileId]) -> Vec<Change> {
-    let Inheritance { shares, keeps, heirs } = inheritance;
+    let Inheritance { shares, keeps, heirs, .. } = inheritance;
     let mut is_split = vec![false; ids.len()];
     let mut changes = Vec::new();
     for (profile, cluster) in shares {

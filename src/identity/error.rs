@@ -10,6 +10,9 @@ pub enum IdentityError {
     TooManyValues,
     #[error("an entity can have at most 255 identifiers")]
     TooManyIdentifiers,
+    /// Index `never` of [`crate::Rules::pins`].
+    #[error("pin number {} keeps two values apart that other pins put into one profile", .never + 1)]
+    ContradictoryPins { never: usize },
     /// The previous assignment holds something that no run of Kinfold wrote.
     #[error("the last run's identifiers name a profile id that Kinfold did not make")]
     ForeignProfileId,

@@ -90,13 +90,16 @@ impl Receive<Sighting> for Seen {
 
 impl Evidence {
     /// # Errors
-    /// When there are more than 255 identifiers, or a source names one that doesn't exist.
+    /// When there are more than 255 identifiers, or a source or a pin names one that doesn't exist.
     pub fn new(mut rules: Rules) -> Result<Self, IdentityError> {
         if rules.identifiers.len() > usize::from(u8::MAX) {
             return Err(IdentityError::TooManyIdentifiers);
         }
         if rules.sources.iter().flat_map(|s| &s.identifiers).any(|i| *i >= rules.identifiers.len()) {
             return Err(IdentityError::Misuse("a source of an identifier that does not exist"));
+        }
+        if rules.pins.iter().flat_map(|p| &p.values).any(|(i, _)| *i >= rules.identifiers.len()) {
+            return Err(IdentityError::Misuse("a pin of an identifier that does not exist"));
         }
         if rules.sources.len() > usize::from(u16::MAX) {
             return Err(IdentityError::Misuse("more than 65,535 sources"));

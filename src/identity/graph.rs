@@ -4,7 +4,8 @@ use crate::assign::{self, Known};
 use crate::evidence::Seen;
 use crate::intern::{self, Ref, Shard, Staged, Unknown};
 use crate::nodes::Nodes;
-use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster};
+use crate::pins::Pins;
+use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster, shared};
 
 /// All rows of all sources, and what the last run made of them.
 #[derive(Debug)]
@@ -73,6 +74,15 @@ impl Rows {
             }
         }
     }
+
+    /// Takes the nodes for which `aside` holds off every row.
+    pub(crate) fn set_aside(&mut self, nodes: &Nodes, aside: &[bool]) {
+        for at in self.blocks.iter_mut().flat_map(|block| &mut block.refs) {
+            if nodes.node(*at).is_some_and(|node| aside[node as usize]) {
+                *at = Ref::NONE;
+            }
+        }
+    }
 }
 
 impl Graph {
@@ -129,20 +139,23 @@ impl Graph {
         Ok(())
     }
 
-    /// Clusters the values within the limits, and gives each profile its id.
+    /// Clusters the values within the limits and as pins say, and gives each profile its id.
     ///
     /// # Errors
-    /// When there is no room for the last of the previous assignment.
+    /// When there is no room for the last of the previous assignment, or the pins contradict each other.
     pub fn resolve(mut self) -> Result<Resolution, IdentityError> {
         self.flush_previous()?;
         drop(self.staged);
+        let pins = Pins::find(&self.rules, &self.nodes)?;
         for shard in &mut self.nodes.shards {
             shard.forget();
         }
-        let clustering = cluster::cluster(&self.nodes, &self.rows, &self.rules);
+        let shared = shared::set_aside(&self.nodes, &mut self.rows, &self.rules, &pins);
+        let mut clustering = cluster::cluster(&self.nodes, &self.rows, &self.rules, &pins);
         drop(self.rows);
+        clustering.leave_out(shared.iter().map(|value| value.node));
         let assignment = assign::assign(&self.rules, &mut self.nodes, &clustering);
-        Ok(Resolution::new(self.rules, self.same_as, self.nodes, clustering, assignment))
+        Ok(Resolution::new(self.rules, self.same_as, self.nodes, clustering, assignment, shared, pins.unused))
     }
 
     fn flush_previous(&mut self) -> Result<(), IdentityError> {

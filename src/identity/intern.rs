@@ -214,6 +214,13 @@ impl<A> Shard<A> {
     }
 }
 
+/// Where a value is kept; none where no row has it. Only as long as shards have not forgotten how to find one.
+pub(crate) fn find<A>(shards: &[Shard<A>], identifier: u8, value: &str) -> Option<Ref> {
+    let (shard, hash) = hash(identifier, value);
+    let number = shards[shard].find(hash, identifier, value)?;
+    Some(Ref::new(shard, number as usize))
+}
+
 /// Whether values that are not known yet are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unknown {

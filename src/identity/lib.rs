@@ -9,7 +9,9 @@
 //!
 //! What holds for every result, whatever the order of rows, the size of batches and the number of threads:
 //! - the result is a function of the set of edges and of the previous assignment alone;
-//! - no profile has more values of an identifier than its limit, and each edge that was refused for it is told;
+//! - no profile has more values of an identifier than its limit, save where pins alone put them together, and no profile has
+//!   two values that are pinned apart; each edge that was refused for either is told;
+//! - values that are shared by many are told, and belong to no profile;
 //! - profile ids are unique, kept from the previous assignment where the rules of [`Change`] say so, and otherwise derived
 //!   from the profile's oldest identifier, so that a build from nothing gives the same ids each time.
 //!
@@ -31,10 +33,14 @@ mod graph;
 mod intern;
 mod limits;
 mod nodes;
+mod pins;
 mod profile_id;
+mod rebuild;
 mod resolution;
 mod rules;
+mod shared;
 mod union_find;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +51,7 @@ pub use evidence::Evidence;
 pub use graph::Graph;
 pub use profile_id::{ProfileId, ProfileIdText};
 pub use resolution::{
-    Change, ChangeKind, Conflict, IdentifierRow, IdentifierRows, IdentifierValue, Resolution, RowCursor, SourceSet,
+    Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, Resolution,
+    RowCursor, SharedValue, SourceSet,
 };
-pub use rules::{IdentifierRule, RowSource, Rules};
+pub use rules::{IdentifierRule, Limit, Pin, PinKind, RowSource, Rules};

@@ -1,48 +1,31 @@
-//! Clusters within limits: how many values of an identifier one profile may have.
+//! Limits: how many values of an identifier one profile may have, at all or within a span of time.
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
+use crate::Rules;
 use crate::cluster::Clustering;
 use crate::nodes::Nodes;
-use crate::rules::Rules;
-use crate::union_find::UnionFind;
-
-/// Two values on one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edge {
-    pub(crate) a: u32,
-    pub(crate) b: u32,
-    /// Microseconds, or [`crate::evidence::UNKNOWN_FIRST`].
-    pub(crate) first: i64,
-    /// An index into [`Rules::sources`].
-    pub(crate) source: u16,
-    /// The identifiers of `a` and `b`.
-    pub(crate) ranks: [u8; 2],
-}
-
-/// An edge whose acceptance would have given a profile more values of `identifier` than it may have.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused {
-    /// `a` is the stronger of the two or, where both are of one identifier, the smaller.
-    pub(crate) edge: Edge,
-    pub(crate) identifier: u8,
-}
+use crate::window::Window;
 
 /// An identifier that has a limit, and the limit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit {
+pub(crate) struct Limited {
     pub(crate) identifier: u8,
-    pub(crate) count: u32,
+    count: u32,
+    window: Option<Window>,
 }
 
 /// The limits of the rules, the strongest identifier's first.
-pub(crate) fn of(rules: &Rules) -> Vec<Limit> {
-    let limits = rules.identifiers.iter().enumerate();
-    limits.filter_map(|(i, rule)| rule.limit.map(|count| Limit { identifier: i as u8, count: count.max(1) })).collect()
+pub(crate) fn of(rules: &Rules) -> Vec<Limited> {
+    let limits =
+        rules.identifiers.iter().enumerate().filter_map(|(i, rule)| Some((i as u8, rule.limit?.at_least_one())));
+    limits
+        .map(|(identifier, limit)| Limited { identifier, count: limit.count, window: limit.within_micros.map(Window) })
+        .collect()
 }
 
 /// For each cluster, whether it breaks a limit. Empty if there are no limits.
-pub(crate) fn broken(nodes: &Nodes, clustering: &Clustering, limits: &[Limit]) -> Vec<bool> {
+pub(crate) fn broken(nodes: &Nodes, clustering: &Clustering, limits: &[Limited]) -> Vec<bool> {
     if limits.is_empty() {
         return Vec::new();
     }
@@ -58,11 +41,42 @@ pub(crate) fn broken(nodes: &Nodes, clustering: &Clustering, limits: &[Limit]) -
             broken[*label as usize] |= *count > limits[limit].count;
         }
     }
+    if limits.iter().any(|limit| limit.window.is_some()) && broken.contains(&true) {
+        acquit(nodes, clustering, limits, &counts, &mut broken);
+    }
     broken
 }
 
+/// Takes the mark off clusters that have too many values of identifiers whose limits have windows alone, and not within any
+/// one window.
+fn acquit(nodes: &Nodes, clustering: &Clustering, limits: &[Limited], counts: &[u32], broken: &mut [bool]) {
+    let place = places(limits);
+    let is_over = |label: usize, limit: usize| counts[label * limits.len() + limit] > limits[limit].count;
+    let is_over_at_all = |label: usize| (0..limits.len()).any(|i| limits[i].window.is_none() && is_over(label, i));
+    let suspects: Vec<bool> = (0..).zip(&*broken).map(|(label, broken)| *broken && !is_over_at_all(label)).collect();
+    let mut seen = Vec::new();
+    nodes.each(|node, shard, number| {
+        let label = clustering.labels[node as usize];
+        if suspects[label as usize]
+            && let Some(limit) = place[usize::from(shard.names().identifiers()[number])]
+            && is_over(label as usize, limit)
+        {
+            seen.push((label, limit, shard.attributes.first[number]));
+        }
+    });
+    seen.sort_unstable();
+    broken.iter_mut().zip(&suspects).for_each(|(broken, suspect)| *broken &= !suspect);
+    let mut times = Vec::new();
+    for of_one in seen.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
+        let (label, limit, _) = of_one[0];
+        times.clear();
+        times.extend(of_one.iter().map(|(.., time)| *time));
+        broken[label as usize] |= limits[limit].window.is_some_and(|w| w.is_exceeded(&times, limits[limit].count));
+    }
+}
+
 /// For each identifier, the index of its limit.
-fn places(limits: &[Limit]) -> [Option<usize>; 256] {
+fn places(limits: &[Limited]) -> [Option<usize>; 256] {
     let mut places = [None; 256];
     for (i, limit) in limits.iter().enumerate() {
         places[usize::from(limit.identifier)] = Some(i);
@@ -70,114 +84,74 @@ fn places(limits: &[Limit]) -> [Option<usize>; 256] {
     places
 }
 
-/// Takes the broken clusters apart and joins their nodes again along `edges`, in the fixed order, refusing what breaks a
-/// limit. `edges` are all edges of those clusters; one may occur several times.
-pub(crate) fn rebuild(
-    nodes: &Nodes,
-    limits: &[Limit],
-    broken: &[bool],
-    mut edges: Vec<Edge>,
-    clustering: &mut Clustering,
-) {
-    // Nodes of broken clusters are numbered anew, so that what follows is as large as they are and no larger.
-    let is_member = |label: &u32| broken[*label as usize];
-    let members: Vec<u32> =
-        (0_u32..).zip(&clustering.labels).filter(|(_, label)| is_member(label)).map(|(node, _)| node).collect();
-    let mut local = vec![0_u32; nodes.len()];
-    for (number, node) in (0..).zip(&members) {
-        local[*node as usize] = number;
-    }
-    sort(nodes, &mut edges);
-    let mut within = Within::new(nodes, limits, &members);
-    let mut refused_before = HashSet::new();
-    for edge in edges {
-        let (a, b) = (local[edge.a as usize], local[edge.b as usize]);
-        if let Some(identifier) = within.join(a, b)
-            && refused_before.insert((edge.a, edge.b))
-        {
-            clustering.refused.push(Refused { edge, identifier });
-        }
-    }
-    drop(local);
-    relabel(&members, within.sets, clustering);
-}
-
-/// Sets of nodes that keep the limits.
-struct Within<'a> {
-    limits: &'a [Limit],
-    sets: UnionFind,
+/// What sets of nodes have of the identifiers that are limited.
+#[derive(Debug)]
+pub(crate) struct Holdings<'a> {
+    limits: &'a [Limited],
     /// For the node that stands for a set, how many values of each limited identifier the set has.
     counts: Vec<u32>,
+    /// For the node that stands for a set, and for a limit that has a window, when the values of the set were first seen,
+    /// ascending.
+    times: HashMap<(u32, usize), Vec<i64>>,
 }
 
-impl<'a> Within<'a> {
-    fn new(nodes: &Nodes, limits: &'a [Limit], members: &[u32]) -> Self {
+impl<'a> Holdings<'a> {
+    /// Each set is one of `nodes`, numbered in the order of `members`.
+    pub(crate) fn new(nodes: &Nodes, limits: &'a [Limited], members: &[u32]) -> Self {
         let place = places(limits);
         let mut counts = vec![0; members.len() * limits.len()];
-        for (number, node) in members.iter().enumerate() {
-            if let Some(limit) = place[usize::from(nodes.identifier(*node))] {
-                counts[number * limits.len() + limit] = 1;
+        let mut times = HashMap::new();
+        for (number, node) in (0_u32..).zip(members) {
+            let Some(limit) = place[usize::from(nodes.identifier(*node))] else { continue };
+            counts[number as usize * limits.len() + limit] = 1;
+            if limits[limit].window.is_some() {
+                times.insert((number, limit), vec![nodes.first(*node)]);
             }
         }
-        Self { limits, sets: UnionFind::new(members.len()), counts }
+        Self { limits, counts, times }
     }
 
-    /// Makes the sets of two nodes one, or tells the identifier whose limit forbids it.
-    fn join(&mut self, a: u32, b: u32) -> Option<u8> {
-        let (a, b) = (self.sets.find(a), self.sets.find(b));
-        if a == b {
-            return None;
-        }
+    /// The strongest identifier of which both sets have values that one set must not have: too many, within one window if the
+    /// limit has one. What one of them breaks by itself forbids nothing.
+    pub(crate) fn forbids(&self, root_a: u32, root_b: u32) -> Option<u8> {
+        let (of_a, of_b) = (self.counts_of(root_a), self.counts_of(root_b));
+        let forbids = |i: &usize| {
+            let limit = &self.limits[*i];
+            of_a[*i] > 0
+                && of_b[*i] > 0
+                && of_a[*i] + of_b[*i] > limit.count
+                && limit.window.is_none_or(|window| {
+                    window.is_exceeded_by_both(&self.times[&(root_a, *i)], &self.times[&(root_b, *i)], limit.count)
+                })
+        };
+        (0..self.limits.len()).find(forbids).map(|i| self.limits[i].identifier)
+    }
+
+    /// The set of `goes` is part of that of `stays` from now on.
+    pub(crate) fn unite(&mut self, stays: u32, goes: u32) {
         let width = self.limits.len();
-        let counts_of = |root: u32| root as usize * width..(root as usize + 1) * width;
-        let sums = self.counts[counts_of(a)].iter().zip(&self.counts[counts_of(b)]).map(|(a, b)| a + b);
-        if let Some((_, limit)) = sums.zip(self.limits).find(|(sum, limit)| *sum > limit.count) {
-            return Some(limit.identifier);
-        }
-        let (stays, goes) = if self.sets.unite_roots(a, b) == a { (a, b) } else { (b, a) };
-        for limit in 0..width {
-            self.counts[stays as usize * width + limit] += self.counts[goes as usize * width + limit];
-        }
-        None
-    }
-}
-
-/// Brings edges into the order in which they are considered: the stronger ends first, then the earlier, then by value; of
-/// one edge seen several times the earliest, then the one of the first source.
-fn sort(nodes: &Nodes, edges: &mut [Edge]) {
-    for edge in &mut *edges {
-        let [a, b] = edge.ranks;
-        if a > b || (a == b && nodes.value(edge.a) > nodes.value(edge.b)) {
-            std::mem::swap(&mut edge.a, &mut edge.b);
-            edge.ranks = [b, a];
-        }
-    }
-    let key = |edge: &Edge| (edge.ranks, edge.first);
-    edges.sort_unstable_by_key(key);
-    // Values are looked at only where nothing else decides.
-    for ties in edges.chunk_by_mut(|x, y| key(x) == key(y)) {
-        if ties.len() > 1 {
-            let values = |edge: &Edge| (nodes.value(edge.a), nodes.value(edge.b), edge.source);
-            ties.sort_unstable_by(|x, y| values(x).cmp(&values(y)));
-        }
-    }
-}
-
-/// The first set of a broken cluster keeps the cluster's number, the others get new ones.
-fn relabel(members: &[u32], sets: UnionFind, clustering: &mut Clustering) {
-    let (set_of, count) = sets.into_labels();
-    let mut label_of_set = vec![u32::MAX; count];
-    let mut taken = HashSet::new();
-    for (node, set) in members.iter().zip(set_of) {
-        let label = &mut label_of_set[set as usize];
-        let old = &mut clustering.labels[*node as usize];
-        if *label == u32::MAX {
-            *label = *old;
-            if !taken.insert(*old) {
-                *label = clustering.clusters as u32;
-                clustering.clusters += 1;
+        for (i, limit) in self.limits.iter().enumerate() {
+            self.counts[stays as usize * width + i] += self.counts[goes as usize * width + i];
+            if limit.window.is_some()
+                && let Some(few) = self.times.remove(&(goes, i))
+            {
+                merge(self.times.entry((stays, i)).or_default(), few);
             }
         }
-        *old = *label;
     }
+
+    fn counts_of(&self, root: u32) -> &[u32] {
+        let width = self.limits.len();
+        &self.counts[root as usize * width..][..width]
+    }
+}
+
+/// Merges what is ascending into what is ascending.
+fn merge(into: &mut Vec<i64>, mut few: Vec<i64>) {
+    if into.len() < few.len() {
+        std::mem::swap(into, &mut few);
+    }
+    into.append(&mut few);
+    // The stable sort takes runs that are in order as they are.
+    into.sort();
 }

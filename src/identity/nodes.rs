@@ -58,6 +58,12 @@ impl Nodes {
         shard.names().identifiers()[number]
     }
 
+    /// When the node's value was first seen, in microseconds, or [`UNKNOWN_FIRST`].
+    pub(crate) fn first(&self, node: u32) -> i64 {
+        let (shard, number) = self.place(node);
+        shard.attributes.first[number]
+    }
+
     pub(crate) fn value(&self, node: u32) -> &str {
         let (shard, number) = self.place(node);
         shard.names().value(number)

@@ -1,10 +1,11 @@
 //! What came out: profiles, the values that point to them, the edges that were refused, and what changed.
 
 use crate::assign::Assignment;
-use crate::cluster::Clustering;
-use crate::limits::Refused;
+use crate::cluster::{Clustering, NO_CLUSTER};
 use crate::nodes::{Nodes, known_first, known_last};
-use crate::{ProfileId, Rules};
+use crate::rebuild::{Obstacle, Refused};
+use crate::shared::Shared;
+use crate::{Limit, ProfileId, Rules};
 
 /// The profiles of an entity. All of it can be read many times, and from several threads.
 #[derive(Debug)]
@@ -15,6 +16,9 @@ pub struct Resolution {
     nodes: Nodes,
     clustering: Clustering,
     assignment: Assignment,
+    /// In the order in which they are told.
+    shared: Vec<Shared>,
+    unused_pins: Vec<usize>,
 }
 
 /// A value and the profile it points to.
@@ -50,19 +54,37 @@ pub struct IdentifierValue<'a> {
     pub value: &'a str,
 }
 
-/// An edge that was refused, because `b`'s profile and `a`'s would together have had too many values of an identifier.
+/// An edge that was refused, because `b`'s profile and `a`'s must not be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conflict<'a> {
     /// The stronger of the two.
     pub a: IdentifierValue<'a>,
     pub b: IdentifierValue<'a>,
-    /// The strongest identifier that forbids it, as an index, and its limit.
-    pub identifier: usize,
-    pub limit: u32,
+    pub reason: ConflictReason,
     /// Where the edge was first seen, as an index into [`Rules::sources`].
     pub source: usize,
     /// Microseconds since 1970, UTC; none if no row says.
     pub first_seen: Option<i64>,
+}
+
+/// What forbids an edge. Where several do, pins come before limits, the first pin before others, and the strongest
+/// identifier's limit before others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConflictReason {
+    /// One profile would have too many values of an identifier, which is an index into [`Rules::identifiers`].
+    Limit { identifier: usize, limit: Limit },
+    /// One profile would have both values of a [`PinKind::Never`](crate::PinKind::Never), an index into [`Rules::pins`].
+    Never { pin: usize },
+}
+
+/// A value that is seen with so many others that it links nothing and belongs to no profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedValue<'a> {
+    pub value: IdentifierValue<'a>,
+    /// The identifier of which it is seen with most values, the strongest of equals; an index into [`Rules::identifiers`].
+    pub linked: usize,
+    /// How many distinct values of `linked` it is seen with.
+    pub degree: u64,
 }
 
 /// What happened to a profile.
@@ -113,8 +135,10 @@ impl Resolution {
         nodes: Nodes,
         clustering: Clustering,
         assignment: Assignment,
+        shared: Vec<Shared>,
+        unused_pins: Vec<usize>,
     ) -> Self {
-        Self { rules, same_as, nodes, clustering, assignment }
+        Self { rules, same_as, nodes, clustering, assignment, shared, unused_pins }
     }
 
     pub fn rules(&self) -> &Rules {
@@ -123,7 +147,7 @@ impl Resolution {
 
     /// How many rows [`Resolution::identifier_rows`] gives.
     pub fn identifier_count(&self) -> usize {
-        self.nodes.len()
+        self.nodes.len() - self.shared.len()
     }
 
     /// The ids of all profiles, each once, in no particular order.
@@ -141,7 +165,21 @@ impl Resolution {
         self.clustering.refused.iter().map(|refused| self.conflict(refused))
     }
 
-    /// Every value with its profile, from `cursor` on: identifier by identifier, within one in no particular order.
+    /// Values that are shared by many: by identifier, then those seen with most values first, then by value.
+    pub fn shared(&self) -> impl ExactSizeIterator<Item = SharedValue<'_>> {
+        self.shared.iter().map(|shared| SharedValue {
+            value: self.named(shared.node),
+            linked: usize::from(shared.linked),
+            degree: shared.degree,
+        })
+    }
+
+    /// Pins without effect, as no row has one of their values: indices into [`Rules::pins`], ascending.
+    pub fn unused_pins(&self) -> &[usize] {
+        &self.unused_pins
+    }
+
+    /// Every value that has a profile, with it, from `cursor` on: identifier by identifier, within one in no particular order.
     ///
     /// [`IdentifierRows::cursor`] tells where to go on, so that rows can be taken in chunks without holding a borrow.
     pub fn identifier_rows(&self, cursor: RowCursor) -> IdentifierRows<'_> {
@@ -150,19 +188,29 @@ impl Resolution {
 
     fn conflict(&self, refused: &Refused) -> Conflict<'_> {
         let edge = &refused.edge;
-        let named = |node: u32| IdentifierValue {
-            identifier: usize::from(self.nodes.identifier(node)),
-            value: self.nodes.value(node),
-        };
-        let identifier = usize::from(refused.identifier);
         Conflict {
-            a: named(edge.a),
-            b: named(edge.b),
-            identifier,
-            limit: self.rules.identifiers[identifier].limit.unwrap_or(1).max(1),
+            a: self.named(edge.a),
+            b: self.named(edge.b),
+            reason: self.reason(refused.obstacle),
             source: usize::from(self.same_as[usize::from(edge.source)]),
             first_seen: known_first(edge.first),
         }
+    }
+
+    fn reason(&self, obstacle: Obstacle) -> ConflictReason {
+        match obstacle {
+            Obstacle::Limit(identifier) => {
+                let identifier = usize::from(identifier);
+                let limit =
+                    self.rules.identifiers[identifier].limit.expect("a limit that forbids an edge is in the rules");
+                ConflictReason::Limit { identifier, limit: limit.at_least_one() }
+            }
+            Obstacle::Never(pin) => ConflictReason::Never { pin: pin as usize },
+        }
+    }
+
+    fn named(&self, node: u32) -> IdentifierValue<'_> {
+        IdentifierValue { identifier: usize::from(self.nodes.identifier(node)), value: self.nodes.value(node) }
     }
 }
 
@@ -199,11 +247,15 @@ impl<'a> Iterator for IdentifierRows<'a> {
             let number = at.number as usize + skip;
             at.number = number as u32 + 1;
             let node = nodes.start(usize::from(at.shard)) as usize + number;
+            let label = clustering.labels[node];
+            if label == NO_CLUSTER {
+                continue;
+            }
             let seen = &shard.attributes;
             return Some(IdentifierRow {
                 identifier: usize::from(at.identifier),
                 value: shard.names().value(number),
-                profile_id: assignment.ids[clustering.labels[node] as usize],
+                profile_id: assignment.ids[label as usize],
                 first_seen: known_first(seen.first[number]),
                 last_seen: known_last(seen.last[number]),
                 sources: SourceSet(&seen.sources[number * seen.stride..(number + 1) * seen.stride]),

@@ -1,7 +1,9 @@
 //! What the kernel is told about an entity before any row arrives.
 
+use std::fmt;
+
 /// The rules of one entity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
     /// The entity's name; part of what profile ids are derived from.
     pub entity: String,
@@ -9,16 +11,64 @@ pub struct Rules {
     pub identifiers: Vec<IdentifierRule>,
     /// Where rows come from. Two entries may have one name: they then count as one source.
     pub sources: Vec<RowSource>,
+    /// What people say of single values, whatever the rows say.
+    pub pins: Vec<Pin>,
     /// How many threads may work at once; 0 counts as 1. No result depends on it.
     pub threads: usize,
 }
 
 /// One kind of identifier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IdentifierRule {
     pub name: String,
-    /// How many values of it one profile may have; 0 counts as 1.
-    pub limit: Option<u32>,
+    /// How many values of it one profile may have.
+    pub limit: Option<Limit>,
+    /// A value of it that is seen on rows with more distinct values of any one identifier than this is shared by many: it
+    /// links nothing and belongs to no profile. The value itself does not count; others of its own identifier do.
+    pub shared_above: Option<u32>,
+}
+
+/// How many values of an identifier one profile may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// 0 counts as 1.
+    pub count: u32,
+    /// The length of a span of time; less than 1 counts as 1. Of values that were first seen within any one span of this
+    /// length, a profile may have `count`; without it, that is how many it may have at all. Values of which nobody knows when
+    /// they were seen count as seen at one instant, which is far from every other.
+    pub within_micros: Option<i64>,
+}
+
+impl Limit {
+    /// With what counts as 1 made 1.
+    pub(crate) fn at_least_one(self) -> Self {
+        Self { count: self.count.max(1), within_micros: self.within_micros.map(|micros| micros.max(1)) }
+    }
+}
+
+/// Two values of which somebody knows whether they are of one profile. Without effect unless both are on rows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pin {
+    pub kind: PinKind,
+    /// An index into [`Rules::identifiers`], and a value, which is normalised already.
+    pub values: [(usize, String); 2],
+}
+
+impl fmt::Debug for Pin {
+    /// Without the values, which are personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [(a, _), (b, _)] = &self.values;
+        write!(f, "{:?}({a}, {b})", self.kind)
+    }
+}
+
+/// The kinds of [`Pin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinKind {
+    /// The two are of one profile, whatever limits say. Such a pin alone links a value that is shared by many: no row does.
+    Always,
+    /// The two are of different profiles: the last edge of a path that would connect them is refused.
+    Never,
 }
 
 /// One stream of rows.

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use kinfold_identity::{
-    ChangeKind, Evidence, Graph, IdentifierRule, Resolution, RowCursor, RowSource, Rules, TextColumn, TimeColumn,
-    normalise,
+    ChangeKind, Evidence, Graph, IdentifierRule, Limit, Resolution, RowCursor, RowSource, Rules, TextColumn,
+    TimeColumn, normalise,
 };
 
 const BATCH: usize = 8192;
@@ -169,13 +169,17 @@ fn push_previous(graph: &mut Graph, previous: &Resolution) -> Duration {
 }
 
 fn rules(threads: usize) -> Rules {
-    let identifier = |(name, limit): (&str, u32)| IdentifierRule { name: name.into(), limit: Some(limit) };
+    let identifier = |(name, count): (&str, u32)| {
+        let limit = Some(Limit { count, within_micros: None });
+        IdentifierRule { name: name.into(), limit, shared_above: None }
+    };
     let source = |(name, ids): &(&str, &[usize])| RowSource { name: (*name).into(), identifiers: ids.to_vec() };
     let identifiers = [("user_id", 1), ("crm_id", 3), ("email", 5), ("phone", 3), ("cookie", 50)];
     Rules {
         entity: "customer".into(),
         identifiers: identifiers.into_iter().map(identifier).collect(),
         sources: SOURCES.iter().map(source).collect(),
+        pins: vec![],
         threads,
     }
 }

@@ -3,11 +3,6 @@ use super::*;
 /// One source of three identifiers.
 const SOURCES: &[(&str, &[usize])] = &[("crm", &[0, 1, 2])];
 
-fn row(values: [&str; 3], at: i64) -> Row {
-    let values = values.into_iter().map(|v| Some(v.to_owned()).filter(|v| !v.is_empty())).collect();
-    (0, values, Some(at), Some(at))
-}
-
 fn change(kind: &str, profile: &str, other: &str) -> (String, String, String) {
     (kind.to_owned(), profile.to_owned(), other.to_owned())
 }
@@ -116,13 +111,14 @@ fn many_rows_give_the_same_on_any_number_of_threads() {
 
 #[test]
 fn misuse_is_told() {
-    use crate::IdentityError;
     let mut evidence = Evidence::new(rules(&[None; 2], &[("crm", &[0, 1])])).unwrap();
     let (one, two) = (vec![Some("a".to_owned())], vec![Some("b".to_owned()), None]);
     let times = vec![None, None];
     assert!(matches!(evidence.push(1, &[&one, &one], &times, &times), Err(IdentityError::Misuse(_))));
     assert!(matches!(evidence.push(0, &[&one], &times, &times), Err(IdentityError::Misuse(_))));
     assert!(matches!(evidence.push(0, &[&one, &two], &times, &times), Err(IdentityError::Misuse(_))));
+    let pinned = Rules { pins: vec![pin(PinKind::Never, (0, "a"), (2, "b"))], ..rules(&[None; 2], &[]) };
+    assert!(matches!(Evidence::new(pinned), Err(IdentityError::Misuse(_))));
     let missing = Evidence::new(rules(&[None], &[("crm", &[0, 1])]));
     assert!(matches!(missing, Err(IdentityError::Misuse(_))));
     let too_many = Evidence::new(rules(&[None; 256], &[]));

@@ -2,11 +2,17 @@
 
 mod ids;
 mod naive;
+mod pins;
 mod properties;
+mod shared;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Change, Evidence, IdentifierRule, ProfileId, Resolution, RowCursor, RowSource, Rules};
+use crate::{
+    Change, ConflictReason, Evidence, IdentifierRule, IdentityError, Limit, Pin, PinKind, ProfileId, Resolution,
+    RowCursor, RowSource, Rules,
+};
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
 type Row = (usize, Vec<Option<String>>, Option<i64>, Option<i64>);
@@ -32,8 +38,11 @@ struct Outcome {
     values: BTreeMap<Value, Seen>,
     profiles: BTreeSet<String>,
     changes: BTreeSet<(String, String, String)>,
-    /// Two ends, the identifier whose limit forbids it, source, time.
-    conflicts: Vec<(Value, Value, usize, String, Option<i64>)>,
+    /// Two ends, what forbids it, source, time.
+    conflicts: Vec<(Value, Value, ConflictReason, String, Option<i64>)>,
+    /// What is seen with too many of which identifier, and how many.
+    shared: Vec<(Value, usize, u64)>,
+    unused_pins: Vec<usize>,
 }
 
 impl Outcome {
@@ -44,6 +53,10 @@ impl Outcome {
             clusters.entry(profile).or_default().insert(value.clone());
         }
         clusters.into_values().collect()
+    }
+
+    fn is_one(&self, a: (usize, &str), b: (usize, &str)) -> bool {
+        self.profile(a.0, a.1) == self.profile(b.0, b.1)
     }
 
     fn profile(&self, identifier: usize, value: &str) -> &str {
@@ -57,17 +70,41 @@ impl Outcome {
 }
 
 fn rules(limits: &[Option<u32>], sources: &[(&str, &[usize])]) -> Rules {
-    let identifier = |(i, limit): (usize, &Option<u32>)| IdentifierRule { name: format!("id{i}"), limit: *limit };
+    let identifier = |(i, count): (usize, &Option<u32>)| IdentifierRule {
+        name: format!("id{i}"),
+        limit: count.map(|count| Limit { count, within_micros: None }),
+        shared_above: None,
+    };
     let source = |(name, ids): &(&str, &[usize])| RowSource { name: (*name).to_owned(), identifiers: ids.to_vec() };
     Rules {
         entity: "customer".into(),
         identifiers: limits.iter().enumerate().map(identifier).collect(),
         sources: sources.iter().map(source).collect(),
+        pins: vec![],
         threads: 1,
     }
 }
 
+/// A row of the first source, which has three columns; an empty value is none.
+fn row(values: [&str; 3], at: i64) -> Row {
+    let values = values.into_iter().map(|v| Some(v.to_owned()).filter(|v| !v.is_empty())).collect();
+    (0, values, Some(at), Some(at))
+}
+
+fn pin(kind: PinKind, a: (usize, &str), b: (usize, &str)) -> Pin {
+    Pin { kind, values: [a, b].map(|(identifier, value)| (identifier, value.to_owned())) }
+}
+
 fn run(rules: &Rules, rows: &[Row], previous: &[(Value, String)], feeding: Feeding) -> Outcome {
+    try_run(rules, rows, previous, feeding).unwrap()
+}
+
+fn try_run(
+    rules: &Rules,
+    rows: &[Row],
+    previous: &[(Value, String)],
+    feeding: Feeding,
+) -> Result<Outcome, IdentityError> {
     let mut evidence = Evidence::new(Rules { threads: feeding.threads, ..rules.clone() }).unwrap();
     evidence.flush_at = feeding.flush_at;
     for same_source in rows.chunk_by(|a, b| a.0 == b.0) {
@@ -89,7 +126,7 @@ fn run(rules: &Rules, rows: &[Row], previous: &[(Value, String)], feeding: Feedi
         let ids: Vec<_> = batch.iter().map(|(_, id)| Some(id.clone())).collect();
         graph.push_previous(&names, &values, &ids).unwrap();
     }
-    outcome(&graph.resolve().unwrap())
+    Ok(outcome(&graph.resolve()?))
 }
 
 fn outcome(resolution: &Resolution) -> Outcome {
@@ -123,9 +160,9 @@ fn outcome(resolution: &Resolution) -> Outcome {
         })
         .collect();
     let end = |value: crate::IdentifierValue<'_>| (value.identifier, value.value.to_owned());
-    outcome.conflicts = resolution
-        .conflicts()
-        .map(|c| (end(c.a), end(c.b), c.identifier, source_name(c.source), c.first_seen))
-        .collect();
+    outcome.conflicts =
+        resolution.conflicts().map(|c| (end(c.a), end(c.b), c.reason, source_name(c.source), c.first_seen)).collect();
+    outcome.shared = resolution.shared().map(|s| (end(s.value), s.linked, s.degree)).collect();
+    outcome.unused_pins = resolution.unused_pins().to_vec();
     outcome
 }

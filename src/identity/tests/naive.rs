@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Outcome, Row, Value};
-use crate::Rules;
+use crate::{ConflictReason, Limit, Pin, PinKind, Rules};
 
 /// Two values, when they were first seen together, in which of the rules' sources.
-type Edge = (Value, Value, Option<i64>, usize);
+pub(super) type Edge = (Value, Value, Option<i64>, usize);
 
 /// First time, last time, sources.
-type Sightings = (Option<i64>, Option<i64>, BTreeSet<usize>);
+pub(super) type Sightings = (Option<i64>, Option<i64>, BTreeSet<usize>);
 
 /// Unknown times come last.
 fn age(at: Option<i64>) -> (bool, Option<i64>) {
     (at.is_none(), at)
 }
 
+/// Everything that is on rows.
 pub(super) fn values(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, Sightings> {
     let mut values: BTreeMap<Value, Sightings> = BTreeMap::new();
     for (source, row, first, last) in rows {
@@ -51,36 +52,159 @@ pub(super) fn edges(rules: &Rules, rows: &[Row]) -> Vec<Edge> {
     edges
 }
 
-/// What has come of edges: a partition of the values, and the edges refused, each with the identifier at fault.
-pub(super) fn cluster(rules: &Rules, rows: &[Row]) -> (BTreeSet<BTreeSet<Value>>, Vec<(Edge, usize)>) {
-    let mut clusters: Vec<BTreeSet<Value>> = values(rules, rows).into_keys().map(|v| BTreeSet::from([v])).collect();
+/// Values that are seen on rows with too many values of one identifier: each with the identifier of which it is seen with
+/// most, the strongest of equals, and how many.
+pub(super) fn seen_with_too_many(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, (usize, u64)> {
+    let mut others: BTreeMap<(Value, usize), BTreeSet<Value>> = BTreeMap::new();
+    for (source, row, ..) in rows {
+        let named = rules.sources[*source].identifiers.iter().zip(row);
+        let present: Vec<Value> = named.filter_map(|(i, value)| Some((*i, value.clone()?))).collect();
+        for a in &present {
+            for b in present.iter().filter(|b| *b != a) {
+                others.entry((a.clone(), b.0)).or_default().insert(b.clone());
+            }
+        }
+    }
+    let mut found: BTreeMap<Value, (usize, u64)> = BTreeMap::new();
+    for ((value, identifier), others) in others {
+        let degree = others.len() as u64;
+        let is_more = found.get(&value).is_none_or(|(_, most)| degree > *most);
+        if is_more && rules.identifiers[value.0].shared_above.is_some_and(|most| degree > u64::from(most)) {
+            found.insert(value, (identifier, degree));
+        }
+    }
+    found
+}
+
+/// Values that belong to no profile, as they are seen with too many others, and no pin in force links them.
+pub(super) fn shared(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, (usize, u64)> {
+    let seen = values(rules, rows);
+    let linked: BTreeSet<&Value> = in_force(rules, &seen)
+        .filter(|(_, pin)| pin.kind == PinKind::Always)
+        .flat_map(|(_, pin)| &pin.values)
+        .collect();
+    let mut shared = seen_with_too_many(rules, rows);
+    shared.retain(|value, _| !linked.contains(value));
+    shared
+}
+
+/// The pins both of whose values are on rows.
+pub(super) fn in_force<'a>(
+    rules: &'a Rules,
+    seen: &BTreeMap<Value, Sightings>,
+) -> impl Iterator<Item = (usize, &'a Pin)> {
+    rules.pins.iter().enumerate().filter(|(_, pin)| pin.values.iter().all(|value| seen.contains_key(value)))
+}
+
+/// The sets of values that always-pins alone make.
+pub(super) fn pinned_sets<'a>(
+    values: impl IntoIterator<Item = Value>,
+    pins: impl IntoIterator<Item = &'a Pin>,
+) -> Vec<BTreeSet<Value>> {
+    let mut sets: Vec<BTreeSet<Value>> = values.into_iter().map(|value| BTreeSet::from([value])).collect();
+    for Pin { values: [a, b], .. } in pins.into_iter().filter(|pin| pin.kind == PinKind::Always) {
+        let (pinned, mut others): (Vec<_>, Vec<_>) =
+            sets.into_iter().partition(|set| set.contains(a) || set.contains(b));
+        others.push(pinned.into_iter().flatten().collect());
+        sets = others;
+    }
+    sets
+}
+
+/// What comes of rows.
+pub(super) struct Clustered {
+    pub(super) clusters: BTreeSet<BTreeSet<Value>>,
+    pub(super) refused: Vec<(Edge, ConflictReason)>,
+}
+
+/// A partition of the values that are not shared, and the edges refused; or the never-pin that always-pins contradict.
+pub(super) fn cluster(rules: &Rules, rows: &[Row]) -> Result<Clustered, usize> {
+    let seen = values(rules, rows);
+    let mut clusters = pinned_sets(seen.keys().cloned(), in_force(rules, &seen).map(|(_, pin)| pin));
+    let has_both = |cluster: &BTreeSet<Value>, pin: &Pin| pin.values.iter().all(|value| cluster.contains(value));
+    let mut never = in_force(rules, &seen).filter(|(_, pin)| pin.kind == PinKind::Never);
+    if let Some((pin, _)) = never.find(|(_, pin)| clusters.iter().any(|cluster| has_both(cluster, pin))) {
+        return Err(pin);
+    }
+    let shared = shared(rules, rows);
+    clusters.retain(|cluster| !cluster.iter().any(|value| shared.contains_key(value)));
+    let too_many = seen_with_too_many(rules, rows);
     let mut refused = Vec::new();
     for edge in edges(rules, rows) {
+        if too_many.contains_key(&edge.0) || too_many.contains_key(&edge.1) {
+            continue;
+        }
         let of = |value: &Value| clusters.iter().position(|c| c.contains(value)).unwrap();
         let (a, b) = (of(&edge.0), of(&edge.1));
         if a == b {
             continue;
         }
-        let union: BTreeSet<Value> = clusters[a].union(&clusters[b]).cloned().collect();
-        if let Some(identifier) = broken_limit(rules, &union) {
-            refused.push((edge, identifier));
+        if let Some(reason) = forbidden(rules, &seen, &clusters[a], &clusters[b]) {
+            refused.push((edge, reason));
         } else {
+            let union = clusters[a].union(&clusters[b]).cloned().collect();
             clusters[a] = union;
             clusters.remove(b);
         }
     }
-    (clusters.into_iter().collect(), refused)
+    Ok(Clustered { clusters: clusters.into_iter().collect(), refused })
 }
 
-/// The strongest identifier of which the cluster has too many values.
-pub(super) fn broken_limit(rules: &Rules, cluster: &BTreeSet<Value>) -> Option<usize> {
-    let count = |i: usize| cluster.iter().filter(|(identifier, _)| *identifier == i).count();
-    (0..rules.identifiers.len()).find(|i| rules.identifiers[*i].limit.is_some_and(|limit| count(*i) > limit as usize))
+/// Why two clusters must not be one: the first never-pin, or else the strongest identifier of which the two would have more
+/// values, within one span, than its limit, and than either has there by itself.
+fn forbidden(
+    rules: &Rules,
+    seen: &BTreeMap<Value, Sightings>,
+    a: &BTreeSet<Value>,
+    b: &BTreeSet<Value>,
+) -> Option<ConflictReason> {
+    for (i, Pin { kind, values: [x, y] }) in rules.pins.iter().enumerate() {
+        let is_across = (a.contains(x) && b.contains(y)) || (a.contains(y) && b.contains(x));
+        if *kind == PinKind::Never && is_across {
+            return Some(ConflictReason::Never { pin: i });
+        }
+    }
+    let both: BTreeSet<Value> = a.union(b).cloned().collect();
+    let of = |span: &BTreeSet<Value>, cluster: &BTreeSet<Value>| span.intersection(cluster).count();
+    let mut limits = limits(rules);
+    let is_broken = |(identifier, limit): &(usize, Limit)| {
+        overfull_spans(&both, *identifier, *limit, seen).any(|span| span.len() > of(&span, a).max(of(&span, b)))
+    };
+    let (identifier, limit) = limits.find(is_broken)?;
+    Some(ConflictReason::Limit { identifier, limit })
+}
+
+/// Identifiers with limits, the strongest first; what counts as 1 is 1.
+pub(super) fn limits(rules: &Rules) -> impl Iterator<Item = (usize, Limit)> {
+    let limits = rules.identifiers.iter().enumerate().filter_map(|(i, rule)| Some((i, rule.limit?)));
+    limits.map(|(i, limit)| {
+        (i, Limit { count: limit.count.max(1), within_micros: limit.within_micros.map(|micros| micros.max(1)) })
+    })
+}
+
+/// Of the values of a cluster that were first seen within one span from one of them on: those sets that have too many.
+pub(super) fn overfull_spans(
+    cluster: &BTreeSet<Value>,
+    identifier: usize,
+    limit: Limit,
+    seen: &BTreeMap<Value, Sightings>,
+) -> impl Iterator<Item = BTreeSet<Value>> {
+    let values: Vec<&Value> = cluster.iter().filter(|value| value.0 == identifier).collect();
+    let is_within = move |start: &Value, value: &Value| match (seen[start].0, seen[value].0, limit.within_micros) {
+        (_, _, None) | (None, None, _) => true,
+        (Some(start), Some(at), Some(within)) => start <= at && i128::from(at) - i128::from(start) < i128::from(within),
+        _ => false,
+    };
+    let span = move |start: &Value| values.iter().filter(|v| is_within(start, v)).map(|v| (*v).clone()).collect();
+    let spans = cluster.iter().filter(move |value| value.0 == identifier).map(span);
+    spans.filter(move |span: &BTreeSet<Value>| span.len() > limit.count as usize)
 }
 
 /// Which of the old ids each cluster keeps, and the changes of all of them; new ids are taken from `outcome`.
 pub(super) fn check_ids(rules: &Rules, rows: &[Row], previous: &[(Value, String)], outcome: &Outcome) {
-    let seen = values(rules, rows);
+    let mut seen = values(rules, rows);
+    let shared = shared(rules, rows);
+    seen.retain(|value, _| !shared.contains_key(value));
     let oldest_first = |value: &Value| (age(seen[value].0), value.clone());
     let cluster_of = |value: &Value| outcome.values[value].0.clone();
     let mut old: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();

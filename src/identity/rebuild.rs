@@ -1,0 +1,158 @@
+//! Clusters built up edge by edge, in the fixed order, as far as limits and pins allow.
+
+use hashbrown::HashSet;
+
+use crate::cluster::Clustering;
+use crate::limits::{Holdings, Limited};
+use crate::nodes::Nodes;
+use crate::pins::{Apart, Pins};
+use crate::union_find::UnionFind;
+
+/// Two values on one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+    /// Microseconds, or [`crate::evidence::UNKNOWN_FIRST`].
+    pub(crate) first: i64,
+    /// An index into [`crate::Rules::sources`].
+    pub(crate) source: u16,
+    /// The identifiers of `a` and `b`.
+    pub(crate) ranks: [u8; 2],
+}
+
+/// An edge whose acceptance would have made one profile of two that must not be one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    /// `a` is the stronger of the two or, where both are of one identifier, the smaller.
+    pub(crate) edge: Edge,
+    pub(crate) obstacle: Obstacle,
+}
+
+/// What forbids an edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Obstacle {
+    /// The limit of this identifier.
+    Limit(u8),
+    /// A pin: an index into [`crate::Rules::pins`].
+    Never(u32),
+}
+
+/// Takes the broken clusters apart and joins their nodes again: along always-pins, whatever that breaks, then along `edges`,
+/// in the fixed order, refusing what limits and never-pins forbid. `edges` are all edges of those clusters; one may occur
+/// several times.
+pub(crate) fn rebuild(
+    nodes: &Nodes,
+    limits: &[Limited],
+    pins: &Pins,
+    broken: &[bool],
+    mut edges: Vec<Edge>,
+    clustering: &mut Clustering,
+) {
+    // Nodes of broken clusters are numbered anew, so that what follows is as large as they are and no larger.
+    let is_member = |label: &u32| broken[*label as usize];
+    let members: Vec<u32> =
+        (0_u32..).zip(&clustering.labels).filter(|(_, label)| is_member(label)).map(|(node, _)| node).collect();
+    let mut local = vec![0_u32; nodes.len()];
+    for (number, node) in (0..).zip(&members) {
+        local[*node as usize] = number;
+    }
+    let number = |node: u32| is_member(&clustering.labels[node as usize]).then(|| local[node as usize]);
+    let mut sets = Sets {
+        joined: UnionFind::new(members.len()),
+        holdings: Holdings::new(nodes, limits, &members),
+        apart: Apart::new(pins, number),
+    };
+    for [a, b] in &pins.always {
+        if let (Some(a), Some(b)) = (number(*a), number(*b)) {
+            sets.unite(a, b);
+        }
+    }
+    sort(nodes, &mut edges);
+    let mut refused_before = HashSet::new();
+    for edge in edges {
+        let (a, b) = (local[edge.a as usize], local[edge.b as usize]);
+        if let Some(obstacle) = sets.join(a, b)
+            && refused_before.insert((edge.a, edge.b))
+        {
+            clustering.refused.push(Refused { edge, obstacle });
+        }
+    }
+    drop(local);
+    relabel(&members, sets.joined, clustering);
+}
+
+/// Sets of nodes. Once two must not be one, no sets that hold them may be: neither limits nor pins forbid less of larger sets.
+struct Sets<'a> {
+    joined: UnionFind,
+    holdings: Holdings<'a>,
+    apart: Apart,
+}
+
+impl Sets<'_> {
+    /// Makes the sets of two nodes one, or tells what forbids it.
+    fn join(&mut self, a: u32, b: u32) -> Option<Obstacle> {
+        let (root_a, root_b) = (self.joined.find(a), self.joined.find(b));
+        if root_a == root_b {
+            return None;
+        }
+        let never = self.apart.forbids(&mut self.joined, root_a, root_b).map(Obstacle::Never);
+        let obstacle = never.or_else(|| self.holdings.forbids(root_a, root_b).map(Obstacle::Limit));
+        if obstacle.is_none() {
+            self.unite(root_a, root_b);
+        }
+        obstacle
+    }
+
+    /// Makes the sets of two nodes one.
+    fn unite(&mut self, a: u32, b: u32) {
+        let (root_a, root_b) = (self.joined.find(a), self.joined.find(b));
+        if root_a == root_b {
+            return;
+        }
+        let stays = self.joined.unite_roots(root_a, root_b);
+        let goes = if stays == root_a { root_b } else { root_a };
+        self.holdings.unite(stays, goes);
+        self.apart.unite(stays, goes);
+    }
+}
+
+/// Brings edges into the order in which they are considered: the stronger ends first, then the earlier, then by value; of
+/// one edge seen several times the earliest, then the one of the first source.
+fn sort(nodes: &Nodes, edges: &mut [Edge]) {
+    for edge in &mut *edges {
+        let [a, b] = edge.ranks;
+        if a > b || (a == b && nodes.value(edge.a) > nodes.value(edge.b)) {
+            std::mem::swap(&mut edge.a, &mut edge.b);
+            edge.ranks = [b, a];
+        }
+    }
+    let key = |edge: &Edge| (edge.ranks, edge.first);
+    edges.sort_unstable_by_key(key);
+    // Values are looked at only where nothing else decides.
+    for ties in edges.chunk_by_mut(|x, y| key(x) == key(y)) {
+        if ties.len() > 1 {
+            let values = |edge: &Edge| (nodes.value(edge.a), nodes.value(edge.b), edge.source);
+            ties.sort_unstable_by(|x, y| values(x).cmp(&values(y)));
+        }
+    }
+}
+
+/// The first set of a broken cluster keeps the cluster's number, the others get new ones.
+fn relabel(members: &[u32], sets: UnionFind, clustering: &mut Clustering) {
+    let (set_of, count) = sets.into_labels();
+    let mut label_of_set = vec![u32::MAX; count];
+    let mut taken = HashSet::new();
+    for (node, set) in members.iter().zip(set_of) {
+        let label = &mut label_of_set[set as usize];
+        let old = &mut clustering.labels[*node as usize];
+        if *label == u32::MAX {
+            *label = *old;
+            if !taken.insert(*old) {
+                *label = clustering.clusters as u32;
+                clustering.clusters += 1;
+            }
+        }
+        *old = *label;
+    }
+}
