@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kinfold_base::{Progress, RunId, TableSchema, Timestamp};
-use kinfold_lang::project::{SourceTable, TableName};
+use kinfold_lang::project::SourceTable;
 use kinfold_plan::{Dialect, Output};
 
 use crate::error::EngineError;
@@ -44,6 +44,14 @@ pub struct FileTable {
     pub schema: SchemaRef,
 }
 
+/// Something that the last committed version of a table was asked for and does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    pub table: String,
+    /// Missing, or of another kind; none if there is no such table.
+    pub column: Option<String>,
+}
+
 /// Runs compiled SQL where the data is.
 ///
 /// Names in SQL: sources are `<source>.<table>`; models and Kinfold's own tables are in the schema `kinfold`, which is also the
@@ -62,12 +70,9 @@ pub trait Engine: Send + Sync {
     async fn open_sources(&self, sources: &[SourceTable]) -> Result<(), EngineError>;
 
     /// Makes the last committed version of Kinfold's tables known: under `previous`, and under `kinfold` until a run
-    /// writes them anew. Each table is shown with exactly the columns given.
-    async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<(), EngineError>;
-
-    /// Kinfold's tables that readers see now, with their columns, in the order of their names: what `open_previous` may be given
-    /// where no plan says it.
-    async fn committed_tables(&self) -> Result<Vec<(String, TableSchema)>, EngineError>;
+    /// writes them anew. Each table is shown with exactly the columns given; what it does not have, which is told, is shown
+    /// as no rows or as nulls.
+    async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<Vec<Gap>, EngineError>;
 
     /// Names a query, in the schema `kinfold`.
     async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError>;
@@ -98,9 +103,6 @@ pub trait Engine: Send + Sync {
     /// Forgets what `run` has written and not committed.
     async fn discard(&self, run: &RunContext) -> Result<(), EngineError>;
 
-    /// Removes files that no version of the last `keep` needs.
+    /// Puts the small files of tables that runs append to together, and removes files that no version of the last `keep` needs.
     async fn vacuum(&self, keep: kinfold_base::SignedDuration) -> Result<(), EngineError>;
-
-    /// The newest value of a time column, for freshness.
-    async fn newest(&self, table: &TableName, column: &str) -> Result<Option<Timestamp>, EngineError>;
 }

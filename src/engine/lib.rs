@@ -15,7 +15,7 @@ mod resolve;
 mod stores;
 mod types;
 
-pub use api::{Engine, FileTable, RecordStream, RunContext, Written};
+pub use api::{Engine, FileTable, Gap, RecordStream, RunContext, Written};
 pub use error::{EngineError, ErrorKind};
 pub use lake::{LakeEngine, LakeOptions};
 pub use resolve::resolve;

@@ -55,8 +55,11 @@ impl ObjectStore for DurableLocal {
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let path = file_path(location);
+        let dir = path.parent().map(FsPath::to_owned).unwrap_or_default();
+        blocking(move || create_dirs(&dir).map_err(|e| failed(&dir, e))).await?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
-        Ok(Box::new(DurableUpload { inner, path: file_path(location) }))
+        Ok(Box::new(DurableUpload { inner, path }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -156,7 +159,7 @@ fn write_flushed(staged: &FsPath, payload: &PutPayload) -> io::Result<()> {
     let open = || File::options().write(true).create_new(true).open(staged);
     let mut file = match open() {
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            fs::create_dir_all(staged.parent().unwrap_or(FsPath::new("/")))?;
+            create_dirs(staged.parent().unwrap_or(FsPath::new("/")))?;
             open()?
         }
         other => other?,
@@ -165,6 +168,18 @@ fn write_flushed(staged: &FsPath, payload: &PutPayload) -> io::Result<()> {
         file.write_all(part)?;
     }
     file.sync_all()
+}
+
+/// Creates a folder and those around it, and makes their names last.
+fn create_dirs(dir: &FsPath) -> io::Result<()> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            create_dirs(dir.parent().unwrap_or(FsPath::new("/")))?;
+            create_dirs(dir)
+        }
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other.and_then(|()| sync_dir(dir)),
+    }
 }
 
 /// A name that listings leave out: object_store hides names that end in `#` and digits.

@@ -13,7 +13,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondT
 use futures::{StreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Evidence, Graph, IdentifierRule, IdentityError, Resolution, RowCursor, RowSource, Rules, TextColumn, TimeColumn,
+    ConflictReason, Evidence, Graph, IdentifierRule, IdentityError, Limit, Resolution, RowCursor, RowSource, Rules,
+    TextColumn, TimeColumn,
 };
 use kinfold_plan::{KeepTable, Output, Resolve, render};
 use tokio::sync::mpsc;
@@ -55,14 +56,19 @@ pub async fn resolve(
 }
 
 fn rules(work: &Resolve, threads: usize) -> Rules {
+    let limit = |count: u32| Limit { count, within_micros: None };
+    let identifiers = work.identifiers.iter();
     Rules {
         entity: work.entity.clone(),
-        identifiers: work.identifiers.iter().map(|i| IdentifierRule { name: i.name.clone(), limit: i.limit }).collect(),
+        identifiers: identifiers
+            .map(|i| IdentifierRule { name: i.name.clone(), limit: i.limit.map(limit), shared_above: None })
+            .collect(),
         sources: work
             .rows
             .iter()
             .map(|r| RowSource { name: r.source.clone(), identifiers: r.identifiers.clone() })
             .collect(),
+        pins: vec![],
         threads,
     }
 }
@@ -342,7 +348,7 @@ fn conflicts(resolution: &Resolution, send: Take<'_>) {
         let mut texts: [StringBuilder; 6] = std::array::from_fn(|_| StringBuilder::new());
         let mut first = times();
         for c in rows.by_ref().take(BATCH_ROWS) {
-            let rule = format!("limit of {} is {}", name(c.identifier), c.limit);
+            let rule = reason(rules, c.reason);
             let row = [
                 name(c.a.identifier),
                 c.a.value,
@@ -360,6 +366,25 @@ fn conflicts(resolution: &Resolution, send: Take<'_>) {
             return;
         }
     }
+}
+
+/// Why an edge was refused, as the table tells it.
+fn reason(rules: &Rules, reason: ConflictReason) -> String {
+    match reason {
+        ConflictReason::Limit { identifier, limit } => {
+            let within = limit.within_micros.map(|micros| format!(" within {}", span(micros))).unwrap_or_default();
+            format!("limit of {} is {}{within}", rules.identifiers[identifier].name, limit.count)
+        }
+        ConflictReason::Never { .. } => "pinned apart".to_owned(),
+    }
+}
+
+/// A length of time as projects write it, such as `90d` or `1d12h`: whole seconds, at least one.
+fn span(micros: i64) -> String {
+    let seconds = (micros / 1_000_000).max(1);
+    let parts = [(seconds / 86_400, 'd'), (seconds / 3_600 % 24, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    let told = parts.into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
 }
 
 fn profiles_schema() -> SchemaRef {

@@ -83,11 +83,15 @@ pub(crate) fn arrow_schema(schema: &TableSchema) -> SchemaRef {
     Arc::new(Schema::new(schema.columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-/// How a column of a source is read: strings and bytes as views, which are cheap to copy; the rest as it is.
+/// How a column of a source is read: strings and bytes as views, which are cheap to copy; decimals wide enough for sums, which
+/// would wrap around unseen in the narrow forms; the rest as it is.
 pub(crate) fn reading_type(ty: &DataType) -> DataType {
     match ty {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
         DataType::Dictionary(_, value) => reading_type(value),
         other => other.clone(),
     }

@@ -2,7 +2,7 @@
 //!
 //! A commit is one file, created only if it is absent, so that readers see a table before it or after it and nothing between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -18,6 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
 use kinfold_lang::project::SourceTable;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 
 use crate::error::EngineError;
@@ -83,9 +84,8 @@ fn log_store(place: &Place) -> Result<LogStoreRef, EngineError> {
 pub(crate) fn data_files(table: &DeltaTable, place: &Place) -> Result<Vec<(ObjectMeta, Option<usize>)>, EngineError> {
     let snapshot = table.snapshot().map_err(|e| failure::delta(e, &place.label))?;
     let one = |file: deltalake_core::kernel::LogicalFileView| {
-        let path = file.object_store_path();
         let meta = ObjectMeta {
-            location: place.path.parts().chain(path.parts()).collect(),
+            location: within_store(place, &file.object_store_path()),
             last_modified: file.modification_datetime().map_err(|e| failure::delta(e, &place.label))?,
             size: u64::try_from(file.size()).unwrap_or(0),
             e_tag: None,
@@ -111,10 +111,12 @@ pub(crate) struct NewFile {
 
 /// What one commit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum Change<'a> {
     /// The new files take the place of all that were.
     Replace,
     Append,
+    /// The new files hold the rows of these, whose paths are within the store.
+    Compact(&'a HashSet<Path>),
 }
 
 /// Shows new files to readers, in one commit.
@@ -126,7 +128,7 @@ pub(crate) async fn commit(
     name: &str,
     files: &[NewFile],
     columns: &SchemaRef,
-    change: Change,
+    change: Change<'_>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
     let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
@@ -157,18 +159,22 @@ pub(crate) async fn commit(
                 let metadata = TableReference::metadata(snapshot).clone();
                 actions.push(Action::Metadata(metadata.with_schema(&struct_type).map_err(|e| failed(e.into()))?));
             }
-            if change == Change::Replace {
-                actions.extend(removals(snapshot, now));
+            match change {
+                Change::Replace => actions.extend(removals(place, snapshot, now, None)),
+                Change::Compact(files) => actions.extend(removals(place, snapshot, now, Some(files))),
+                Change::Append => {}
             }
             Some(snapshot)
         }
     };
-    actions.extend(files.iter().map(|f| Action::Add(addition(place, f, now))));
-    let mode = match change {
-        Change::Replace => SaveMode::Overwrite,
-        Change::Append => SaveMode::Append,
+    let is_new = !matches!(change, Change::Compact(_));
+    actions.extend(files.iter().map(|f| Action::Add(Add { data_change: is_new, ..addition(place, f, now) })));
+    let write = |mode| DeltaOperation::Write { mode, partition_by: None, predicate: None };
+    let operation = match change {
+        Change::Replace => write(SaveMode::Overwrite),
+        Change::Append => write(SaveMode::Append),
+        Change::Compact(_) => DeltaOperation::Optimize { predicate: None, target_size: i64::MAX },
     };
-    let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
     // A replaced table was computed from what it was: if somebody else changed it meanwhile, it must not be replaced unseen.
     let retries = if change == Change::Append { 5 } else { 0 };
     let properties = CommitProperties::default().with_max_retries(retries).with_cleanup_expired_logs(Some(true));
@@ -196,13 +202,22 @@ fn protocol() -> Result<Protocol, EngineError> {
         .map_err(|e| bug(format!("Delta's protocol cannot be named: {e}")))
 }
 
-fn removals(snapshot: &EagerSnapshot, now: Timestamp) -> Vec<Action> {
+/// Takes files out of a table: all of them, or `only` some, whose rows then stay in other files.
+fn removals(place: &Place, snapshot: &EagerSnapshot, now: Timestamp, only: Option<&HashSet<Path>>) -> Vec<Action> {
     let remove = |file: deltalake_core::kernel::LogicalFileView| {
-        let mut remove = file.remove_action(true);
+        if only.is_some_and(|only| !only.contains(&within_store(place, &file.object_store_path()))) {
+            return None;
+        }
+        let mut remove = file.remove_action(only.is_none());
         remove.deletion_timestamp = Some(now.as_millisecond());
-        Action::Remove(remove)
+        Some(Action::Remove(remove))
     };
-    snapshot.log_data().iter().map(remove).collect()
+    snapshot.log_data().iter().filter_map(remove).collect()
+}
+
+/// The path in the store of a table's file.
+fn within_store(place: &Place, file: &Path) -> Path {
+    place.path.parts().chain(file.parts()).collect()
 }
 
 fn addition(place: &Place, file: &NewFile, now: Timestamp) -> Add {
@@ -239,7 +254,7 @@ pub(crate) async fn vacuum(
     let Some(table) = load(place, name).await? else { return Ok(0) };
     let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
     let snapshot = table.snapshot().map_err(failed)?;
-    let live: std::collections::HashSet<_> = data_files(&table, place)?.into_iter().map(|(m, _)| m.location).collect();
+    let live: HashSet<_> = data_files(&table, place)?.into_iter().map(|(m, _)| m.location).collect();
     let cutoff = (now - keep).as_millisecond();
     let orphan_cutoff = (now - keep.max(LONGEST_RUN)).as_millisecond();
     let mut removed_at = HashMap::new();
@@ -247,8 +262,7 @@ pub(crate) async fn vacuum(
     let mut tombstones = snapshot.all_tombstones(log.as_ref());
     while let Some(tombstone) = tombstones.next().await {
         let tombstone = tombstone.map_err(failed)?;
-        let path: object_store::path::Path =
-            place.path.parts().chain(object_store::path::Path::from(tombstone.path().as_ref()).parts()).collect();
+        let path = within_store(place, &Path::from(tombstone.path().as_ref()));
         removed_at.insert(path, tombstone.deletion_timestamp().unwrap_or(0));
     }
     let mut listed = place.store.list(Some(&place.path));

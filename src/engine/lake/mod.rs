@@ -9,6 +9,7 @@
 //! Deliberately absent: file paths in SQL, statements that write, and statements that change settings.
 
 mod catalog;
+mod compact;
 mod delta;
 mod discover;
 mod files;
@@ -33,17 +34,15 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::functions_aggregate::expr_fn::max;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, ident};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use kinfold_base::{Clock, SignedDuration, TableSchema, Timestamp};
-use kinfold_lang::project::{SourceTable, StorageRule, TableName};
+use kinfold_base::{Clock, SignedDuration, TableSchema};
+use kinfold_lang::project::{SourceTable, StorageRule};
 use kinfold_plan::{Dialect, KeepTable, Output};
 
-use crate::api::{Engine, FileTable, RecordStream, RunContext, Written};
+use crate::api::{Engine, FileTable, Gap, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
@@ -51,7 +50,7 @@ use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
 use crate::lake::write::{Batches, Purpose};
 use crate::stores::{Place, SecretResolver, Stores};
-use crate::types::{table_schema, timestamp_type};
+use crate::types::table_schema;
 
 /// How many sources or tables are opened at once.
 const CONCURRENT_TABLES: usize = 8;
@@ -200,6 +199,7 @@ impl LakeEngine {
             files,
             columns: committed.columns.clone(),
             before: None,
+            tried: false,
         };
         self.stage(run, staged, committed).await?;
         Ok(written)
@@ -285,43 +285,28 @@ impl Engine for LakeEngine {
         stream::iter(opens).buffered(CONCURRENT_TABLES).try_collect().await
     }
 
-    async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<(), EngineError> {
+    async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<Vec<Gap>, EngineError> {
         let open = |(name, columns): &(String, TableSchema)| {
             let (name, columns) = (name.clone(), columns.clone());
             async move {
-                let table = previous::open(&self.state, &self.tables.child(&name), &name, &columns).await?;
-                Ok::<_, EngineError>((name, table))
+                let opened = previous::open(&self.state, &self.tables.child(&name), &name, &columns).await?;
+                Ok::<_, EngineError>((name, opened))
             }
             .boxed()
         };
         let opens: Vec<_> = tables.iter().map(open).collect();
         let opened: Vec<_> = stream::iter(opens).buffered(CONCURRENT_TABLES).try_collect().await?;
         let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, table) in opened {
+        let mut all_gaps = Vec::new();
+        for (name, (table, gaps)) in opened {
+            all_gaps.extend(gaps);
             self.names.put(PREVIOUS, &name, Arc::clone(&table), true);
             let mut written = staged.values_mut().flatten().filter(|s| s.table == name).peekable();
             if written.peek().is_none() {
                 self.names.put(KINFOLD, &name, table, true);
             }
         }
-        Ok(())
-    }
-
-    async fn committed_tables(&self) -> Result<Vec<(String, TableSchema)>, EngineError> {
-        let names = previous::table_names(&self.tables).await?;
-        let looks: Vec<_> = names
-            .into_iter()
-            .map(|name| {
-                async move {
-                    let table = delta::load(&self.tables.child(&name), &name).await?;
-                    let schema = table.map(|t| delta::schema(&t, &name)).transpose()?;
-                    Ok::<_, EngineError>(schema.map(|s| (name, table_schema(&s))))
-                }
-                .boxed()
-            })
-            .collect();
-        let found: Vec<_> = stream::iter(looks).buffered(CONCURRENT_TABLES).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(all_gaps)
     }
 
     async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError> {
@@ -370,8 +355,13 @@ impl Engine for LakeEngine {
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError> {
         loop {
             let next = {
-                let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-                staged.get(run.run_id.as_str()).and_then(|s| s.iter().find(|s| s.keep != KeepTable::Scratch)).cloned()
+                let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+                let of_run = staged.get_mut(run.run_id.as_str());
+                let next = of_run.and_then(|s| s.iter_mut().find(|s| s.keep != KeepTable::Scratch));
+                next.map(|next| {
+                    next.tried = true;
+                    next.clone()
+                })
             };
             let Some(next) = next else { break };
             next.commit(self.clock.now()).await?;
@@ -394,7 +384,10 @@ impl Engine for LakeEngine {
                 Some(before) => self.names.put(KINFOLD, &staged.table, Arc::clone(before), true),
                 None => drop(self.names.take(KINFOLD, &staged.table)),
             }
-            write::delete(&staged.dir, &staged.files).await;
+            // A commit that failed may have succeeded without an answer: the vacuum knows better than we do.
+            if !staged.tried {
+                write::delete(&staged.dir, &staged.files).await;
+            }
         }
         Ok(())
     }
@@ -402,46 +395,11 @@ impl Engine for LakeEngine {
     async fn vacuum(&self, keep: SignedDuration) -> Result<(), EngineError> {
         let now = self.clock.now();
         for name in previous::table_names(&self.tables).await? {
+            self.compact(&name).await?;
             let removed = delta::vacuum(&self.tables.child(&name), &name, keep, now).await?;
             tracing::debug!(table = name, removed, "old files removed");
         }
         Ok(())
-    }
-
-    async fn newest(&self, table: &TableName, column: &str) -> Result<Option<Timestamp>, EngineError> {
-        let what = format!("the newest `{column}` of {table}");
-        let failed = |e| failure::query(e, &what);
-        let schema = table.schema.as_deref().unwrap_or(KINFOLD);
-        let provider = self.names.get(schema, &table.name).ok_or_else(|| bug(format!("{table} is not open")))?;
-        let exact = provider.schema();
-        let known = exact
-            .fields()
-            .iter()
-            .find(|f| f.name() == column)
-            .or_else(|| exact.fields().iter().find(|f| f.name().eq_ignore_ascii_case(column)));
-        let column = known.ok_or_else(|| input(format!("{table} has no column `{column}`")))?.name().clone();
-        let plan = LogicalPlanBuilder::scan("source", provider_as_source(provider), None)
-            .and_then(|b| {
-                b.aggregate(
-                    Vec::<datafusion::logical_expr::Expr>::new(),
-                    vec![max(ident(&column)).alias("newest_value")],
-                )
-            })
-            .and_then(|b| {
-                b.project(vec![datafusion::logical_expr::cast(col("newest_value"), timestamp_type()).alias("newest")])
-            })
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(failed)?;
-        let mut rows = Self::run(&self.state, &plan, &what).await?.batches;
-        while let Some(batch) = rows.try_next().await? {
-            use datafusion::arrow::array::{Array, AsArray};
-            let values = batch.column(0).as_primitive::<datafusion::arrow::datatypes::TimestampMicrosecondType>();
-            if !values.is_empty() && values.is_valid(0) {
-                let instant = Timestamp::from_microsecond(values.value(0));
-                return Ok(Some(instant.map_err(|_| input(format!("{what} is too far away to be a time")))?));
-            }
-        }
-        Ok(None)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::ScalarValue;
@@ -10,8 +10,9 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit};
-use kinfold_base::{SqlType, TableSchema};
+use kinfold_base::{Column, SqlType, TableSchema};
 
+use crate::api::Gap;
 use crate::error::EngineError;
 use crate::failure;
 use crate::lake::write::WrittenFile;
@@ -25,26 +26,45 @@ pub(crate) async fn open(
     dir: &Place,
     name: &str,
     columns: &TableSchema,
-) -> Result<Arc<dyn TableProvider>, EngineError> {
+) -> Result<(Arc<dyn TableProvider>, Vec<Gap>), EngineError> {
     let wanted = arrow_schema(columns);
-    let Some(table) = delta::load(dir, name).await? else { return Ok(Arc::new(EmptyTable::new(wanted))) };
+    let Some(table) = delta::load(dir, name).await? else {
+        let gap = Gap { table: name.to_owned(), column: None };
+        return Ok((Arc::new(EmptyTable::new(wanted)), vec![gap]));
+    };
     let schema = delta::schema(&table, name)?;
     let files = delta::data_files(&table, dir)?;
     let files: Vec<_> =
         files.into_iter().map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 }).collect();
     let table = staged::table(state, dir, name, &schema, &files).await?;
-    shaped(table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))
+    let stored = table.schema();
+    let shown = |(wanted, column): (&Arc<Field>, &Column)| match stored.fields().find(wanted.name()) {
+        // A column that nothing is known of is what it is.
+        Some((_, stored)) if column.ty == SqlType::Unknown => Arc::clone(stored),
+        _ => Arc::clone(wanted),
+    };
+    let wanted: SchemaRef =
+        Arc::new(Schema::new(wanted.fields().iter().zip(&columns.columns).map(shown).collect::<Vec<_>>()));
+    let missing = wanted.fields().iter().filter(|f| usable(&stored, f).is_none());
+    let gaps = missing.map(|f| Gap { table: name.to_owned(), column: Some(f.name().clone()) }).collect();
+    let shaped = shaped(table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))?;
+    Ok((shaped, gaps))
+}
+
+/// The type of the column that can stand for a wanted one.
+fn usable(has: &Schema, wanted: &Field) -> Option<DataType> {
+    let old = has.fields().find(wanted.name()).map(|(_, f)| f.data_type())?;
+    (old == wanted.data_type() || is_same_kind(old, wanted.data_type())).then(|| old.clone())
 }
 
 fn shaped(table: Arc<dyn TableProvider>, wanted: &SchemaRef) -> datafusion::common::Result<Arc<dyn TableProvider>> {
     let has = table.schema();
-    let one = |field: &Arc<datafusion::arrow::datatypes::Field>| {
+    let one = |field: &Arc<Field>| {
         let ty = field.data_type();
-        let old = has.fields().find(field.name()).map(|(_, f)| f.data_type());
-        let value: Expr = match old {
-            Some(old) if old == ty => ident(field.name()),
-            Some(old) if is_same_kind(old, ty) => cast(ident(field.name()), ty.clone()),
-            _ => lit(ScalarValue::try_from(ty)?),
+        let value: Expr = match usable(&has, field) {
+            Some(old) if old == *ty => ident(field.name()),
+            Some(_) => cast(ident(field.name()), ty.clone()),
+            None => lit(ScalarValue::try_from(ty)?),
         };
         Ok(value.alias(field.name()))
     };

@@ -66,6 +66,8 @@ pub(crate) fn state(
     options.execution.parquet.reorder_filters = true;
     options.execution.parquet.schema_force_view_types = true;
     options.sql_parser.map_string_types_to_utf8view = true;
+    // 8.05 is 8.05: as a float it would be a little more, and money held against it wrongly refused.
+    options.sql_parser.parse_float_as_decimal = true;
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)

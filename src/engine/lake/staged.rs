@@ -43,6 +43,8 @@ pub(crate) struct Staged {
     pub(crate) columns: SchemaRef,
     /// What the name meant before the run.
     pub(crate) before: Option<Arc<dyn TableProvider>>,
+    /// Its commit was begun.
+    pub(crate) tried: bool,
 }
 
 impl Staged {

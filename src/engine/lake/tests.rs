@@ -11,13 +11,26 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::util::display::array_value_to_string;
 use futures::TryStreamExt;
-use kinfold_base::{FileId, RunId, Silent, Span, SqlType, SystemClock};
+use kinfold_base::{FileId, RunId, Silent, Span, SqlType, SystemClock, TableSchema};
 use kinfold_lang::project::{ColumnRule, Format, SourceTable, StorageRule, TableName};
 use kinfold_plan::{KeepTable, Output};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
+use crate::lake::{delta, previous};
+use crate::types::table_schema;
 use crate::{Engine, EngineError, LakeEngine, LakeOptions, RecordStream, RunContext};
+
+/// The tables that readers see now, with all their columns.
+pub(super) async fn committed(engine: &LakeEngine) -> Vec<(String, TableSchema)> {
+    let mut found = Vec::new();
+    for name in previous::table_names(&engine.tables).await.unwrap() {
+        if let Some(table) = delta::load(&engine.tables.child(&name), &name).await.unwrap() {
+            found.push((name.clone(), table_schema(&delta::schema(&table, &name).unwrap())));
+        }
+    }
+    found
+}
 
 /// An engine over a folder, both gone in the end.
 pub(super) struct Lake {

@@ -25,11 +25,19 @@ pub(crate) async fn plan(session: &SessionState, sql: &str, names: &Names) -> Re
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|e| failure::query(e, WHAT))?;
     let mut statements = statements.into_iter();
-    let (Some(statement), None) = (statements.next(), statements.next()) else {
+    let (Some(mut statement), None) = (statements.next(), statements.next()) else {
         return Err(input("a query is one statement").hint("write one `select`, without a second statement after it"));
     };
-    let is_query = matches!(&statement, Statement::Statement(s) if matches!(s.as_ref(), SqlStatement::Query(_)));
-    if !is_query {
+    let query = match &mut statement {
+        Statement::Statement(statement) => match statement.as_mut() {
+            SqlStatement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(query) = query {
+        kinfold_sql::floats_for_exponents(query);
+    } else {
         return Err(input("a query may only read: this is another kind of statement")
             .hint("write a `select`; tables are made by the project's models and entities"));
     }

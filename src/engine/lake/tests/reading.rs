@@ -5,7 +5,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use kinfold_base::SqlType;
-use kinfold_lang::project::{Format, TableName};
+use kinfold_lang::project::Format;
 use kinfold_plan::KeepTable;
 
 use super::{CSV, Lake, batch, check, ints, output, rows, run, source, texts};
@@ -180,15 +180,6 @@ async fn a_query_may_be_given_files() {
     let one = lake.engine.query(sql, &[table(vec![lake.path("state/1.parquet")])]).await;
     assert_eq!(rows(one).await.unwrap(), ["3"]);
     assert_eq!(rows(lake.engine.query(sql, &[table(Vec::new())]).await).await.unwrap(), ["0"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_newest_value_of_a_time_is_found() {
-    let lake = Lake::new();
-    lake.file("a.csv", "at\n2026-01-30 10:00:00\n2026-01-31 11:30:00\n");
-    lake.open("a.csv", CSV).await.unwrap();
-    let newest = lake.engine.newest(&TableName::qualified("shop", "orders"), "at").await.unwrap();
-    assert_eq!(newest.unwrap().to_string(), "2026-01-31T11:30:00Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]

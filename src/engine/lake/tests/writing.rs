@@ -1,8 +1,9 @@
 use kinfold_base::{SignedDuration, SqlType, TableSchema};
 use kinfold_plan::KeepTable;
 
-use super::{CSV, Lake, check, output, rows, run};
+use super::{CSV, Lake, check, committed, output, rows, run};
 use crate::Engine;
+use crate::lake::delta;
 
 fn previous() -> [(String, TableSchema); 1] {
     let columns = [("id", SqlType::Integer), ("name", SqlType::Text), ("new", SqlType::Timestamp)];
@@ -21,7 +22,7 @@ async fn readers_see_a_table_after_the_commit_and_never_before() {
     assert_eq!((written.rows, written.table.as_str()), (1, "customer"));
     check(engine, "select id, name from customer", &["1|ada"]).await;
     let reader = lake.another_engine();
-    assert_eq!(reader.committed_tables().await.unwrap(), []);
+    assert_eq!(committed(&reader).await, []);
     engine.commit(&first).await.unwrap();
     reader.open_previous(&previous()).await.unwrap();
     check(&reader, "select id, name, new from previous.customer", &["1|ada|"]).await;
@@ -36,7 +37,7 @@ async fn readers_see_a_table_after_the_commit_and_never_before() {
     check(&reader, "select id from customer", &["1"]).await;
     engine.commit(&second).await.unwrap();
     let reader = lake.another_engine();
-    reader.open_previous(&reader.committed_tables().await.unwrap()).await.unwrap();
+    reader.open_previous(&committed(&reader).await).await.unwrap();
     check(&reader, "select * from customer", &["2|bob|true"]).await;
 }
 
@@ -87,10 +88,41 @@ async fn rows_are_added_to_a_log_across_runs_and_checkpoints() {
         engine.commit(&run).await.unwrap();
     }
     let engine = lake.another_engine();
-    engine.open_previous(&engine.committed_tables().await.unwrap()).await.unwrap();
+    engine.open_previous(&committed(&engine).await).await.unwrap();
     check(&engine, "select count(*), max(n), count(note) from runs", &["26|24|1"]).await;
     let log: Vec<_> = walk(&lake.dir.path().join("lake/kinfold/runs/_delta_log"));
     assert!(log.iter().any(|f| f.contains("checkpoint")), "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_files_of_a_log_become_one() {
+    let lake = Lake::new();
+    let log = output("runs", KeepTable::Append);
+    for i in 0..70 {
+        let run = run(&format!("r{i}"));
+        lake.engine.create_table(&run, &log, &format!("select {i} as n")).await.unwrap();
+        lake.engine.commit(&run).await.unwrap();
+    }
+    let other = output("customer", KeepTable::Replace);
+    let last = run("r70");
+    lake.engine.create_table(&last, &other, "select 1 as id").await.unwrap();
+    lake.engine.commit(&last).await.unwrap();
+    lake.engine.vacuum(SignedDuration::from_hours(1)).await.unwrap();
+
+    let dir = lake.engine.tables.child("runs");
+    let table = delta::load(&dir, "runs").await.unwrap().unwrap();
+    let files = delta::data_files(&table, &dir).unwrap();
+    assert_eq!(files.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [Some(70)]);
+    // Who opened the table before still reads it, and so does who opens it now.
+    let engine = lake.another_engine();
+    engine.open_previous(&committed(&engine).await).await.unwrap();
+    for engine in [&engine, &lake.engine] {
+        check(engine, "select count(*), count(distinct n), sum(n) from runs", &["70|70|2415"]).await;
+    }
+    let again = run("r71");
+    engine.create_table(&again, &log, "select 70 as n").await.unwrap();
+    engine.commit(&again).await.unwrap();
+    check(&engine, "select count(*), sum(n) from runs", &["71|2485"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +140,7 @@ async fn two_runs_cannot_both_replace_what_they_read() {
     lake.engine.commit(&again).await.unwrap();
     assert!(taken.exists());
     let engine = lake.another_engine();
-    engine.open_previous(&engine.committed_tables().await.unwrap()).await.unwrap();
+    engine.open_previous(&committed(&engine).await).await.unwrap();
     check(&engine, "select id from customer", &["1"]).await;
 }
 

@@ -1,0 +1,51 @@
+//! Many small files of a table as one.
+//!
+//! Each run appends a file to the tables that tell what runs did: 35,000 a year where one runs every quarter of an hour, and a
+//! reader opens them all.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use kinfold_base::Silent;
+
+use crate::error::EngineError;
+use crate::failure;
+use crate::lake::delta::{self, Change, NewFile};
+use crate::lake::write::{self, Purpose, WrittenFile};
+use crate::lake::{LakeEngine, staged};
+
+/// So many small files are worth the work.
+const MANY: usize = 64;
+/// What a small file is.
+const SMALL_BYTES: u64 = 16 << 20;
+
+impl LakeEngine {
+    /// Puts the small files of a table together if there are many. Readers see the same rows before and after.
+    pub(super) async fn compact(&self, name: &str) -> Result<(), EngineError> {
+        let dir = self.tables.child(name);
+        let Some(table) = delta::load(&dir, name).await? else { return Ok(()) };
+        let small: Vec<_> = delta::data_files(&table, &dir)?
+            .into_iter()
+            .filter(|(meta, _)| meta.size < SMALL_BYTES)
+            .map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 })
+            .collect();
+        if small.len() < MANY {
+            return Ok(());
+        }
+        let what = format!("the small files of the table `{name}`");
+        let columns = delta::schema(&table, name)?;
+        let rows = staged::table(&self.state, &dir, name, &columns, &small).await?;
+        let plan = LogicalPlanBuilder::scan("small_files", provider_as_source(rows), None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|e| failure::query(e, &what))?;
+        let rows = Self::run(&self.state, &plan, &what).await?.batches;
+        let schema = write::written_schema(&columns, name)?;
+        let files = write::write(vec![rows], schema, &dir, name, Purpose::Keep, Arc::new(Silent)).await?;
+        let new: Vec<_> = files.iter().map(|f| NewFile { meta: f.meta.clone(), rows: f.rows }).collect();
+        let old: HashSet<_> = small.into_iter().map(|f| f.meta.location).collect();
+        // Should it fail, the files stay: it may have succeeded without an answer. The vacuum knows what nobody needs.
+        delta::commit(&dir, name, &new, &columns, Change::Compact(&old), self.clock.now()).await
+    }
+}
