@@ -1,5 +1,6 @@
 //! Runs the steps of a plan: each as soon as the steps it needs are done, several at once.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::AppError;
 use crate::report::{StepReport, StepStatus};
+use crate::rows::objects;
 
 /// Each step keeps all threads busy by itself; a few at once hide the waiting at their ends.
 const STEPS_AT_ONCE: usize = 4;
@@ -24,8 +26,8 @@ pub(crate) struct Executed {
     pub(crate) error: Option<AppError>,
 }
 
-/// Runs every step of `plan`, at most four at the same time, and no more than there are `threads`. After an error no further step is begun, and those under way
-/// are stopped; nothing is committed here.
+/// Runs every step of `plan`, at most four at the same time, and no more than there are `threads`. After an error no further
+/// step is begun, and those under way are stopped; nothing is committed here.
 pub(crate) async fn execute(
     engine: Arc<dyn Engine>,
     plan: &Plan,
@@ -35,13 +37,16 @@ pub(crate) async fn execute(
 ) -> Executed {
     let mut steps: Vec<StepReport> = plan.steps.iter().map(skipped).collect();
     let mut warnings = vec![];
+    let chains = chains(plan);
     let mut waiting: BTreeSet<usize> = (0..plan.steps.len()).collect();
     let mut done = BTreeSet::new();
     let mut under_way = JoinSet::new();
     let mut error = None;
     loop {
         while error.is_none() && under_way.len() < threads.clamp(1, STEPS_AT_ONCE) {
-            let ready = waiting.iter().copied().find(|i| plan.steps[*i].after.iter().all(|a| done.contains(a)));
+            let is_ready = |i: &usize| plan.steps[*i].after.iter().all(|a| done.contains(a));
+            // What most depends on comes first: tests, on which nothing does, fill the gaps.
+            let ready = waiting.iter().copied().filter(is_ready).min_by_key(|i| Reverse(chains[*i]));
             let Some(index) = ready else { break };
             waiting.remove(&index);
             let (engine, step, run) = (Arc::clone(&engine), plan.steps[index].clone(), run.clone());
@@ -94,6 +99,17 @@ pub(crate) async fn execute(
     Executed { steps, warnings, error }
 }
 
+/// For each step, how many steps the longest chain has that begins with it.
+fn chains(plan: &Plan) -> Vec<usize> {
+    let mut chains = vec![1; plan.steps.len()];
+    for (index, step) in plan.steps.iter().enumerate().rev() {
+        for before in &step.after {
+            chains[*before] = chains[*before].max(chains[index] + 1);
+        }
+    }
+    chains
+}
+
 pub(crate) fn planned(step: &Step) -> StepReport {
     StepReport { status: StepStatus::Planned, ..skipped(step) }
 }
@@ -129,23 +145,39 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: u
             let identifiers = format!("{}_identifiers", resolve.entity);
             told(written.iter().find(|w| w.table == identifiers).map_or(0, |w| w.rows))
         }
-        Work::Expect { query, message, fail } => expect(engine, &render(query, dialect), message, *fail).await,
+        Work::Expect { query, message, fail } => {
+            run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
+            let outcome = expect(engine, &render(query, dialect), message, *fail).await?;
+            run.progress.on(ProgressEvent::Finished { task: &step.name, rows: outcome.rows });
+            Ok(outcome)
+        }
     }
 }
 
-/// Counts the rows that break a promise. The query gives each of them, so only a count is kept.
+/// Counts what breaks a promise: the query gives the number as one row, or no row.
 async fn expect(engine: &dyn Engine, sql: &str, message: &str, fail: bool) -> Result<StepOutcome, AppError> {
-    let mut broken = 0_u64;
+    let (mut broken, mut newest) = (0_u64, None);
     let mut rows = engine.query(sql, &[]).await?.batches;
     while let Some(batch) = rows.next().await {
-        broken += batch?.num_rows() as u64;
+        let counts = objects(&batch?)?;
+        broken += counts.iter().filter_map(|row| row["broken_rows"].as_u64()).sum::<u64>();
+        newest = newest.or_else(|| counts.iter().find_map(|row| row.get("newest").cloned()));
     }
     if broken == 0 {
         return Ok(StepOutcome { rows: 0, warning: None });
     }
-    let message = format!("{message} ({broken} {})", if broken == 1 { "row" } else { "rows" });
+    let (message, hint) = match newest {
+        None => (format!("{message} ({broken} in all)"), "mend the data, or relax the test in the source's columns"),
+        Some(newest) => {
+            let newest = newest.as_str().map_or_else(|| "no row has a time".to_owned(), |at| format!("it is of {at}"));
+            (
+                format!("{message}: {newest}"),
+                "find out why the source gets no new rows, or allow more in its `freshness`",
+            )
+        }
+    };
     if fail {
-        return Err(AppError::input(message).hint("mend the data, or relax the test in the source's columns"));
+        return Err(AppError::input(message).hint(hint));
     }
     Ok(StepOutcome { rows: broken, warning: Some(message) })
 }

@@ -8,7 +8,6 @@ mod destinations;
 mod error;
 mod execute;
 mod files;
-mod freshness;
 mod init;
 mod load;
 mod log;

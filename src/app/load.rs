@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use kinfold_base::{Clock, Diagnostic, Faults, Progress, RunId, SourceMap, Timestamp};
-use kinfold_engine::{Engine, ErrorKind, LakeEngine, LakeOptions, Stores};
+use kinfold_engine::{Engine, ErrorKind, Gap, LakeEngine, LakeOptions, Stores};
 use kinfold_lang::CheckInput;
 use kinfold_lang::project::Project;
 use kinfold_plan::{Plan, PlanInput, Work, entity_tables, log_tables, plan, render};
@@ -128,19 +128,24 @@ impl Ready {
         plan(&self.project, &PlanInput { as_of, run_id: run_id.clone() })
     }
 
-    /// Makes models, and what the last run committed, known to the engine.
-    pub(crate) async fn open_tables(&self) -> Result<(), AppError> {
+    /// Makes what the last run committed known to the engine, and tells what the project has and that run had not.
+    pub(crate) async fn open_previous(&self) -> Result<Vec<Gap>, AppError> {
         let mut tables = log_tables();
         for entity in &self.project.entities {
             tables.extend(entity_tables(entity));
         }
-        self.engine.open_previous(&tables).await?;
+        Ok(self.engine.open_previous(&tables).await?)
+    }
+
+    /// Makes models, and what the last run committed, known to the engine: all that can be read without a run.
+    pub(crate) async fn open_tables(&self) -> Result<Vec<Gap>, AppError> {
+        let gaps = self.open_previous().await?;
         // Views hold no instant, so any will do.
         for step in self.plan(Timestamp::UNIX_EPOCH, &RunId::from(String::new())).steps {
             if let Work::View { name, query } = step.work {
                 self.engine.create_view(&name, &render(&query, self.engine.dialect())).await?;
             }
         }
-        Ok(())
+        Ok(gaps)
     }
 }

@@ -1,6 +1,8 @@
 //! The tables `runs`, `sync_runs` and `sync_log`: what ran, and what became of each row.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema};
@@ -9,16 +11,16 @@ use futures::{StreamExt, stream};
 use kinfold_base::{RunId, Silent, Timestamp};
 use kinfold_engine::{Engine, EngineError, RecordStream, RunContext};
 use kinfold_lang::project::Project;
-use kinfold_plan::{KeepTable, Output, delivery, render};
+use kinfold_plan::{KeepTable, Output, delivery, inspect, render};
 use kinfold_sync::{LogEntry, SyncError, SyncLog, ledger};
 use tokio::sync::Mutex;
 
 use crate::report::{RunReport, StepStatus, word};
-use crate::rows::first_rows;
+use crate::rows::{first_rows, objects};
 use crate::sync::{file_table, sync_error};
 use crate::{AppError, AppErrorKind, Ready};
 
-/// Adds the steps of a run to the table `runs`, with `status` for the run as a whole. Readers see them when the run is committed.
+/// Adds the steps of a run to the table `runs`, and the sizes of the segments that it built, with `status` for the run as a whole. Readers see them when the run is committed.
 pub(crate) async fn write_run(
     ready: &Ready,
     run: &RunContext,
@@ -28,20 +30,76 @@ pub(crate) async fn write_run(
 ) -> Result<(), AppError> {
     let ended_at = ready.options.clock.now();
     let ran: Vec<_> = report.steps.iter().filter(|s| s.status != StepStatus::Skipped).collect();
-    let kinds: Vec<String> = ran.iter().map(|s| word(&s.kind)).collect();
-    let n = ran.len();
+    let mut entries: Vec<Entry> = ran
+        .into_iter()
+        .map(|s| Entry { step: s.name.clone(), kind: word(&s.kind), rows: s.rows, seconds: Some(s.seconds) })
+        .collect();
+    if status == "done" {
+        entries.extend(segment_sizes(ready, report).await?);
+    }
+    let n = entries.len();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("run_id", texts(std::iter::repeat_n(run.run_id.as_str(), n))),
         ("as_of", instants(run.as_of, n)),
         ("started_at", instants(started_at, n)),
         ("ended_at", instants(ended_at, n)),
         ("status", texts(std::iter::repeat_n(status, n))),
-        ("step", texts(ran.iter().map(|s| s.name.as_str()))),
-        ("kind", texts(kinds.iter().map(String::as_str))),
-        ("rows", integers(ran.iter().map(|s| s.rows))),
-        ("seconds", Arc::new(Float64Array::from_iter_values(ran.iter().map(|s| s.seconds)))),
+        ("step", texts(entries.iter().map(|e| e.step.as_str()))),
+        ("kind", texts(entries.iter().map(|e| e.kind.as_str()))),
+        ("rows", integers(entries.iter().map(|e| e.rows))),
+        ("seconds", Arc::new(entries.iter().map(|e| e.seconds).collect::<Float64Array>())),
     ];
     append(ready.engine.as_ref(), run, "runs", columns).await
+}
+
+/// A row of `runs`.
+struct Entry {
+    step: String,
+    kind: String,
+    rows: u64,
+    seconds: Option<f64>,
+}
+
+/// How many members each segment has that this run built.
+async fn segment_sizes(ready: &Ready, report: &RunReport) -> Result<Vec<Entry>, AppError> {
+    let mut entries = vec![];
+    for entity in &ready.project.entities {
+        let step = kinfold_plan::segments_table(entity);
+        if !report.steps.iter().any(|s| s.name == step && s.status == StepStatus::Done) {
+            continue;
+        }
+        let sql = render(&inspect::segment_sizes(entity), ready.engine.dialect());
+        let mut sizes = HashMap::new();
+        let mut batches = ready.engine.query(&sql, &[]).await?.batches;
+        while let Some(batch) = batches.next().await {
+            for row in objects(&batch?)? {
+                sizes.insert(row["segment"].as_str().unwrap_or_default().to_owned(), row["size"].as_u64());
+            }
+        }
+        let segments = ready.project.segments.iter().filter(|s| s.entity == entity.name);
+        entries.extend(segments.map(|s| Entry {
+            step: s.name.clone(),
+            kind: "segment".to_owned(),
+            rows: sizes.get(&s.name).copied().flatten().unwrap_or_default(),
+            seconds: None,
+        }));
+    }
+    Ok(entries)
+}
+
+/// How long each step took when it was last done, by name.
+pub(crate) async fn last_seconds(ready: &Ready) -> Result<HashMap<String, Duration>, AppError> {
+    let sql = render(&inspect::last_seconds(), ready.engine.dialect());
+    let mut batches = ready.engine.query(&sql, &[]).await?.batches;
+    let mut took = HashMap::new();
+    while let Some(batch) = batches.next().await {
+        for row in objects(&batch?)? {
+            if let (Some(step), Some(seconds)) = (row["step"].as_str(), row["seconds"].as_f64()) {
+                took.insert(step.to_owned(), Duration::try_from_secs_f64(seconds).unwrap_or_default());
+            }
+        }
+    }
+    Ok(took)
 }
 
 /// Writes `sync_runs` and `sync_log`, one sync at a time: each entry is a commit of its own.

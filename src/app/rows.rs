@@ -1,6 +1,7 @@
 //! Small results as JSON values, for showing and for `--output json`.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use futures::StreamExt;
 use kinfold_engine::RecordStream;
 use serde::Serialize;
@@ -15,12 +16,23 @@ pub struct QueryResult {
     pub rows: Vec<Vec<Value>>,
     /// There were more rows than were asked for.
     pub truncated: bool,
+    /// For each column the digits after the point, if it holds decimals.
+    #[serde(skip)]
+    scales: Vec<Option<usize>>,
+}
+
+impl QueryResult {
+    /// The digits after the point of a column of decimals; as JSON numbers they come without zeros at their end.
+    pub fn scale(&self, column: usize) -> Option<usize> {
+        self.scales.get(column).copied().flatten()
+    }
 }
 
 /// The first `limit` rows of a stream; the rest is not read.
 pub(crate) async fn first_rows(stream: RecordStream, limit: usize) -> Result<QueryResult, AppError> {
     let columns: Vec<String> = stream.schema.fields().iter().map(|f| f.name().clone()).collect();
-    let mut result = QueryResult { columns, ..QueryResult::default() };
+    let scales = stream.schema.fields().iter().map(|f| scale(f.data_type())).collect();
+    let mut result = QueryResult { columns, scales, ..QueryResult::default() };
     let mut batches = stream.batches;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
@@ -32,6 +44,13 @@ pub(crate) async fn first_rows(stream: RecordStream, limit: usize) -> Result<Que
         }
     }
     Ok(result)
+}
+
+fn scale(ty: &DataType) -> Option<usize> {
+    match ty {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => usize::try_from(*scale).ok(),
+        _ => None,
+    }
 }
 
 /// The rows of a batch as JSON values, in the order of its columns. Names may occur twice.

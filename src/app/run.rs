@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kinfold_base::{RunId, Timestamp};
+use kinfold_base::{PlannedTask, ProgressEvent, RunId, Timestamp};
 use kinfold_engine::RunContext;
 use kinfold_lang::project::SyncRows;
-use kinfold_plan::Plan;
+use kinfold_plan::{Plan, Step, Work};
 
 use crate::report::{ErrorReport, RunReport, RunStatus};
-use crate::{AppError, Ready, execute, freshness, log, sync};
+use crate::{AppError, Ready, execute, log, sync};
 
 /// What to do in a run.
 #[derive(Debug, Clone, Default)]
@@ -41,10 +41,11 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
         seconds: 0.0,
         steps: vec![],
         syncs: vec![],
-        warnings: freshness::check(ready, run.as_of).await?,
+        warnings: vec![],
         error: None,
     };
-    ready.open_tables().await?;
+    // What the last run had not, this one makes.
+    ready.open_previous().await?;
 
     if request.dry_run {
         report.steps = selection.plan.steps.iter().map(execute::planned).collect();
@@ -54,6 +55,7 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     }
 
     let began = options.clock.now();
+    run.progress.on(ProgressEvent::Planned { tasks: &planned_tasks(ready, &selection.plan).await });
     let engine = Arc::clone(&ready.engine);
     let executed = execute::execute(engine, &selection.plan, &run, options.threads, &options.cancel).await;
     report.steps = executed.steps;
@@ -91,6 +93,15 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// The steps that take time, and how long each took the last time.
+async fn planned_tasks(ready: &Ready, plan: &Plan) -> Vec<PlannedTask> {
+    // Only a forecast hangs on it, and a run must not.
+    let took = log::last_seconds(ready).await.unwrap_or_default();
+    let steps = plan.steps.iter().filter(|s| !matches!(s.work, Work::View { .. }));
+    let task = |s: &Step| PlannedTask { name: s.name.clone(), took: took.get(&s.name).copied() };
+    steps.map(task).collect()
 }
 
 /// What `--select` names: the steps to run, and the syncs to deliver.

@@ -3,7 +3,7 @@
 use kinfold_lang::project::Entity;
 use kinfold_plan::{inspect, render};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::rows::{QueryResult, first_rows};
 use crate::{AppError, Ready};
@@ -16,8 +16,11 @@ const MAX_ROWS: usize = 1_000;
 pub struct ShownProfile {
     pub entity: String,
     pub profile_id: String,
-    /// Name and value, in the order of the project.
-    pub traits: Vec<(String, Value)>,
+    /// Value by name, in the order of the project.
+    pub traits: Map<String, Value>,
+    /// For each trait the digits after the point, if it is a decimal.
+    #[serde(skip)]
+    pub scales: Vec<Option<usize>>,
     /// `identifier`, `value`, `first_seen_at`, `last_seen_at`, `sources`.
     pub identifiers: QueryResult,
     /// `segment`, `entered_at`.
@@ -64,12 +67,14 @@ pub async fn show_profile(ready: &Ready, identifier: &str, entity: Option<&str>)
         }
     };
     let traits = rows(ready, &inspect::traits_of(entity, &profile_id), 1).await?;
-    let Some(values) = traits.rows.into_iter().next() else {
+    let Some(values) = traits.rows.first() else {
         return Err(not_found(entity, &format!("with the profile_id `{profile_id}`")));
     };
+    let shown = || (0..traits.columns.len()).filter(|i| traits.columns[*i] != "profile_id");
     Ok(ShownProfile {
         entity: entity.name.clone(),
-        traits: traits.columns.into_iter().zip(values).filter(|(name, _)| name != "profile_id").collect(),
+        scales: shown().map(|i| traits.scale(i)).collect(),
+        traits: shown().map(|i| (traits.columns[i].clone(), values[i].clone())).collect(),
         identifiers: rows(ready, &inspect::identifiers_of(entity, &profile_id), MAX_ROWS).await?,
         segments: rows(ready, &inspect::segments_of(entity, &profile_id), MAX_ROWS).await?,
         profile_id,

@@ -7,9 +7,9 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, RunId};
-use kinfold_engine::{Engine, FileTable, RunContext};
-use kinfold_lang::project::{self, Nulls};
-use kinfold_plan::{delivery, render};
+use kinfold_engine::{Engine, FileTable, Gap, RunContext};
+use kinfold_lang::project::{self, Nulls, SyncRows};
+use kinfold_plan::{delivery, inspect, render, tables_of_sync};
 use kinfold_sync::{
     BatchStream, ErrorKind, Guard, Quotas, Rows, StateFolder, SyncError, SyncJob, SyncStatus, Target, Tuning, ledger,
 };
@@ -66,7 +66,7 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
             ));
         }
     }
-    ready.open_tables().await?;
+    let gaps = ready.open_tables().await?;
     let clock = &ready.options.clock;
     let run = RunContext {
         run_id: RunId::new(clock.as_ref()),
@@ -74,6 +74,9 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
         progress: Arc::clone(&ready.options.progress),
     };
     let names = if request.names.is_empty() { known } else { request.names.clone() };
+    for name in &names {
+        check_built(ready, name, &gaps).await?;
+    }
     let delivery = Delivery { dry_run: request.dry_run, full: request.full };
     let syncs = deliver(ready, &run, &names, &delivery).await;
     let status =
@@ -85,6 +88,36 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
         syncs,
         error: None,
     })
+}
+
+/// That the last run built what a sync reads: were a trait or a segment that is newer than that run taken for nobody's, everybody
+/// would leave.
+async fn check_built(ready: &Ready, sync: &str, gaps: &[Gap]) -> Result<(), AppError> {
+    let Some(sync) = ready.project.syncs.iter().find(|s| s.name == sync) else { return Ok(()) };
+    let not_built = |what: String| {
+        Err(AppError::input(format!("sync {} needs {what}, which the last run did not build", sync.name))
+            .hint("run `kinfold run` first; it delivers, too"))
+    };
+    for (table, columns) in tables_of_sync(&ready.project, sync) {
+        for gap in gaps.iter().filter(|gap| gap.table == table) {
+            match &gap.column {
+                None => return not_built(format!("the table `{table}`")),
+                Some(column) if columns.contains(column) => return not_built(format!("`{column}` of `{table}`")),
+                Some(_) => {}
+            }
+        }
+    }
+    if let SyncRows::Segment { segment, entity } = &sync.rows
+        && let Some(entity) = ready.project.entities.iter().find(|e| e.name == *entity)
+    {
+        let sql = render(&inspect::segment_runs(entity, segment), ready.engine.dialect());
+        let runs = first_rows(ready.engine.query(&sql, &[]).await?, 1).await?;
+        let is_known = runs.rows.first().is_some_and(|runs| !runs[1].is_null() && runs[0] == runs[1]);
+        if !is_known {
+            return not_built(format!("the segment `{segment}`"));
+        }
+    }
+    Ok(())
 }
 
 /// The worst of what befell the syncs.
@@ -187,6 +220,11 @@ fn summary(sync: &project::Sync, result: Result<kinfold_sync::SyncReport, AppErr
                 (SyncStatus::Failed | SyncStatus::Stopped, Some(why)) => {
                     Some(ErrorReport { message: at(why.clone()), hint: None, exit_code: 2 })
                 }
+                (SyncStatus::Cancelled, _) => Some(ErrorReport {
+                    message: at("the sync was stopped before it was done".into()),
+                    hint: Some("run it again: it goes on where it was".into()),
+                    exit_code: 2,
+                }),
                 _ => None,
             };
             SyncSummary {
@@ -215,7 +253,6 @@ fn summary(sync: &project::Sync, result: Result<kinfold_sync::SyncReport, AppErr
 struct EngineRows {
     engine: Arc<dyn Engine>,
     payload: SchemaRef,
-    wanted: String,
     count: String,
     diff: String,
     diff_full: String,
@@ -235,7 +272,6 @@ impl EngineRows {
             diff_full: render(&delivery::diff_query(&ready.project, sync, true, whole), dialect),
             fold: render(&delivery::fold_query(), dialect),
             count: render(&delivery::wanted_count_query(&ready.project, sync), dialect),
-            wanted,
             engine,
         })
     }
@@ -260,10 +296,6 @@ impl Rows for EngineRows {
     async fn diff(&self, ledger_files: &[String], full: bool) -> Result<BatchStream, SyncError> {
         let sql = if full { &self.diff_full } else { &self.diff };
         self.run(sql, vec![file_table(delivery::LEDGER_TABLE, ledger_files, ledger::ledger_schema())]).await
-    }
-
-    async fn wanted(&self) -> Result<BatchStream, SyncError> {
-        self.run(&self.wanted, vec![]).await
     }
 
     async fn wanted_count(&self) -> Result<u64, SyncError> {

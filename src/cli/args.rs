@@ -80,7 +80,7 @@ pub(super) struct InitArgs {
 #[derive(Debug, Args)]
 pub(super) struct CompileArgs {
     /// The instant that every `within` counts from [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(super) as_of: Option<Timestamp>,
 
     /// How to spell the SQL
@@ -104,12 +104,12 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) no_sync: bool,
 
-    /// Check and plan, then say what would be built and delivered, and change nothing
+    /// Check and plan, then list what would be built, and change nothing; what would be sent, `sync --dry-run` says
     #[arg(long)]
     pub(super) dry_run: bool,
 
     /// The instant that every `within` counts from, such as 2026-01-31T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(super) as_of: Option<Timestamp>,
 }
 
@@ -194,6 +194,10 @@ fn parse_size(text: &str) -> Result<u64, String> {
     )]
     let bytes = (number * factor as f64) as u64;
     if bytes < 16 << 20 { Err("the memory limit must be at least 16MiB".into()) } else { Ok(bytes) }
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    kinfold_base::parse_instant(text).ok_or_else(|| "write `2026-01-31` or `2026-01-31T12:00:00Z`".to_owned())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kinfold_base::{Progress, ProgressEvent};
+use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kinfold_base::{PlannedTask, Progress, ProgressEvent};
 
 /// How often a plain line may report a task that goes on.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -16,26 +16,35 @@ pub(super) fn for_terminal() -> Box<dyn Progress> {
     if std::io::stderr().is_terminal() { Box::new(Bars::default()) } else { Box::new(Lines::default()) }
 }
 
-/// One bar for each task under way: rows, rate, and the time left where the total is known.
+/// One bar for each task under way, with rows, rate, and the time left where the total is known; below them one for all tasks of
+/// a plan.
 #[derive(Debug)]
 struct Bars {
     all: MultiProgress,
-    tasks: Mutex<HashMap<String, ProgressBar>>,
+    state: Mutex<BarState>,
+}
+
+#[derive(Debug, Default)]
+struct BarState {
+    tasks: HashMap<String, ProgressBar>,
+    whole: Option<Whole>,
 }
 
 impl Default for Bars {
     fn default() -> Self {
         Self {
             all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
-            tasks: Mutex::new(HashMap::new()),
+            state: Mutex::new(BarState::default()),
         }
     }
 }
 
 impl Progress for Bars {
     fn on(&self, event: ProgressEvent<'_>) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let BarState { tasks, whole } = &mut *state;
         match event {
+            ProgressEvent::Planned { tasks } => *whole = Some(Whole::new(&self.all, tasks)),
             ProgressEvent::Started { task, total_rows } => {
                 let bar = match total_rows {
                     Some(total) => ProgressBar::new(total).with_style(style(
@@ -44,7 +53,11 @@ impl Progress for Bars {
                     None => ProgressBar::no_length()
                         .with_style(style("  {spinner} {msg:32} {human_pos:>12} rows  {per_sec:>14}  {elapsed}")),
                 };
-                let bar = self.all.add(bar.with_message(task.to_owned()));
+                let bar = match whole {
+                    Some(whole) => self.all.insert_before(&whole.bar, bar),
+                    None => self.all.add(bar),
+                };
+                let bar = bar.with_message(task.to_owned());
                 bar.enable_steady_tick(Duration::from_millis(120));
                 tasks.insert(task.to_owned(), bar);
             }
@@ -70,6 +83,63 @@ impl Progress for Bars {
                 }
             }
         }
+        if let Some(known) = whole {
+            let under_way = tasks.iter().map(|(name, bar)| (name.as_str(), bar.elapsed()));
+            match event {
+                ProgressEvent::Finished { task, .. } => known.finished(task),
+                ProgressEvent::Failed { .. } => known.waiting.clear(),
+                _ => {}
+            }
+            known.show(under_way);
+            if known.waiting.is_empty() {
+                known.bar.finish_and_clear();
+                *whole = None;
+            }
+        }
+    }
+}
+
+/// How far a plan has come.
+#[derive(Debug)]
+struct Whole {
+    bar: ProgressBar,
+    tasks: usize,
+    /// What has not ended, and how long each took the last time.
+    waiting: HashMap<String, Option<Duration>>,
+    /// How long those that have ended took the last time.
+    done: Duration,
+}
+
+impl Whole {
+    fn new(all: &MultiProgress, tasks: &[PlannedTask]) -> Self {
+        let bar =
+            ProgressBar::new(tasks.len() as u64).with_style(style("  {bar:34} {pos} of {len} steps  {elapsed}{msg}"));
+        let waiting = tasks.iter().map(|t| (t.name.clone(), t.took)).collect();
+        let bar = all.add(bar);
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self { bar, tasks: tasks.len(), waiting, done: Duration::ZERO }
+    }
+
+    fn finished(&mut self, task: &str) {
+        self.done += self.waiting.remove(task).flatten().unwrap_or_default();
+    }
+
+    fn show<'a>(&self, under_way: impl Iterator<Item = (&'a str, Duration)>) {
+        self.bar.set_position((self.tasks - self.waiting.len()) as u64);
+        if let Some(left) = self.left(under_way) {
+            self.bar.set_message(format!(", about {} left", HumanDuration(left)));
+        }
+    }
+
+    /// The time left, if all goes as fast as it has so far when held against the last time; none while nothing can be said.
+    fn left<'a>(&self, under_way: impl Iterator<Item = (&'a str, Duration)>) -> Option<Duration> {
+        let all: Option<Duration> = self.waiting.values().copied().sum();
+        let begun = |(name, for_now): (&str, Duration)| {
+            self.waiting.get(name).copied().flatten().map_or(Duration::ZERO, |took| took.min(for_now))
+        };
+        let begun: Duration = under_way.map(begun).sum();
+        let (done, left) = (self.done + begun, all?.saturating_sub(begun));
+        (done > Duration::ZERO).then(|| left.mul_f64(self.bar.elapsed().div_duration_f64(done)))
     }
 }
 
@@ -94,6 +164,7 @@ impl Progress for Lines {
     fn on(&self, event: ProgressEvent<'_>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let line = match event {
+            ProgressEvent::Planned { .. } => None,
             ProgressEvent::Started { task, total_rows } => {
                 let now = Instant::now();
                 tasks.insert(task.to_owned(), LineTask { started: now, told: now, total_rows });

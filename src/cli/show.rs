@@ -41,9 +41,9 @@ pub(super) async fn segment(args: &ShowSegmentArgs, options: &Options, printer: 
 
 fn profile_text(shown: &ShownProfile) -> String {
     let mut text = format!("{} {}\n\ntraits\n", shown.entity, shown.profile_id);
-    let width = shown.traits.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    for (name, value) in &shown.traits {
-        let _ = writeln!(text, "  {name:width$}  {}", cell(value));
+    let width = shown.traits.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+    for ((name, value), scale) in shown.traits.iter().zip(&shown.scales) {
+        let _ = writeln!(text, "  {name:width$}  {}", cell(value, *scale));
     }
     let _ = writeln!(text, "\nidentifiers");
     text.push_str(&indented(&table(&shown.identifiers)));
@@ -83,10 +83,10 @@ fn segment_text(shown: &ShownSegment) -> String {
 /// Rows as an aligned table, cut to the terminal's width.
 pub(super) fn table(result: &QueryResult) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(&result.columns);
     for row in &result.rows {
-        table.add_row(row.iter().map(cell));
+        table.add_row(row.iter().enumerate().map(|(column, value)| cell(value, result.scale(column))));
     }
     format!("{table}\n{}\n", super::output::count(result.rows.len(), "row"))
 }
@@ -95,10 +95,15 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "\u{2013}".into(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// `scale`: the digits after the point of a decimal.
+fn cell(value: &Value, scale: Option<usize>) -> String {
+    match (value, scale) {
+        (Value::Null, _) => "\u{2013}".into(),
+        (Value::String(text), _) => text.clone(),
+        (Value::Number(number), Some(scale)) => match number.as_f64() {
+            Some(number) => format!("{number:.scale$}"),
+            None => number.to_string(),
+        },
+        (other, _) => other.to_string(),
     }
 }

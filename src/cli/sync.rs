@@ -83,6 +83,9 @@ pub(super) fn render(syncs: &[SyncSummary]) -> String {
                 let _ = writeln!(text, "  help: {hint}");
             }
         }
+        for warning in &sync.warnings {
+            let _ = writeln!(text, "{}: warning: {warning}", sync.name);
+        }
         for (reason, rows) in &sync.reasons {
             let _ = writeln!(text, "{}: {} \u{d7} {reason}", sync.name, HumanCount(*rows));
         }

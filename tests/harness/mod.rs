@@ -32,9 +32,9 @@ pub(crate) fn from_environment(name: &str) -> Option<String> {
     value
 }
 
-/// The checkout.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The checkout. Asked for when a test runs: several checkouts may share what is built.
+pub(crate) fn root() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests").into()
 }
 
 /// A project in a folder of its own, which goes when the test ends.
