@@ -30,9 +30,13 @@ pub(crate) fn set_aside(nodes: &Nodes, rows: &mut Rows, rules: &Rules, pins: &Pi
         return shared;
     }
     let mut aside = vec![false; nodes.len()];
-    shared.iter().for_each(|value| aside[value.node as usize] = true);
+    for value in &shared {
+        aside[value.node as usize] = true;
+    }
     rows.set_aside(nodes, &aside);
-    pins.always.iter().flatten().for_each(|node| aside[*node as usize] = false);
+    for node in pins.always.iter().flatten() {
+        aside[*node as usize] = false;
+    }
     shared.retain(|value| aside[value.node as usize]);
     let rank = |value: &Shared| (nodes.identifier(value.node), Reverse(value.degree));
     shared.sort_unstable_by(|x, y| rank(x).cmp(&rank(y)).then_with(|| nodes.value(x.node).cmp(nodes.value(y.node))));
@@ -49,7 +53,9 @@ fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
     let mut degrees = vec![0_u64; above.len()];
     for others in pairs.chunk_by(|x, y| x.0 == y.0) {
         degrees.fill(0);
-        others.iter().for_each(|(_, other)| degrees[usize::from(nodes.identifier(*other))] += 1);
+        for (_, other) in others {
+            degrees[usize::from(nodes.identifier(*other))] += 1;
+        }
         let node = others[0].0;
         let most = degrees.iter().zip(0_u8..).max_by_key(|(degree, identifier)| (**degree, Reverse(*identifier)));
         if let Some((degree, linked)) = most

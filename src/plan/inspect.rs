@@ -96,7 +96,7 @@ pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
         derived(Select::from(kinfold(table, "t")).item(count_rows().build(), name).filter(filter).query(), name)
     };
     let of_segment = || eq(col("segment"), text(segment));
-    let changes = format!("{}_segment_changes", entity.name);
+    let table = format!("{}_segment_changes", entity.name);
     // The last run is the last that built segments, whether it changed this one or not.
     let last_run = Select::from(kinfold("runs", "r"))
         .item(Aggregate::new("max", vec![col("run_id")]).build(), "run_id")
@@ -106,7 +106,7 @@ pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
         let matching = and([eq(col_of("c", "segment"), text(segment)), eq(col_of("c", "change"), text(change))]);
         Aggregate::new("sum", vec![case([(matching, int(1))], Some(int(0)))]).build()
     };
-    let of_last_run = Select::from(kinfold(&changes, "c"))
+    let of_last_run = Select::from(kinfold(&table, "c"))
         .join(derived(last_run, "last"), eq(col_of("c", "run_id"), col_of("last", "run_id")))
         .item(coalesce(vec![changed("entered"), int(0)]), "entered")
         .item(coalesce(vec![changed("left"), int(0)]), "left")

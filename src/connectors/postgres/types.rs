@@ -96,6 +96,7 @@ impl Conversion {
         let floating = is(&["float4", "float8"]);
         let whole = is(&["int2", "int4", "int8"]);
         let plain = |wire| Some(Self { wire, cast: format!("{{}}::{}", column.cast) });
+        #[expect(clippy::match_same_arms, reason = "each line says of one kind where it goes")]
         match Kind::of(field)? {
             Kind::Null => plain(Wire::Text),
             Kind::Boolean if is(&["bool"]) => plain(Wire::Boolean),

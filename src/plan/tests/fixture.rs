@@ -272,7 +272,7 @@ fn traits() -> Vec<Trait> {
 fn segments() -> Vec<Segment> {
     let (orders, events) = (orders(), events());
     let test = |name: &str, test: Test| Condition::Trait { name: name.to_owned(), test };
-    let text = |t: &str| Literal::Text(t.to_owned());
+    let word = |t: &str| Literal::Text(t.to_owned());
     let did = |rows: RowSet, at_least, at_most| Condition::Did { rows, at_least, at_most };
     let of = |name: &str, condition: Condition| Segment {
         name: name.to_owned(),
@@ -290,8 +290,8 @@ fn segments() -> Vec<Segment> {
             "readers",
             Condition::Any(vec![
                 did(rows(&events, Some("\"type\" = 'read'"), within(30)), 3, None),
-                test("top_pages", Test::Contains(text("/blog"))),
-                test("called", Test::Contains(text("O'"))),
+                test("top_pages", Test::Contains(word("/blog"))),
+                test("called", Test::Contains(word("O'"))),
             ]),
         ),
         Segment {
@@ -303,7 +303,7 @@ fn segments() -> Vec<Segment> {
                     did(rows(&orders, None, within(365)), 2, Some(10)),
                     Condition::Not(Box::new(did(rows(&events, Some("\"type\" = 'page'"), within(30)), 1, None))),
                     Condition::Any(vec![
-                        test("country", Test::In(vec![text("TR"), text("DE")])),
+                        test("country", Test::In(vec![word("TR"), word("DE")])),
                         Condition::Segment("readers".to_owned()),
                     ]),
                 ]),
@@ -322,8 +322,8 @@ fn segments() -> Vec<Segment> {
             "odd",
             Condition::All(vec![
                 Condition::Sql(expr("\"orders\" > 3 AND \"is_vip\"")),
-                test("country", Test::NotIn(vec![text("US")])),
-                test("country", Test::Ne(text("FR"))),
+                test("country", Test::NotIn(vec![word("US")])),
+                test("country", Test::Ne(word("FR"))),
                 test(
                     "first_order_at",
                     Test::Lt(Literal::Timestamp("2026-01-01T00:00:00Z".parse().expect("an instant"))),

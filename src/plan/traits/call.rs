@@ -30,7 +30,7 @@ pub(crate) enum Function {
     Last,
     /// `fraction`: from 0 to 1. Always computed over double precision numbers, by linear interpolation; `ty` as in `Avg`.
     Percentile {
-        fraction: Expr,
+        fraction: Box<Expr>,
         ty: SqlType,
     },
 }
@@ -64,7 +64,7 @@ impl Call {
     pub(crate) fn whole(&self, name: &str) -> Option<(Expr, String)> {
         let Function::Percentile { fraction, ty } = &self.function else { return None };
         let value = col(self.value.as_deref().unwrap_or_default());
-        let fraction = cast_double(fraction.clone());
+        let fraction = cast_double((**fraction).clone());
         let aggregate = Aggregate::new("percentile_cont", vec![fraction]).within_group(Sort::up(cast_double(value)));
         let whole = aggregate.filter(self.conditions(false)).build();
         Some((if *ty == SqlType::Float { whole } else { cast_as(whole, ty) }, name.to_owned()))
@@ -102,8 +102,7 @@ impl Call {
     pub(crate) fn folded(&self, name: &str, timed: bool) -> Vec<(Expr, String)> {
         let over = |f: &str, name: &str| Aggregate::new(f, vec![col(name)]).build();
         let expr = match &self.function {
-            Function::Count => cast_big_int(over("sum", name)),
-            Function::Sum { whole: true } => cast_big_int(over("sum", name)),
+            Function::Count | Function::Sum { whole: true } => cast_big_int(over("sum", name)),
             Function::Sum { whole: false } => over("sum", name),
             Function::Min => over("min", name),
             Function::Max => over("max", name),

@@ -62,8 +62,8 @@ pub(crate) struct Counted {
 impl Frequent {
     /// One row for each profile: `profile_id` and the answers.
     pub(crate) fn query(&self, entity: &Entity) -> Query {
-        let counts = self.sources.iter().map(|source| source.query(entity));
-        let counts = if self.sources.len() == 1 { counts.last() } else { union_all(counts.map(in_brackets)) };
+        let mut counts = self.sources.iter().map(|source| source.query(entity));
+        let counts = if self.sources.len() == 1 { counts.next() } else { union_all(counts.map(in_brackets)) };
         let counts = counts.expect("there is a source");
         let mut stages = Stages::default();
         stages.add("counts", counts);

@@ -212,8 +212,8 @@ fn aggregate_call(
         "avg" => Function::Avg { ty: averaged() },
         "first" => Function::First,
         "last" => Function::Last,
-        "median" => Function::Percentile { fraction: number("0.5"), ty: averaged() },
-        "percentile" => Function::Percentile { fraction: arg(1)?, ty: averaged() },
+        "median" => Function::Percentile { fraction: Box::new(number("0.5")), ty: averaged() },
+        "percentile" => Function::Percentile { fraction: Box::new(arg(1)?), ty: averaged() },
         _ => return None,
     };
     Some((Called::Aggregate(name), value))
@@ -247,7 +247,9 @@ fn pick(scans: &mut Scans<'_>, from: &[PickSource], keep: Keep, ty: &SqlType) ->
     if keep == Keep::SourceOrder {
         return coalesce(values());
     }
-    slots.iter().for_each(|slot| scans.keep_time(slot));
+    for slot in &slots {
+        scans.keep_time(slot);
+    }
     let timed: Vec<&Slot> = slots.iter().zip(from).filter(|(_, s)| s.at.is_some()).map(|(slot, _)| slot).collect();
     let best = if keep == Keep::Oldest { "least" } else { "greatest" };
     let best = call(best, timed.iter().map(|slot| slot.time()).collect());

@@ -79,7 +79,9 @@ pub(crate) fn make_float(expr: &mut Expr, ty: &mut SqlType) {
 pub(super) fn meet<'a>(values: impl IntoIterator<Item = (&'a mut Expr, &'a mut SqlType)>) {
     let values: Vec<_> = values.into_iter().collect();
     if values.iter().any(|(_, ty)| **ty == SqlType::Float) {
-        values.into_iter().for_each(|(expr, ty)| make_float(expr, ty));
+        for (expr, ty) in values {
+            make_float(expr, ty);
+        }
     }
 }
 
