@@ -6,7 +6,7 @@ use crate::cli::Ended;
 use crate::cli::args::InitArgs;
 use crate::cli::output::Printer;
 
-pub(super) fn init(args: &InitArgs, printer: &Printer) -> Result<Ended, AppError> {
+pub(super) fn init(args: &InitArgs, printer: Printer) -> Result<Ended, AppError> {
     let written = kinfold_app::init(&args.dir)?;
     if printer.is_json() {
         printer.json(&serde_json::json!({"project": args.dir, "files": written}));

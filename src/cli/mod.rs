@@ -54,7 +54,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are printed by clap too, and are no mistake.
-            let code = if e.use_stderr() { 1 } else { 0 };
+            let code = u8::from(e.use_stderr());
             let _ = e.print();
             return ExitCode::from(code);
         }
@@ -100,8 +100,8 @@ pub(crate) fn exit_code(kind: AppErrorKind) -> u8 {
 async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended, AppError> {
     let global = &cli.global;
     match &cli.command {
-        Command::Init(args) => init::init(args, printer),
-        Command::Schema => schema::schema(),
+        Command::Init(args) => init::init(args, *printer),
+        Command::Schema => Ok(schema::schema()),
         Command::Check => check::check(&options(global, threads), printer).await,
         Command::Compile(args) => compile::compile(args, &options(global, threads), printer).await,
         Command::Run(args) => run::run(args, &options(global, threads), printer).await,

@@ -37,6 +37,7 @@ impl Printer {
     }
 
     /// One JSON object, and nothing else, on standard output.
+    #[expect(clippy::unused_self, reason = "what prints is the printer")]
     pub(crate) fn json(self, value: &impl Serialize) {
         let mut out = std::io::stdout().lock();
         // A reader that has gone away, as `head` does, is not our failure.
@@ -45,11 +46,13 @@ impl Printer {
     }
 
     /// Text for people, on standard output, as it is.
+    #[expect(clippy::unused_self, reason = "what prints is the printer")]
     pub(crate) fn text(self, text: &str) {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
     /// A remark that is not part of a result.
+    #[expect(clippy::unused_self, reason = "what prints is the printer")]
     pub(crate) fn note(self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{text}");
     }

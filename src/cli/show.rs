@@ -18,9 +18,9 @@ pub(super) async fn profile(args: &ShowProfileArgs, options: &Options, printer: 
     };
     let shown = kinfold_app::show_profile(&ready, &args.identifier, args.entity.as_deref()).await?;
     if printer.is_json() {
-        printer.json(&shown)
+        printer.json(&shown);
     } else {
-        printer.text(&profile_text(&shown))
+        printer.text(&profile_text(&shown));
     }
     Ok(Ended::Done)
 }
@@ -32,9 +32,9 @@ pub(super) async fn segment(args: &ShowSegmentArgs, options: &Options, printer: 
     };
     let shown = kinfold_app::show_segment(&ready, &args.name, args.limit).await?;
     if printer.is_json() {
-        printer.json(&shown)
+        printer.json(&shown);
     } else {
-        printer.text(&segment_text(&shown))
+        printer.text(&segment_text(&shown));
     }
     Ok(Ended::Done)
 }

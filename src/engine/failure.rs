@@ -360,7 +360,6 @@ fn read_delta(e: &DeltaTableError, what: &str) -> Option<EngineError> {
                 _ => conflict(what),
             }
         }
-        D::Kernel { .. } | D::KernelError(_) => return None,
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListBuilder, PrimitiveArray, RecordBatch, StringBuilder, StringViewArray,
+    Array, ArrayRef, AsArray, Int64Builder, ListBuilder, PrimitiveArray, RecordBatch, StringBuilder, StringViewArray,
     StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::compute::cast;
@@ -13,9 +13,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondT
 use futures::{StreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    ConflictReason, Evidence, Graph, IdentifierRule, IdentityError, Limit, Resolution, RowCursor, RowSource, Rules,
-    TextColumn, TimeColumn,
+    ConflictReason, Evidence, Graph, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowCursor,
+    RowSource, Rules, TextColumn, TimeColumn,
 };
+use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Output, Resolve, render};
 use tokio::sync::mpsc;
 
@@ -40,7 +41,8 @@ pub async fn resolve(
     threads: usize,
     work: &Resolve,
 ) -> Result<Vec<Written>, EngineError> {
-    let rules = rules(work, threads);
+    let pins = read_pins(engine, work).await?;
+    let rules = rules(work, threads, pins);
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
     let graph = read_rows(engine, run, task, work, evidence).await?;
     if graph.values() == 0 {
@@ -55,20 +57,50 @@ pub async fn resolve(
     write(engine, run, work, Arc::new(resolution)).await
 }
 
-fn rules(work: &Resolve, threads: usize) -> Rules {
-    let limit = |count: u32| Limit { count, within_micros: None };
+/// The pins with their values in the form in which rows hold them.
+async fn read_pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>, EngineError> {
+    let Some(query) = &work.pinned_values else { return Ok(vec![]) };
+    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
+    let mut pins = vec![];
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let values = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
+        for (pin, pair) in work.pins.iter().zip(values.chunks_exact(2)).filter(|_| batch.num_rows() > 0) {
+            let value = |i: usize| match pair[i].text(0).filter(|v| !v.is_empty()) {
+                Some(value) => Ok((pin.identifiers[i], value.to_owned())),
+                None => {
+                    let name = &work.identifiers[pin.identifiers[i]].name;
+                    Err(input(format!("a pin of the entity `{}` holds no usable {name} ({})", work.entity, pin.reason))
+                        .hint("mend the value; it is brought into the identifier's form as those in the tables are"))
+                }
+            };
+            let kind = match pin.kind {
+                project::PinKind::Always => PinKind::Always,
+                project::PinKind::Never => PinKind::Never,
+            };
+            pins.push(Pin { kind, values: [value(0)?, value(1)?] });
+        }
+    }
+    Ok(pins)
+}
+
+fn rules(work: &Resolve, threads: usize, pins: Vec<Pin>) -> Rules {
+    let limit = |limit: project::Limit| Limit {
+        count: limit.count,
+        within_micros: limit.within.map(|w| i64::try_from(w.as_micros()).unwrap_or(i64::MAX)),
+    };
     let identifiers = work.identifiers.iter();
     Rules {
         entity: work.entity.clone(),
         identifiers: identifiers
-            .map(|i| IdentifierRule { name: i.name.clone(), limit: i.limit.map(limit), shared_above: None })
+            .map(|i| IdentifierRule { name: i.name.clone(), limit: i.limit.map(limit), shared_above: i.shared_above })
             .collect(),
         sources: work
             .rows
             .iter()
             .map(|r| RowSource { name: r.source.clone(), identifiers: r.identifiers.clone() })
             .collect(),
-        pins: vec![],
+        pins,
         threads,
     }
 }
@@ -210,7 +242,8 @@ async fn write(
 ) -> Result<Vec<Written>, EngineError> {
     let mut written = Vec::new();
     let (at, run_id) = (run.as_of.as_microsecond(), run.run_id.to_string());
-    let outputs: [(String, KeepTable, SchemaRef, Make); 4] = [
+    let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
+    let outputs: [(String, KeepTable, SchemaRef, Make); 5] = [
         (table_name(work, "identifiers"), KeepTable::Replace, identifiers_schema(), Box::new(identifiers)),
         (
             table_name(work, "history"),
@@ -218,7 +251,13 @@ async fn write(
             history_schema(),
             Box::new(move |resolution, send| history(resolution, &run_id, at, send)),
         ),
-        (table_name(work, "conflicts"), KeepTable::Replace, conflicts_schema(), Box::new(conflicts)),
+        (
+            table_name(work, "conflicts"),
+            KeepTable::Replace,
+            conflicts_schema(),
+            Box::new(move |resolution, send| conflicts(resolution, &reasons, send)),
+        ),
+        (table_name(work, "shared"), KeepTable::Replace, shared_schema(), Box::new(shared)),
         (format!("_{}", table_name(work, "profiles")), KeepTable::Scratch, profiles_schema(), Box::new(profiles)),
     ];
     for (name, keep, schema, make) in outputs {
@@ -340,7 +379,8 @@ fn conflicts_schema() -> SchemaRef {
     ])
 }
 
-fn conflicts(resolution: &Resolution, send: Take<'_>) {
+/// `reasons`: of the pins.
+fn conflicts(resolution: &Resolution, reasons: &[String], send: Take<'_>) {
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.as_str();
     let mut rows = resolution.conflicts().peekable();
@@ -348,7 +388,7 @@ fn conflicts(resolution: &Resolution, send: Take<'_>) {
         let mut texts: [StringBuilder; 6] = std::array::from_fn(|_| StringBuilder::new());
         let mut first = times();
         for c in rows.by_ref().take(BATCH_ROWS) {
-            let rule = reason(rules, c.reason);
+            let rule = reason(rules, reasons, c.reason);
             let row = [
                 name(c.a.identifier),
                 c.a.value,
@@ -357,7 +397,9 @@ fn conflicts(resolution: &Resolution, send: Take<'_>) {
                 &rule,
                 &rules.sources[c.source].name,
             ];
-            texts.iter_mut().zip(row).for_each(|(builder, text)| builder.append_value(text));
+            for (builder, text) in texts.iter_mut().zip(row) {
+                builder.append_value(text);
+            }
             first.append_option(c.first_seen);
         }
         let mut arrays: Vec<ArrayRef> = texts.iter_mut().map(|b| Arc::new(b.finish()) as _).collect();
@@ -369,13 +411,16 @@ fn conflicts(resolution: &Resolution, send: Take<'_>) {
 }
 
 /// Why an edge was refused, as the table tells it.
-fn reason(rules: &Rules, reason: ConflictReason) -> String {
+fn reason(rules: &Rules, reasons: &[String], reason: ConflictReason) -> String {
     match reason {
         ConflictReason::Limit { identifier, limit } => {
             let within = limit.within_micros.map(|micros| format!(" within {}", span(micros))).unwrap_or_default();
             format!("limit of {} is {}{within}", rules.identifiers[identifier].name, limit.count)
         }
-        ConflictReason::Never { .. } => "pinned apart".to_owned(),
+        ConflictReason::Never { pin } => match reasons.get(pin) {
+            Some(reason) => format!("pinned apart: {reason}"),
+            None => "pinned apart".to_owned(),
+        },
     }
 }
 
@@ -385,6 +430,40 @@ fn span(micros: i64) -> String {
     let parts = [(seconds / 86_400, 'd'), (seconds / 3_600 % 24, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
     let told = parts.into_iter().filter(|(count, _)| *count > 0);
     told.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
+}
+
+fn shared_schema() -> SchemaRef {
+    schema(&[
+        ("identifier", DataType::Utf8),
+        ("value", DataType::Utf8),
+        ("linked_identifier", DataType::Utf8),
+        ("degree", DataType::Int64),
+    ])
+}
+
+fn shared(resolution: &Resolution, send: Take<'_>) {
+    let name = |identifier: usize| resolution.rules().identifiers[identifier].name.as_str();
+    let mut rows = resolution.shared().peekable();
+    while rows.peek().is_some() {
+        let (mut identifier, mut value, mut linked) =
+            (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+        let mut degree = Int64Builder::new();
+        for row in rows.by_ref().take(BATCH_ROWS) {
+            identifier.append_value(name(row.value.identifier));
+            value.append_value(row.value.value);
+            linked.append_value(name(row.linked));
+            degree.append_value(i64::try_from(row.degree).unwrap_or(i64::MAX));
+        }
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(identifier.finish()),
+            Arc::new(value.finish()),
+            Arc::new(linked.finish()),
+            Arc::new(degree.finish()),
+        ];
+        if !send(arrays) {
+            return;
+        }
+    }
 }
 
 fn profiles_schema() -> SchemaRef {

@@ -22,7 +22,7 @@ use crate::local::DurableLocal;
 pub type SecretResolver = Arc<dyn Fn(&SecretRef) -> Result<Secret, String> + Send + Sync>;
 
 /// How long one request may take, its body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// After this long no further attempt at a request is made.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(12);

@@ -98,6 +98,7 @@ pub(crate) fn reading_type(ty: &DataType) -> DataType {
 }
 
 /// The type that holds the values of both: the same kind of value, in the wider of the two forms. None where the kinds differ.
+#[expect(clippy::many_single_char_names, reason = "two types, and what they are made of")]
 pub(crate) fn unify(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType as T;
     if a == b {

@@ -8,7 +8,7 @@ use kinfold_base::{ConnectorSpec, Diagnostic, TableSchema};
 use crate::checks::config::Surroundings;
 use crate::checks::rows::Profiles;
 use crate::checks::segments::CheckedEntity;
-use crate::checks::{config, destinations, identity, models, names, segments, sources, syncs, traits, unused};
+use crate::checks::{config, destinations, identity, models, names, pins, segments, sources, syncs, traits, unused};
 use crate::parse::Parsed;
 use crate::project::{Entity, Lake, Project, SourceTable, StorageRule, TableName};
 use crate::tables::Tables;
@@ -83,9 +83,10 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
     for entity in &file.entities {
         let identifiers = identity::identifiers(entity, parsed, diagnostics);
         let links = identity::links(entity, &identifiers, &tables, diagnostics);
+        let pins = pins::pins(entity, &identifiers, diagnostics);
         let profiles = Profiles { entity, identifiers: &identifiers, links: &links };
         let traits = traits::check(&profiles, &tables, diagnostics);
-        entities.push(CheckedEntity { entity, identifiers, links, traits });
+        entities.push(CheckedEntity { entity, identifiers, links, pins, traits });
     }
     let segments = segments::check(&file.segments, &entities, &tables, diagnostics);
 
@@ -112,6 +113,7 @@ fn entity(checked: CheckedEntity<'_>) -> Entity {
         name: checked.entity.name.as_str().to_owned(),
         identifiers: checked.identifiers,
         links: checked.links,
+        pins: checked.pins,
         traits: checked.traits.done,
         span: checked.entity.name.span(),
     }

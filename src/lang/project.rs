@@ -151,6 +151,8 @@ pub struct Entity {
     /// Strongest first.
     pub identifiers: Vec<Identifier>,
     pub links: Vec<Link>,
+    /// What people say of single values.
+    pub pins: Vec<Pin>,
     /// Each after the traits that it refers to.
     pub traits: Vec<Trait>,
     pub span: Span,
@@ -161,10 +163,39 @@ pub struct Entity {
 pub struct Identifier {
     pub name: String,
     pub ty: IdentifierType,
-    /// How many values of it one profile may have.
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
+    /// A value that is seen with more values of another identifier than this links nothing, and belongs to no profile.
+    pub shared_above: Option<u32>,
     pub block: Vec<Block>,
     pub span: Span,
+}
+
+/// How many values of an identifier one profile may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// At least 1.
+    pub count: u32,
+    /// Only values first seen within a span of this length count together.
+    pub within: Option<SignedDuration>,
+}
+
+/// Two values of which somebody knows whether they are one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    pub kind: PinKind,
+    /// An index into [`Entity::identifiers`], and a value as it is written.
+    pub values: [(usize, String); 2],
+    pub reason: String,
+    pub span: Span,
+}
+
+/// What is known of a [`Pin`]'s values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinKind {
+    /// They are one profile.
+    Always,
+    /// They are not.
+    Never,
 }
 
 /// How values of an identifier are brought into one form.

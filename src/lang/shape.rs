@@ -17,12 +17,8 @@ use crate::yaml::{Node, Value};
 const LATER: &[(&str, &str, &str)] = &[
     ("File", "connectors", "connectors declared in YAML"),
     ("Identity", "match", "matching by likelihood"),
-    ("Identity", "always", "pinned pairs"),
-    ("Identity", "never", "pinned pairs"),
-    ("Identity", "shared_above", "shared values found by themselves"),
     ("Identity", "max_cluster", "a bound on clusters"),
     ("Identity", "incremental", "incremental identity"),
-    ("Identifier", "shared_above", "shared values found by themselves"),
     ("Model", "incremental", "incremental models"),
     ("Segment", "split", "splits of a segment"),
     ("Condition", "sequence", "sequences of events"),
@@ -229,12 +225,6 @@ impl<'a> Walk<'a> {
                 split |= value.value == Value::Null;
                 continue;
             };
-            if context.name == "Identifier" && key.text == "limit" && matches!(value.value, Value::Map(_)) {
-                let message = "this version of Kinfold does not have limits within a window";
-                self.diagnostics.push(NOT_YET.at(key.span, message).hint("write a number, as in `limit: 5`"));
-                whole = false;
-                continue;
-            }
             if value.value == Value::Null && !allows_null(property) {
                 if required.contains(&key.text.as_str()) {
                     self.diagnostics.push(MISSING_KEY.at(key.span, format!("`{}` has no value", key.text)));

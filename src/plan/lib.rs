@@ -32,7 +32,7 @@ pub use dialect::render;
 pub use segments::segments_table;
 pub use select::select;
 pub use sqlparser::ast::Query;
-pub use step::{KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolveRows, Step, StepKind, Work};
+pub use step::{KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolvePin, ResolveRows, Step, StepKind, Work};
 pub use steps::{PlanInput, plan};
 pub use tables::{entity_tables, log_tables, tables_of_sync};
 

@@ -1,6 +1,7 @@
 //! What a plan is made of.
 
 use kinfold_base::TableSchema;
+use kinfold_lang::project::{Limit, PinKind};
 use sqlparser::ast;
 
 /// Everything that one run builds, in an order in which it can be built.
@@ -73,6 +74,7 @@ pub enum KeepTable {
 /// | `<entity>_identifiers` | `identifier` text, `value` text, `profile_id` text, `first_seen_at` timestamp, `last_seen_at` timestamp, `sources` list of text |
 /// | `<entity>_history` (append) | `run_id` text, `at` timestamp, `change` text, `profile_id` text, `other_profile_id` text |
 /// | `<entity>_conflicts` | `identifier_a`, `value_a`, `identifier_b`, `value_b`, `rule`, `source` text, `first_seen_at` timestamp |
+/// | `<entity>_shared` | `identifier`, `value`, `linked_identifier` text, `degree` integer |
 /// | `_<entity>_profiles` (scratch) | `profile_id` text |
 #[derive(Debug, Clone)]
 pub struct Resolve {
@@ -80,12 +82,26 @@ pub struct Resolve {
     /// Strongest first.
     pub identifiers: Vec<ResolveIdentifier>,
     pub rows: Vec<ResolveRows>,
+    /// What people say of single values, and the query that gives the values normalised: one row, two text columns for each pin.
+    pub pins: Vec<ResolvePin>,
+    pub pinned_values: Option<ast::Query>,
+}
+
+/// Two values of which somebody knows whether they are of one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvePin {
+    pub kind: PinKind,
+    /// Indices into [`Resolve::identifiers`].
+    pub identifiers: [usize; 2],
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveIdentifier {
     pub name: String,
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
+    /// A value of it that is seen with more values of another identifier than this links nothing.
+    pub shared_above: Option<u32>,
 }
 
 /// Combinations of identifiers that occur in one table, hardly any twice. The query's columns, in order: one text column, normalised,

@@ -19,6 +19,7 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         named("_identifiers", identifiers()),
         named("_history", history()),
         named("_conflicts", conflicts()),
+        named("_shared", shared()),
         (segments_table(entity), segments()),
         named("_segment_changes", segment_changes()),
     ]
@@ -123,6 +124,15 @@ fn conflicts() -> TableSchema {
         ("rule", SqlType::Text),
         ("source", SqlType::Text),
         ("first_seen_at", SqlType::Timestamp),
+    ])
+}
+
+fn shared() -> TableSchema {
+    TableSchema::new([
+        ("identifier", SqlType::Text),
+        ("value", SqlType::Text),
+        ("linked_identifier", SqlType::Text),
+        ("degree", SqlType::Integer),
     ])
 }
 

@@ -186,7 +186,7 @@ struct One(Best);
 
 impl Accumulator for One {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let rows = values.first().map_or(0, |v| v.len());
+        let rows = values.first().map_or(0, Array::len);
         self.0.update_batch(values, &vec![0; rows], None, 1)
     }
 
@@ -218,7 +218,9 @@ mod tests {
     /// Over rows `(g, v, t)`; grouped, and as one group.
     async fn check(rows: &str, expected: &[&str], whole: &str) {
         let context = SessionContext::new();
-        super::functions().into_iter().for_each(|f| context.register_udaf(f));
+        for function in super::functions() {
+            context.register_udaf(function);
+        }
         let source = format!("(VALUES {rows}) AS r (g, v, t)");
         let values =
             "kinfold_first(v, t) AS f, kinfold_last(v, t) AS l, kinfold_last(v, t) FILTER (WHERE v <> 'x') AS x";

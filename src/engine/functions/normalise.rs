@@ -99,12 +99,11 @@ impl ScalarUDFImpl for Normalise {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some(value) = args.args.first() else { return exec_err!("{} takes an argument", self.name) };
-        let apply: Box<dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>> = match self.normaliser {
-            Some(normaliser) => Box::new(normaliser),
-            None => {
-                let phone = phone(args.args.get(1))?;
-                Box::new(move |value, buffer| phone.normalise(value, buffer))
-            }
+        let apply: Box<Apply> = if let Some(normaliser) = self.normaliser {
+            Box::new(normaliser)
+        } else {
+            let phone = phone(args.args.get(1))?;
+            Box::new(move |value, buffer| phone.normalise(value, buffer))
         };
         match value {
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(over(array, &*apply)?)),
@@ -116,16 +115,17 @@ impl ScalarUDFImpl for Normalise {
     }
 }
 
+/// Brings a value into its form, which lies in the value itself or in the buffer.
+type Apply = dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>;
+
 fn phone(region: Option<&ColumnarValue>) -> Result<Phone> {
     let region = match region {
         None => None,
         Some(ColumnarValue::Scalar(region)) => region.try_as_str().flatten(),
         Some(ColumnarValue::Array(_)) => return exec_err!("the region of kinfold_phone must be a constant"),
     };
-    match Phone::new(region) {
-        Some(phone) => Ok(phone),
-        None => exec_err!("kinfold_phone knows no region of this name"),
-    }
+    let Some(phone) = Phone::new(region) else { return exec_err!("kinfold_phone knows no region of this name") };
+    Ok(phone)
 }
 
 fn over(array: &ArrayRef, apply: &dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>) -> Result<ArrayRef> {

@@ -51,7 +51,9 @@ impl ScalarUDFImpl for RowHash {
         let (mut bytes, mut hex) = (Vec::new(), String::new());
         for row in 0..rows {
             bytes.clear();
-            encoders.iter().for_each(|encode| encode(row, &mut bytes));
+            for encode in &encoders {
+                encode(row, &mut bytes);
+            }
             hex.clear();
             write_hex(xxh3_128(&bytes), &mut hex);
             out.append_value(&hex);
@@ -169,7 +171,9 @@ fn values(array: &ArrayRef) -> Result<Encode> {
             let fields = array.as_struct().columns().iter().map(encoder).collect::<Result<Vec<_>>>()?;
             Box::new(move |row, out| {
                 put(out, tag::STRUCT, &(fields.len() as u64).to_le_bytes());
-                fields.iter().for_each(|encode| encode(row, out));
+                for encode in &fields {
+                    encode(row, out);
+                }
             })
         }
         T::Dictionary(_, value) => values(&cast(array, value)?)?,
@@ -223,7 +227,7 @@ fn decimal(mut value: i256, mut scale: i8, out: &mut Vec<u8>) {
         scale = 0;
     }
     while value != i256::ZERO && value % ten == i256::ZERO {
-        value = value / ten;
+        value /= ten;
         scale = scale.saturating_sub(1);
     }
     put(out, tag::DECIMAL, &value.to_le_bytes());

@@ -21,6 +21,7 @@ pub(crate) struct Found {
 
 /// The files of a source, in the order of their paths.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "they are what it is about")]
 pub(crate) struct Files {
     pub(crate) place: Place,
     /// What stands before a file's path within its store.
@@ -183,15 +184,12 @@ fn percent_decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((&b, tail)) = rest.split_first() {
         let hex = (b == b'%').then(|| tail.get(..2)).flatten().and_then(|h| std::str::from_utf8(h).ok());
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(b);
-                rest = tail;
-            }
+        if let Some(decoded) = hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            bytes.push(decoded);
+            rest = &tail[2..];
+        } else {
+            bytes.push(b);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -230,7 +228,7 @@ fn partitions<'a>(
     let mut values = vec![Vec::new(); metas.len()];
     for (i, key) in first.iter().enumerate() {
         let texts = || pairs.iter().map(|p| p[i].1.as_deref());
-        let ty = declared(key).and_then(crate::types::arrow_type).unwrap_or_else(|| value_type(texts().flatten()));
+        let ty = declared(key).and_then(crate::types::arrow_type).unwrap_or_else(|| value_type(&texts().flatten()));
         for (row, text) in texts().enumerate() {
             let value = match text {
                 Some(text) => ScalarValue::try_from_string(text.to_owned(), &ty).map_err(|_| {
@@ -250,7 +248,7 @@ fn partitions<'a>(
 }
 
 /// The narrowest type that holds all values: a whole number, a date, or text.
-fn value_type<'a>(values: impl Iterator<Item = &'a str> + Clone) -> DataType {
+fn value_type<'a>(values: &(impl Iterator<Item = &'a str> + Clone)) -> DataType {
     let whole = |v: &str| v.parse::<i64>().is_ok_and(|n| n.to_string() == v);
     let date = |v: &str| v.len() == 10 && v.parse::<jiff::civil::Date>().is_ok();
     let mut seen = values.clone().peekable();
@@ -289,9 +287,9 @@ mod tests {
 
     #[test]
     fn directories_give_typed_values() {
-        assert_eq!(value_type(["1", "20"].into_iter()), DataType::Int64);
-        assert_eq!(value_type(["01", "20"].into_iter()), DataType::Utf8View);
-        assert_eq!(value_type(["2024-01-31"].into_iter()), DataType::Date32);
+        assert_eq!(value_type(&["1", "20"].into_iter()), DataType::Int64);
+        assert_eq!(value_type(&["01", "20"].into_iter()), DataType::Utf8View);
+        assert_eq!(value_type(&["2024-01-31"].into_iter()), DataType::Date32);
         let base = Path::from("raw");
         let file = Path::parse("raw/country=TR/city=K%C3%B6ln/x.csv").unwrap();
         let pairs = directory_values(&base, &file);

@@ -80,9 +80,9 @@ pub(crate) async fn csv(
     }
     let format = Format::default().with_delimiter(delimiter).with_quote(quote).with_header(header);
     let failed = |e| in_file(table, file, DataFusionError::from(e));
-    let (guessed, _) = format.infer_schema(Cursor::new(&bytes), Some(1)).map_err(failed)?;
+    let (header, _) = format.infer_schema(Cursor::new(&bytes), Some(1)).map_err(failed)?;
     let names: Vec<String> =
-        guessed.fields().iter().map(|f| f.name().trim_start_matches('\u{feff}').to_owned()).collect();
+        header.fields().iter().map(|f| f.name().trim_start_matches('\u{feff}').to_owned()).collect();
     if let Some(twice) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
         return Err(input(format!("{table}: {file} has two columns called `{}`", twice.1))
             .hint("give each column a name of its own"));
@@ -225,7 +225,9 @@ mod tests {
 
     fn check(values: &[&str], expected: &DataType) {
         let mut guess = Guess::default();
-        values.iter().for_each(|v| guess.see(v));
+        for value in values {
+            guess.see(value);
+        }
         assert_eq!(guess.data_type(), *expected, "{values:?}");
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn open(
         Arc::new(Schema::new(wanted.fields().iter().zip(&columns.columns).map(shown).collect::<Vec<_>>()));
     let missing = wanted.fields().iter().filter(|f| usable(&stored, f).is_none());
     let gaps = missing.map(|f| Gap { table: name.to_owned(), column: Some(f.name().clone()) }).collect();
-    let shaped = shaped(table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))?;
+    let shaped = shaped(&table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))?;
     Ok((shaped, gaps))
 }
 
@@ -57,7 +57,7 @@ fn usable(has: &Schema, wanted: &Field) -> Option<DataType> {
     (old == wanted.data_type() || is_same_kind(old, wanted.data_type())).then(|| old.clone())
 }
 
-fn shaped(table: Arc<dyn TableProvider>, wanted: &SchemaRef) -> datafusion::common::Result<Arc<dyn TableProvider>> {
+fn shaped(table: &Arc<dyn TableProvider>, wanted: &SchemaRef) -> datafusion::common::Result<Arc<dyn TableProvider>> {
     let has = table.schema();
     let one = |field: &Arc<Field>| {
         let ty = field.data_type();
@@ -69,7 +69,7 @@ fn shaped(table: Arc<dyn TableProvider>, wanted: &SchemaRef) -> datafusion::comm
         Ok(value.alias(field.name()))
     };
     let columns = wanted.fields().iter().map(one).collect::<datafusion::common::Result<Vec<_>>>()?;
-    let plan = LogicalPlanBuilder::scan("last_version", provider_as_source(Arc::clone(&table)), None)?
+    let plan = LogicalPlanBuilder::scan("last_version", provider_as_source(Arc::clone(table)), None)?
         .project(columns)?
         .build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))

@@ -84,13 +84,13 @@ pub(crate) async fn open(
     let partitioned = files
         .files
         .iter()
-        .zip(seen)
+        .zip(&seen)
         .map(|(found, seen)| partitioned_file(found, seen, &file_schema, &cast, &drop_values))
         .collect::<Result<Vec<_>, EngineError>>()?;
     let format = match format {
         FileFormat::Csv { options, .. } => FileFormat::Csv { options, compression },
         FileFormat::Ndjson { .. } => FileFormat::Ndjson { compression },
-        other => other,
+        FileFormat::Parquet => FileFormat::Parquet,
     };
     Ok(Arc::new(FilesTable {
         name: table,
@@ -323,7 +323,7 @@ fn file_format(source: &SourceTable, files: &Files) -> Result<(FileFormat, FileC
 /// A file as a scan wants it, with what is known of its rows.
 fn partitioned_file(
     found: &Found,
-    seen: Seen,
+    seen: &Seen,
     schema: &SchemaRef,
     cast: &[bool],
     drop_values: &[bool],

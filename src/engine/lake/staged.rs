@@ -173,8 +173,10 @@ pub(crate) async fn given_tables(
         state.runtime_env().register_object_store(first.store_url.as_ref(), Arc::clone(&first.store));
         let heads =
             places.iter().map(|p| async move { p.store.head(&p.path).await.map_err(|e| failure::store(e, &p.label)) });
-        let metas: Vec<ObjectMeta> =
-            stream::iter(heads.map(|h| h.boxed()).collect::<Vec<_>>()).buffered(CONCURRENT_FILES).try_collect().await?;
+        let metas: Vec<ObjectMeta> = stream::iter(heads.map(FutureExt::boxed).collect::<Vec<_>>())
+            .buffered(CONCURRENT_FILES)
+            .try_collect()
+            .await?;
         let files = with_statistics(state, &first, &table.name, &schema, metas).await?;
         let files = FilesTable::parquet(&table.name, first.store_url.clone(), &root_of(&first.label), schema, files);
         given.insert(table.name.clone(), Arc::new(files));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::shape::WordOr;
+use super::shape::{NumberOr, WordOr};
 use super::types::{Map, Scalar, Spanned, Sql, Text};
 
 /// What profiles are about.
@@ -31,6 +31,12 @@ pub struct Identity {
     pub identifiers: Vec<Identifier>,
     /// Tables whose rows carry identifiers. A row that carries two or more links them.
     pub from: Vec<Link>,
+    /// Pairs that are one profile, whatever limits say.
+    #[serde(default)]
+    pub always: Vec<Pin>,
+    /// Pairs that are never one profile, whatever rows say.
+    #[serde(default)]
+    pub never: Vec<Pin>,
 }
 
 /// A kind of value that can point to a profile.
@@ -45,10 +51,32 @@ pub struct Identifier {
     #[serde(rename = "type", default)]
     pub ty: Option<IdentifierType>,
     /// How many values of it one profile may have.
-    pub limit: Option<Spanned<u64>>,
+    pub limit: Option<NumberOr<Limit>>,
+    /// A value that is seen with more values of another identifier than this is shared by many, and links nothing.
+    pub shared_above: Option<Spanned<u64>>,
     /// Values that never link.
     #[serde(default)]
     pub block: Vec<WordOr<Block>>,
+}
+
+/// How many values of an identifier one profile may have.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// How many.
+    pub count: Spanned<u64>,
+    /// Only values first seen within a span of this length count together, such as `90d`.
+    pub within: Option<Text>,
+}
+
+/// Two values of which somebody knows whether they are one.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Two identifiers with a value each, as in `[{email: ada@example.com}, {crm_id: "17"}]`.
+    pub pair: Vec<Map<Text>>,
+    /// Why, for whoever asks later.
+    pub reason: Text,
 }
 
 /// How values of an identifier are brought into one form.

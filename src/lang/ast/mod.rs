@@ -12,10 +12,11 @@ mod types;
 
 pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
 pub use entity::{
-    Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Link, Phone, Pick, PickFrom, Trait,
+    Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Limit, Link, Phone, Pick, PickFrom,
+    Pin, Trait,
 };
 pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
-pub use shape::{OneOrMany, SettingValue, WordOr};
+pub use shape::{NumberOr, OneOrMany, SettingValue, WordOr};
 pub use source::{Column, ColumnTest, Csv, Format, Freshness, Model, Source, Table};
 pub use sync::{Destination, Guard, Mode, Nulls, OnLeave, Sync};
 pub use types::{Map, Scalar, ScalarKind, Spanned, Sql, Text};

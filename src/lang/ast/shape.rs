@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::types::{Map, Scalar, Text};
+use super::types::{Map, Scalar, Spanned, Text};
 
 /// A word, or a mapping that says more.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -13,6 +13,16 @@ use super::types::{Map, Scalar, Text};
 pub enum WordOr<T> {
     #[serde(rename = "scalar")]
     Word(Text),
+    #[serde(rename = "map")]
+    More(T),
+}
+
+/// A number, or a mapping that says more.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename = "$shape", rename_all = "lowercase")]
+pub enum NumberOr<T> {
+    #[serde(rename = "scalar")]
+    Number(Spanned<u64>),
     #[serde(rename = "map")]
     More(T),
 }
@@ -66,6 +76,20 @@ impl<T: JsonSchema> JsonSchema for WordOr<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({"anyOf": [{"type": "string"}, generator.subschema_for::<T>()]})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for NumberOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("NumberOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [u64::json_schema(generator), generator.subschema_for::<T>()]})
     }
 }
 

@@ -10,9 +10,10 @@ use kinfold_base::{Diagnostic, SqlType};
 use kinfold_sql::{Context, Scope};
 use sqlparser::ast::Expr;
 
-use crate::ast::{self, Map, Sql, Text, WordOr};
+use super::durations::duration;
+use crate::ast::{self, Map, NumberOr, Spanned, Sql, Text, WordOr};
 use crate::parse::Parsed;
-use crate::project::{Block, Identifier, IdentifierType, Link};
+use crate::project::{Block, Identifier, IdentifierType, Limit, Link};
 use crate::rule::Rule;
 use crate::tables::{Tables, near_or_all, typed};
 
@@ -54,21 +55,46 @@ pub(crate) fn identifiers(entity: &ast::Entity, parsed: &Parsed, diagnostics: &m
 }
 
 fn identifier(written: &ast::Identifier, diagnostics: &mut Vec<Diagnostic>) -> Identifier {
-    let limit = written.limit.and_then(|limit| {
-        if limit.value == 0 {
-            let message = format!("with a limit of 0 no profile can have the identifier `{}`", written.name.as_str());
-            diagnostics.push(ZERO_LIMIT.at(limit.span, message).hint("leave the limit out, or make it 1 or more"));
+    let name = written.name.as_str();
+    let limit = match &written.limit {
+        None => None,
+        Some(NumberOr::Number(count)) => limit(name, *count, None, diagnostics),
+        Some(NumberOr::More(more)) => limit(name, more.count, more.within.as_ref(), diagnostics),
+    };
+    let shared_above = written.shared_above.and_then(|above| {
+        if above.value == 0 {
+            let message = format!("with `shared_above: 0` no value of the identifier `{name}` links anything");
+            diagnostics.push(ZERO_LIMIT.at(above.span, message).hint("leave it out, or make it 1 or more"));
             return None;
         }
-        Some(u32::try_from(limit.value).unwrap_or(u32::MAX))
+        Some(u32::try_from(above.value).unwrap_or(u32::MAX))
     });
     Identifier {
         name: written.name.as_str().to_owned(),
         ty: identifier_type(written.ty.as_ref(), diagnostics),
         limit,
+        shared_above,
         block: written.block.iter().filter_map(|b| block(b, diagnostics)).collect(),
         span: written.name.span(),
     }
+}
+
+fn limit(
+    identifier: &str,
+    count: Spanned<u64>,
+    within: Option<&Text>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Limit> {
+    let within = match within {
+        None => None,
+        Some(within) => Some(duration(within, diagnostics)?),
+    };
+    if count.value == 0 {
+        let message = format!("with a limit of 0 no profile can have the identifier `{identifier}`");
+        diagnostics.push(ZERO_LIMIT.at(count.span, message).hint("leave the limit out, or make it 1 or more"));
+        return None;
+    }
+    Some(Limit { count: u32::try_from(count.value).unwrap_or(u32::MAX), within })
 }
 
 fn identifier_type(ty: Option<&ast::IdentifierType>, diagnostics: &mut Vec<Diagnostic>) -> IdentifierType {

@@ -12,6 +12,7 @@ pub(crate) mod identity;
 pub(crate) mod literals;
 pub(crate) mod models;
 pub(crate) mod names;
+pub(crate) mod pins;
 pub(crate) mod rows;
 pub(crate) mod schedule;
 pub(crate) mod secrets;
@@ -46,6 +47,7 @@ families! {
     "Columns" columns
     "Models" models
     "Identity" identity
+    "Pins" pins
     "Rows of a profile" rows
     "Traits" traits
     "Values" literals

@@ -100,7 +100,7 @@ fn identity_is_in_the_order_of_priority() {
     let types: Vec<&IdentifierType> = entity.identifiers.iter().map(|i| &i.ty).collect();
     let tr = IdentifierType::Phone { region: Some("TR".to_owned()) };
     assert_eq!(types, [&IdentifierType::Exact, &IdentifierType::Email, &tr, &IdentifierType::Phone { region: None }]);
-    assert_eq!(entity.identifiers[0].limit, Some(1));
+    assert_eq!(entity.identifiers[0].limit.map(|limit| limit.count), Some(1));
     assert_eq!(entity.identifiers[1].block, [Block::Value("a@b.c".to_owned()), Block::Matches("^x".to_owned())]);
     let [customers, orders] = entity.links.as_slice() else { panic!("two links") };
     let shown = |link: &Link| (ids(&link.ids), sql(link.at.as_ref()));

@@ -83,9 +83,11 @@ pub(crate) fn normaliser(ty: &IdentifierType, value: Expr) -> Expr {
 }
 
 /// Adds the stages `known` and `owned` over a stage that has `id_…` columns: `profile_id` and `keep`, each row under the
-/// profile of its strongest identifier. `own_ids`: identity has not seen these ids, so that it is the strongest that is known.
+/// profile of its strongest identifier. `own_ids`: identity has not seen these ids, so that it is the strongest that is known; so where values may be shared by many.
 pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, own_ids: bool, stage: &str, keep: &[String]) {
-    if own_ids && ids.len() > 1 {
+    // A shared value belongs to nobody, so that the row goes by its next one.
+    let may_be_nobodys = own_ids || ids.iter().any(|(index, _)| identifier(entity, *index).shared_above.is_some());
+    if may_be_nobodys && ids.len() > 1 {
         return add_owned_by_any(stages, entity, ids, stage, keep);
     }
     let name = |index: usize| text(&identifier(entity, index).name);

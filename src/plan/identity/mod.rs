@@ -2,24 +2,46 @@
 
 pub(crate) mod keys;
 
-use kinfold_lang::project::{Entity, Link};
+use kinfold_lang::project::{Entity, Identifier, Link, Pin};
 use sqlparser::ast::{Expr, Query};
 
-use crate::sql::{Aggregate, Select, Stages, cast_instant, col, kinfold, null, table};
-use crate::step::{Resolve, ResolveIdentifier, ResolveRows};
+use crate::sql::{Aggregate, Select, Stages, cast_instant, cast_text, col, kinfold, null, table, text};
+use crate::step::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
 
-use keys::{has_identifier, id_name, normalised, raw_items, raw_name};
+use keys::{has_identifier, id_name, normalised, normaliser, raw_items, raw_name};
 
 /// What the kernel is given for one entity. `keyed` names, for a link, a scratch table that holds the link's combinations of
 /// identifiers, with `first_seen_at` and `last_seen_at`, if there is one: the link's own table is then not scanned once more.
 pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) -> Resolve {
-    let limits = entity.identifiers.iter().map(|i| ResolveIdentifier { name: i.name.clone(), limit: i.limit });
+    let identifier =
+        |i: &Identifier| ResolveIdentifier { name: i.name.clone(), limit: i.limit, shared_above: i.shared_above };
+    let pin = |pin: &Pin| ResolvePin {
+        kind: pin.kind,
+        identifiers: pin.values.each_ref().map(|(index, _)| *index),
+        reason: pin.reason.clone(),
+    };
     let rows = entity.links.iter().map(|link| ResolveRows {
         source: link.table.to_string(),
         identifiers: link.ids.iter().map(|(index, _)| *index).collect(),
         query: combinations(entity, link, keyed(link)),
     });
-    Resolve { entity: entity.name.clone(), identifiers: limits.collect(), rows: rows.collect() }
+    Resolve {
+        entity: entity.name.clone(),
+        identifiers: entity.identifiers.iter().map(identifier).collect(),
+        rows: rows.collect(),
+        pins: entity.pins.iter().map(pin).collect(),
+        pinned_values: pinned_values(entity),
+    }
+}
+
+/// The values of pins in their identifiers' forms, null where nothing is left of one: one row, two columns a pin.
+fn pinned_values(entity: &Entity) -> Option<Query> {
+    let values = entity.pins.iter().flat_map(|pin| &pin.values).enumerate();
+    let values = values.map(|(i, (identifier, value))| {
+        let normalised = normaliser(&entity.identifiers[*identifier].ty, cast_text(text(value)));
+        (cast_text(normalised), format!("v{i}"))
+    });
+    (!entity.pins.is_empty()).then(|| Select::of_constants().items(values).query())
 }
 
 /// Grouped by the raw values, so that few are normalised. Two raw values that are one when normalised are left to the kernel:

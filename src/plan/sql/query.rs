@@ -54,7 +54,8 @@ fn table_alias(name: &str) -> TableAlias {
 #[derive(Debug, Clone)]
 pub(crate) struct Select {
     items: Vec<SelectItem>,
-    from: TableWithJoins,
+    /// None for constants alone.
+    from: Option<TableWithJoins>,
     filter: Vec<Expr>,
     group: Vec<Expr>,
     having: Vec<Expr>,
@@ -63,14 +64,12 @@ pub(crate) struct Select {
 
 impl Select {
     pub(crate) fn from(relation: TableFactor) -> Self {
-        Self {
-            items: vec![],
-            from: TableWithJoins { relation, joins: vec![] },
-            filter: vec![],
-            group: vec![],
-            having: vec![],
-            order: vec![],
-        }
+        Self { from: Some(TableWithJoins { relation, joins: vec![] }), ..Self::of_constants() }
+    }
+
+    /// One row, made of nothing.
+    pub(crate) fn of_constants() -> Self {
+        Self { items: vec![], from: None, filter: vec![], group: vec![], having: vec![], order: vec![] }
     }
 
     /// From a stage, under its own name.
@@ -120,7 +119,9 @@ impl Select {
     }
 
     fn join_as(mut self, relation: TableFactor, join_operator: JoinOperator) -> Self {
-        self.from.joins.push(Join { relation, global: false, join_operator });
+        if let Some(from) = &mut self.from {
+            from.joins.push(Join { relation, global: false, join_operator });
+        }
         self
     }
 
@@ -157,7 +158,7 @@ impl Select {
             projection: self.items,
             exclude: None,
             into: None,
-            from: vec![self.from],
+            from: self.from.into_iter().collect(),
             lateral_views: vec![],
             prewhere: None,
             selection: all(self.filter),

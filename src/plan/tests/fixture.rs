@@ -3,8 +3,8 @@
 use kinfold_base::{FileId, RunId, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
 use kinfold_lang::project::{
     AggregateValue, Block, ColumnRule, ColumnTest, Condition, Entity, Field, Format, Freshness, Guard, Identifier,
-    IdentifierType, Keep, Lake, Link, Literal, Model, Nulls, OnLeave, PickSource, Project, RowSet, Segment,
-    SourceTable, Sync, SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
+    IdentifierType, Keep, Lake, Limit, Link, Literal, Model, Nulls, OnLeave, PickSource, Pin, PinKind, Project, RowSet,
+    Segment, SourceTable, Sync, SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
 };
 use sqlparser::ast::{Expr, Query, Statement};
 use sqlparser::dialect::GenericDialect;
@@ -160,7 +160,8 @@ fn sources() -> Vec<SourceTable> {
 }
 
 fn identifier(name: &str, ty: IdentifierType, limit: Option<u32>, block: Vec<Block>) -> Identifier {
-    Identifier { name: name.to_owned(), ty, limit, block, span: SPAN }
+    let limit = limit.map(|count| Limit { count, within: None });
+    Identifier { name: name.to_owned(), ty, limit, shared_above: None, block, span: SPAN }
 }
 
 fn link(table: &TableName) -> Link {
@@ -398,6 +399,12 @@ pub(super) fn project() -> Project {
             identifier("phone", IdentifierType::Phone { region: Some("TR".to_owned()) }, Some(3), vec![]),
             identifier("cookie", IdentifierType::Exact, None, vec![]),
         ],
+        pins: vec![Pin {
+            kind: PinKind::Never,
+            values: [(2, "Ada@X.org".to_owned()), (3, "0532 123 45 67".to_owned())],
+            reason: "another Ada".to_owned(),
+            span: SPAN,
+        }],
         links: vec![
             link(&contacts()),
             link(&events()),

@@ -1,4 +1,5 @@
-use kinfold_plan::{Resolve, ResolveIdentifier, ResolveRows};
+use kinfold_lang::project::{Limit, PinKind};
+use kinfold_plan::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
 
 use super::{CSV, Lake, check, run};
 use crate::{Engine, resolve};
@@ -13,7 +14,11 @@ fn query(sql: &str) -> sqlparser::ast::Query {
 }
 
 fn work() -> Resolve {
-    let identifier = |name: &str, limit| ResolveIdentifier { name: name.to_owned(), limit };
+    let identifier = |name: &str, limit: Option<u32>| ResolveIdentifier {
+        name: name.to_owned(),
+        limit: limit.map(|count| Limit { count, within: None }),
+        shared_above: None,
+    };
     Resolve {
         entity: "customer".to_owned(),
         identifiers: vec![identifier("email", None), identifier("phone", Some(1))],
@@ -25,6 +30,8 @@ fn work() -> Resolve {
                  FROM shop.orders GROUP BY 1, 2",
             ),
         }],
+        pins: vec![],
+        pinned_values: None,
     }
 }
 
@@ -39,8 +46,13 @@ async fn profiles_are_made_and_keep_their_ids() {
     let first = run("r1");
     let written = resolve(&lake.engine, &first, "customer", 2, &work()).await.unwrap();
     let told: Vec<_> = written.iter().map(|w| (w.table.as_str(), w.rows)).collect();
-    let expected =
-        [("customer_identifiers", 5), ("customer_history", 2), ("customer_conflicts", 0), ("_customer_profiles", 2)];
+    let expected = [
+        ("customer_identifiers", 5),
+        ("customer_history", 2),
+        ("customer_conflicts", 0),
+        ("customer_shared", 0),
+        ("_customer_profiles", 2),
+    ];
     assert_eq!(told, expected);
     let sql = "select identifier, value, first_seen_at, last_seen_at, sources from customer_identifiers where value like 'a%'";
     check(&lake.engine, sql, &["email|a@x.org|2026-01-01T00:00:00Z|2026-01-02T00:00:00Z|[shop.orders]"]).await;
@@ -76,4 +88,35 @@ async fn an_entity_without_identifiers_is_an_error() {
     lake.open("a.csv", CSV).await.unwrap();
     let error = resolve(&lake.engine, &run("r"), "customer", 2, &work()).await.expect_err("nothing to resolve");
     assert_eq!(error.message, "the entity `customer` has no identifiers: no row of its sources holds a usable one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pins_win_and_shared_values_link_nothing() {
+    let lake = Lake::new();
+    // One phone that three people call from, two addresses that no row connects, and two that one phone does.
+    lake.file(
+        "a.csv",
+        "email,phone,at\na@x.org,kiosk,2026-01-01\nb@x.org,kiosk,2026-01-02\nc@x.org,kiosk,2026-01-03\n\
+         d@x.org,p1,2026-01-04\ne@x.org,p1,2026-01-05\n",
+    );
+    lake.open("a.csv", CSV).await.unwrap();
+    let mut work = work();
+    work.identifiers[1].shared_above = Some(2);
+    let pin = |kind, reason: &str| ResolvePin { kind, identifiers: [0, 0], reason: reason.to_owned() };
+    work.pins = vec![pin(PinKind::Always, "ticket 1"), pin(PinKind::Never, "brothers")];
+    let values =
+        "SELECT kinfold_email(' A@x.org') AS v0, kinfold_email('b@x.org') AS v1, 'd@x.org' AS v2, 'e@x.org' AS v3";
+    work.pinned_values = Some(query(values));
+    let first = run("r1");
+    resolve(&lake.engine, &first, "customer", 2, &work).await.unwrap();
+    let profiles =
+        "select string_agg(value, ' ' order by value) from customer_identifiers group by profile_id order by 1";
+    check(&lake.engine, profiles, &["a@x.org b@x.org", "c@x.org", "d@x.org p1", "e@x.org"]).await;
+    check(&lake.engine, "select * from customer_shared", &["phone|kiosk|email|3"]).await;
+    let conflicts = "select value_a, value_b, rule from customer_conflicts";
+    check(&lake.engine, conflicts, &["e@x.org|p1|pinned apart: brothers"]).await;
+
+    work.pinned_values = Some(query("SELECT kinfold_email('nobody') AS v0, 'b@x.org' AS v1, 'd' AS v2, 'e' AS v3"));
+    let error = resolve(&lake.engine, &run("r2"), "customer", 2, &work).await.unwrap_err();
+    assert!(error.message.contains("no usable email (ticket 1)"), "{}", error.message);
 }

@@ -1,0 +1,93 @@
+//! Pins: pairs of values of which somebody knows whether they are one profile.
+//!
+//! They stand in git, with a reason, and win over everything that rows say: `always` links two values before any edge and
+//! whatever limits say, `never` keeps two values apart whatever connects them. Values are brought into their identifier's form,
+//! as those in the tables are. A pair that is pinned apart must not be linked by other pins.
+
+use std::collections::HashMap;
+
+use kinfold_base::Diagnostic;
+
+use super::identity::UNKNOWN_IDENTIFIER;
+use crate::ast;
+use crate::project::{Identifier, Pin, PinKind};
+use crate::rule::Rule;
+use crate::tables::near_or_all;
+
+pub(crate) const RULES: &[&Rule] = &[&BAD_PIN, &CONTRADICTORY_PINS];
+
+pub(crate) const BAD_PIN: Rule = Rule::error("bad-pin", "a pin is not a pair of two values");
+pub(crate) const CONTRADICTORY_PINS: Rule =
+    Rule::error("contradictory-pins", "a pair that is pinned apart is linked by other pins");
+
+/// All pins, in the order of writing, `always` first.
+pub(crate) fn pins(entity: &ast::Entity, identifiers: &[Identifier], diagnostics: &mut Vec<Diagnostic>) -> Vec<Pin> {
+    let identity = &entity.identity;
+    let kinds = [(PinKind::Always, &identity.always), (PinKind::Never, &identity.never)];
+    let written = kinds.into_iter().flat_map(|(kind, pins)| pins.iter().map(move |pin| (kind, pin)));
+    let pins: Vec<Pin> = written.filter_map(|(kind, pin)| read(kind, pin, entity, identifiers, diagnostics)).collect();
+    contradictions(&pins, diagnostics);
+    pins
+}
+
+fn read(
+    kind: PinKind,
+    written: &ast::Pin,
+    entity: &ast::Entity,
+    identifiers: &[Identifier],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Pin> {
+    let span = written.reason.span();
+    let mut values = vec![];
+    for (name, value) in written.pair.iter().flat_map(|one| one.iter()) {
+        match identifiers.iter().position(|i| i.name == name.as_str()) {
+            Some(index) => values.push((index, value.as_str().to_owned())),
+            None => {
+                let message = format!("`{}` is not an identifier of `{}`", name.as_str(), entity.name.as_str());
+                let names: Vec<&str> = identifiers.iter().map(|i| i.name.as_str()).collect();
+                let hint = near_or_all(name.as_str(), &names, 50);
+                diagnostics.push(UNKNOWN_IDENTIFIER.at(name.span(), message).hint_opt(hint));
+                return None;
+            }
+        }
+    }
+    let hint = "write two values, as in `pair: [{email: ada@example.com}, {crm_id: \"17\"}]`";
+    match <[(usize, String); 2]>::try_from(values) {
+        Ok([a, b]) if same(&a) == same(&b) => {
+            diagnostics.push(BAD_PIN.at(span, "a pin holds the same value twice").hint(hint));
+            None
+        }
+        Ok(values) => Some(Pin { kind, values, reason: written.reason.as_str().to_owned(), span }),
+        Err(values) => {
+            let message = format!("a pin is a pair of two values, and this has {}", values.len());
+            diagnostics.push(BAD_PIN.at(span, message).hint(hint));
+            None
+        }
+    }
+}
+
+/// What a value is told by before it has been brought into its identifier's form.
+fn same(value: &(usize, String)) -> (usize, String) {
+    (value.0, value.1.trim().to_lowercase())
+}
+
+fn contradictions(pins: &[Pin], diagnostics: &mut Vec<Diagnostic>) {
+    // For each value the number of its set; linking two sets gives all of one the other's number.
+    let mut sets: HashMap<(usize, String), usize> = HashMap::new();
+    for value in pins.iter().flat_map(|pin| &pin.values) {
+        let next = sets.len();
+        sets.entry(same(value)).or_insert(next);
+    }
+    for pin in pins.iter().filter(|pin| pin.kind == PinKind::Always) {
+        let [a, b] = [&pin.values[0], &pin.values[1]].map(|value| sets[&same(value)]);
+        for set in sets.values_mut().filter(|set| **set == b) {
+            *set = a;
+        }
+    }
+    for pin in pins.iter().filter(|pin| pin.kind == PinKind::Never) {
+        if sets[&same(&pin.values[0])] == sets[&same(&pin.values[1])] {
+            let message = "this pair is pinned apart, and linked by pins under `always`";
+            diagnostics.push(CONTRADICTORY_PINS.at(pin.span, message).hint("remove one of the pins"));
+        }
+    }
+}
