@@ -38,6 +38,32 @@ fn the_sample_runs_and_its_second_run_sends_nothing() {
 }
 
 #[test]
+fn what_no_run_has_built_is_not_delivered_as_nobody() {
+    let project = Project::sample();
+    project.run();
+    let delivered = project.read("out/vips.csv");
+    let vips = delivered.lines().count() as u64 - 1;
+    project.write(
+        "segments/fresh.yml",
+        "segments: [{name: fresh, entity: customer, where: {trait: {name: revenue, gt: 0}}}]",
+    );
+    project.edit("syncs/files.yml", "segment: vips\n", "segment: fresh\n");
+    let refused = project.kinfold(&["sync", "vips_to_csv"]).expect(1);
+    assert!(refused.json["error"].as_str().unwrap().contains("segment `fresh`"), "{}", refused.json);
+    assert_eq!(project.read("out/vips.csv"), delivered);
+
+    project.edit("syncs/files.yml", "segment: fresh\n", "segment: vips\n");
+    let traits = "      - {name: consent,";
+    project.edit("models/customer.yml", traits, &format!("      - {{name: tier, expression: \"1 + 1\"}}\n{traits}"));
+    project.edit("syncs/files.yml", "name: full_name", "name: full_name\n      tier: tier");
+    let refused = project.kinfold(&["sync", "vips_to_csv"]).expect(1);
+    assert!(refused.json["error"].as_str().unwrap().contains("`tier` of `customer`"), "{}", refused.json);
+    assert_eq!(project.read("out/vips.csv"), delivered);
+    assert_eq!(project.run().changes("vips_to_csv"), [0, vips, 0]);
+    project.kinfold(&["sync", "vips_to_csv"]).expect(0);
+}
+
+#[test]
 fn lifetime_value_is_net_of_returns() {
     let project = Project::sample();
     project.kinfold(&["run", "--no-sync", "--as-of", crate::harness::AS_OF]).expect(0);
