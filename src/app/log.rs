@@ -20,7 +20,8 @@ use crate::rows::{first_rows, objects};
 use crate::sync::{file_table, sync_error};
 use crate::{AppError, AppErrorKind, Ready};
 
-/// Adds the steps of a run to the table `runs`, and the sizes of the segments that it built, with `status` for the run as a whole. Readers see them when the run is committed.
+/// Adds the steps of a run to the table `runs`, and the sizes of the segments that it built, with `status` for the run as a whole.
+/// Readers see them when the run is committed.
 pub(crate) async fn write_run(
     ready: &Ready,
     run: &RunContext,
