@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{AS_OF, Postgres, Project, Ran, copy, from_environment, python};
-use crate::object_store::in_bucket;
+use crate::object_store::{AZURE, GOOGLE, S3, in_bucket};
 
 /// A project that has run once, with little data, and a copy of its data to mend it with.
 fn built() -> Option<Project> {
@@ -184,19 +184,33 @@ fn a_test_of_a_column_that_fails() {
 
 #[test]
 fn an_unreadable_bucket() {
-    let Some(project) = in_bucket(Project::sample(), "unreadable") else { return };
-    project.edit("models/crm.yml", "s3://lake/", "s3://no-such-bucket/");
-    project.edit("kinfold.yml", "prefix: s3://lake/", "prefix: s3://");
-    expect_clear(&project.kinfold(&["run", "--as-of", AS_OF]), &["no-such-bucket"]);
+    for kind in [&S3, &GOOGLE, &AZURE] {
+        let Some(project) = in_bucket(Project::sample(), kind, "unreadable") else { return };
+        let scheme = kind.scheme;
+        project.edit("models/crm.yml", &format!("{scheme}://lake/"), &format!("{scheme}://no-such-bucket/"));
+        project.edit("kinfold.yml", &format!("prefix: {scheme}://lake/"), &format!("prefix: {scheme}://"));
+        expect_clear(&project.kinfold(&["run", "--as-of", AS_OF]), &["no-such-bucket"]);
+    }
 }
 
 #[test]
 fn a_wrong_credential_of_a_bucket() {
-    let Some(project) = in_bucket(Project::sample(), "credential") else { return };
-    let ran =
-        project.kinfold_with(&["run", "--as-of", AS_OF], &[("KINFOLD_TEST_S3_SECRET_ACCESS_KEY", "not-the-secret")]);
-    expect_clear(&ran, &["crm.contacts", "credential"]);
-    assert!(!ran.told().contains("not-the-secret"), "{}", ran.told());
+    let Some(google) = from_environment("KINFOLD_TEST_GS_CREDENTIAL") else { return };
+    let nobody = google.replace("tests@", "not-the-secret@");
+    for (kind, variable, wrong, named) in [
+        (&S3, "KINFOLD_TEST_S3_SECRET_ACCESS_KEY", "not-the-secret", "crm.contacts"),
+        (&GOOGLE, "KINFOLD_TEST_GS_CREDENTIAL", nobody.as_str(), "crm.contacts"),
+        (&GOOGLE, "KINFOLD_TEST_GS_CREDENTIAL", "\"not-the-secret\"", "gs://lake"),
+        (&AZURE, "KINFOLD_TEST_AZ_CREDENTIAL", "bm90LXRoZS1zZWNyZXQ=", "crm.contacts"),
+        (&AZURE, "KINFOLD_TEST_AZ_CREDENTIAL", "not-the-secret", "az://lake"),
+    ] {
+        let Some(project) = in_bucket(Project::sample(), kind, "credential") else { return };
+        let ran = project.kinfold_with(&["run", "--as-of", AS_OF], &[(variable, wrong)]);
+        expect_clear(&ran, &[named, "credential"]);
+        for secret in [wrong, "not-the-secret"] {
+            assert!(!ran.told().contains(secret), "{}", ran.told());
+        }
+    }
 }
 
 #[test]

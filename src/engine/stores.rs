@@ -8,11 +8,11 @@ use std::time::Duration;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use kinfold_base::{Secret, SecretRef};
 use kinfold_lang::project::StorageRule;
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, S3ConditionalPut};
+use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
 use url::Url;
 
 use crate::error::{EngineError, ErrorKind};
@@ -119,41 +119,24 @@ impl Stores {
         let client = client(rule.is_some_and(|r| r.allow_http));
         let built: Result<Arc<dyn ObjectStore>, object_store::Error> = match scheme {
             "s3" => s3(bucket, region, endpoint, &secrets, client).map(|s| Arc::new(s) as _),
-            "gs" => {
-                let mut b = GoogleCloudStorageBuilder::from_env()
-                    .with_bucket_name(bucket)
-                    .with_client_options(client)
-                    .with_retry(retry());
-                if let Some(endpoint) = endpoint {
-                    b = b.with_base_url(endpoint).with_skip_signature(secrets.credential.is_none());
-                }
-                if let Some(key) = &secrets.credential {
-                    b = b.with_service_account_key(key.expose());
-                }
-                b.build().map(|s| Arc::new(s) as _)
-            }
+            "gs" => gs(bucket, endpoint, &secrets, client).map(|s| Arc::new(s) as _),
             _ => {
-                let mut b = MicrosoftAzureBuilder::from_env()
-                    .with_container_name(bucket)
-                    .with_client_options(client)
-                    .with_retry(retry());
-                if let Some(account) = rule.and_then(|r| non_empty(r.account.as_deref())) {
-                    b = b.with_account(account);
-                }
-                if let Some(endpoint) = endpoint {
-                    b = b.with_endpoint(endpoint.to_owned());
-                }
-                if let Some(key) = &secrets.credential {
-                    b = b.with_access_key(key.expose());
-                }
-                b.build().map(|s| Arc::new(s) as _)
+                let account = rule.and_then(|r| non_empty(r.account.as_deref()));
+                az(bucket, account, endpoint, &secrets, client).map(|s| Arc::new(s) as _)
             }
         };
-        built.map_err(|e| EngineError {
-            kind: ErrorKind::Input,
-            message: format!("the storage rule for {root} is not complete: {}", first_line(&e.to_string())),
-            hint: Some(format!("complete the entry under `storage` in kinfold.yml whose prefix covers {root}")),
-            source: None,
+        built.map_err(|e| {
+            let reason = match &e {
+                // What the client puts before it says nothing to the project's author.
+                object_store::Error::Generic { source, .. } => source.to_string(),
+                e => e.to_string(),
+            };
+            EngineError {
+                kind: ErrorKind::Input,
+                message: format!("the storage rule for {root} cannot be used: {}", first_line(&reason)),
+                hint: Some(format!("mend the entry under `storage` in kinfold.yml whose prefix covers {root}")),
+                source: None,
+            }
         })
     }
 }
@@ -164,7 +147,7 @@ fn s3(
     endpoint: Option<&str>,
     secrets: &Secrets,
     client: ClientOptions,
-) -> Result<object_store::aws::AmazonS3, object_store::Error> {
+) -> Result<AmazonS3, object_store::Error> {
     let mut b = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_client_options(client)
@@ -185,7 +168,66 @@ fn s3(
     if let Some(token) = &secrets.session_token {
         b = b.with_token(token.expose());
     }
+    if let (Some(id), Some(key)) = (&secrets.access_key_id, &secrets.secret_access_key) {
+        // As plain keys, a session token from the environment would go with them.
+        b = b.with_credentials(Arc::new(StaticCredentialProvider::new(AwsCredential {
+            key_id: id.expose().to_owned(),
+            secret_key: key.expose().to_owned(),
+            token: secrets.session_token.as_ref().map(|token| token.expose().to_owned()),
+        })));
+    }
     b.build()
+}
+
+fn gs(
+    bucket: &str,
+    endpoint: Option<&str>,
+    secrets: &Secrets,
+    client: ClientOptions,
+) -> Result<GoogleCloudStorage, object_store::Error> {
+    // A rule's credential counts alone: one from the environment beside it would be an error.
+    let mut b = match &secrets.credential {
+        Some(key) => GoogleCloudStorageBuilder::new().with_service_account_key(key.expose()),
+        None => GoogleCloudStorageBuilder::from_env(),
+    };
+    b = b.with_bucket_name(bucket).with_client_options(client).with_retry(retry());
+    if let Some(endpoint) = endpoint {
+        b = b.with_base_url(endpoint);
+    }
+    b.build().map_err(|e| match &secrets.credential {
+        Some(_) => wrong_credential("a service account's JSON"),
+        None => e,
+    })
+}
+
+fn az(
+    container: &str,
+    account: Option<&str>,
+    endpoint: Option<&str>,
+    secrets: &Secrets,
+    client: ClientOptions,
+) -> Result<MicrosoftAzure, object_store::Error> {
+    let mut b = MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_client_options(client)
+        .with_retry(retry());
+    if let Some(account) = account {
+        b = b.with_account(account);
+    }
+    if let Some(endpoint) = endpoint {
+        b = b.with_endpoint(endpoint.to_owned());
+    }
+    if let Some(key) = &secrets.credential {
+        // As a plain access key, a token from the environment would count before it.
+        let key = AzureAccessKey::try_new(key.expose()).map_err(|_| wrong_credential("an account's key in Base64"))?;
+        b = b.with_credentials(Arc::new(StaticCredentialProvider::new(AzureCredential::AccessKey(key))));
+    }
+    b.build()
+}
+
+/// The client's own error may quote the credential.
+fn wrong_credential(wanted: &str) -> object_store::Error {
+    object_store::Error::Generic { store: "storage", source: format!("its `credential` is not {wanted}").into() }
 }
 
 /// A rule's secrets, read.

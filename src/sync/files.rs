@@ -25,7 +25,8 @@ use crate::state::SyncState;
 
 /// Bounds what a writer holds in memory.
 const ROW_GROUP_ROWS: usize = 64 * 1024;
-const UPLOAD_BYTES: usize = 4 * 1024 * 1024;
+/// Also the size of a large file's parts, of which S3 and GCS take none below 5 MiB but the last.
+const UPLOAD_BYTES: usize = 8 * 1024 * 1024;
 
 /// The folder that an epoch writes into.
 pub(crate) fn epoch_folder(epoch: u64) -> String {

@@ -169,7 +169,8 @@ impl GroupsAccumulator for Best {
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let [value, by] = values else { return internal_err!("a value and what it goes by are needed") };
         let value = match filter {
-            Some(filter) => nullif(value, &not(&prep_null_mask_filter(filter))?)?,
+            Some(filter) if filter.null_count() > 0 => nullif(value, &not(&prep_null_mask_filter(filter))?)?,
+            Some(filter) => nullif(value, &not(filter)?)?,
             None => Arc::clone(value),
         };
         Ok(vec![value, Arc::clone(by)])
@@ -247,5 +248,23 @@ mod tests {
     async fn what_is_missing_comes_last_or_never() {
         check("(1, 'b', NULL), (1, 'a', 5), (1, NULL, 9), (1, NULL, 1)", &["1 a a a"], "a a a").await;
         check("(1, 'b', NULL), (1, 'a', NULL), (2, NULL, 4)", &["1 a a a", "2"], "a a a").await;
+    }
+
+    #[test]
+    fn rows_that_are_not_grouped_beforehand_keep_their_filter() {
+        use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
+        use datafusion::logical_expr::GroupsAccumulator;
+        use std::sync::Arc;
+
+        let (value, by) = (StringArray::from(vec!["a", "b", "c"]), Int64Array::from(vec![1, 2, 3]));
+        let rows: [ArrayRef; 2] = [Arc::new(value), Arc::new(by)];
+        let best = super::Best::new(rows[0].data_type(), rows[1].data_type(), true).unwrap();
+        for (filter, expected) in [
+            (BooleanArray::from(vec![true, false, true]), [Some("a"), None, Some("c")]),
+            (BooleanArray::from(vec![Some(true), None, Some(false)]), [Some("a"), None, None]),
+        ] {
+            let state = best.convert_to_state(&rows, Some(&filter)).unwrap();
+            assert_eq!(state[0].as_string::<i32>().iter().collect::<Vec<_>>(), expected);
+        }
     }
 }
