@@ -29,6 +29,13 @@ bench *args:
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/run.py {{ args }}
 
+# The identity step beside DuckDB, scipy and Splink, at 1 million customers; `just bench-identity --customers 5000000`
+bench-identity *args:
+    bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
+    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0 || true
+    cargo build --release
+    "{{ cache }}/venv/bin/python" bench/identity.py {{ args }}
+
 # Make the sample's data again
 sample-data:
     "{{ cache }}/venv/bin/python" data/generate.py

@@ -1,5 +1,8 @@
 """Compares what Kinfold and the peers have written. Profiles are numbered differently, so each is met through its smallest
-identifier, which both know."""
+identifier, which both know.
+
+    python3 bench/compare.py LAKE ROOT
+"""
 
 import pathlib
 import sys
@@ -7,7 +10,6 @@ import sys
 import duckdb
 from deltalake import DeltaTable
 
-AS_OF = "2026-11-21T00:00:00Z"
 PREFIX = {"user_id": "u", "crm_id": "r", "email": "e", "phone": "p", "cookie": "k"}
 TRAITS = """first_name country consent orders_total gross_revenue refunds lifetime_value average_order largest_order first_order_at
 last_order_at orders_90d revenue_365d categories favourite_category page_views_30d carts_7d events_total last_seen_at
@@ -71,3 +73,7 @@ def truth(db: duckdb.DuckDBPyConnection, root: pathlib.Path) -> None:
           right_(n) as (select sum(n * (n - 1) / 2) from (select count(*) as n from seen group by profile_id, person))
         select pairs.n, right_.n, wanted.n from pairs, right_, wanted""").fetchall()[0]
     print(f"pairwise precision {right / pairs:.4f}, recall {right / wanted:.4f}")
+
+
+if __name__ == "__main__":
+    compare(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))

@@ -74,8 +74,12 @@ class People:
 
     def pick(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """People drawn by how active they are."""
-        drawn = rng.random(count) * self.activity[-1]
-        return np.searchsorted(self.activity, drawn)
+        return drawn(rng, self.activity, count)
+
+
+def drawn(rng: np.random.Generator, running_total: np.ndarray, count: int) -> np.ndarray:
+    """Indices, each drawn as often as its share of the total says."""
+    return np.searchsorted(running_total, rng.random(count) * running_total[-1])
 
 
 def joined(prefix: str, numbers: np.ndarray) -> pa.Array:
