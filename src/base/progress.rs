@@ -28,6 +28,11 @@ pub struct PlannedTask {
 /// Receives [`ProgressEvent`]s, from several threads at once. Must return quickly.
 pub trait Progress: Send + Sync + std::fmt::Debug {
     fn on(&self, event: ProgressEvent<'_>);
+
+    /// Whether anything is made of [`PlannedTask::took`], which costs a look at the log of runs.
+    fn is_forecast_shown(&self) -> bool {
+        false
+    }
 }
 
 /// Says nothing.

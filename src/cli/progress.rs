@@ -40,6 +40,10 @@ impl Default for Bars {
 }
 
 impl Progress for Bars {
+    fn is_forecast_shown(&self) -> bool {
+        true
+    }
+
     fn on(&self, event: ProgressEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let BarState { tasks, whole } = &mut *state;

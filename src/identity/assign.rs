@@ -39,6 +39,8 @@ pub(crate) struct Assignment {
     pub(crate) ids: Vec<ProfileId>,
     /// In the order of kind and ids.
     pub(crate) changes: Vec<Change>,
+    /// The oldest node of each profile that was merged.
+    pub(crate) merged: HashMap<ProfileId, u32>,
 }
 
 /// A profile's id stays with the cluster that has the profile's oldest identifier. Where several ids meet in one cluster,
@@ -60,8 +62,11 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) 
     let mut ids = inheritance.keeps.clone();
     derive(rules, nodes, clustering, &taken, &mut ids);
     let ids: Vec<ProfileId> = ids.into_iter().map(|id| id.expect("each cluster got an id")).collect();
-    let changes = changes(&inheritance, &ids);
-    Assignment { ids, changes }
+    let changes = changes(&inheritance, clustering, &ids, &taken);
+    let is_merged = |change: &&Change| change.kind == ChangeKind::Merged;
+    let merged = changes.iter().filter(is_merged).filter_map(|change| change.other_profile_id);
+    let merged = merged.filter_map(|profile| Some((profile, *inheritance.oldest.get(&profile)?))).collect();
+    Assignment { ids, changes, merged }
 }
 
 /// How the profiles of the last run lie over the clusters of this one.
@@ -70,8 +75,8 @@ struct Inheritance {
     shares: Vec<(ProfileId, u32)>,
     /// For each cluster the profile whose id it keeps.
     keeps: Vec<Option<ProfileId>>,
-    /// The cluster of the oldest identifier of each profile that more than one cluster has values of.
-    heirs: HashMap<ProfileId, u32>,
+    /// The oldest node of each profile that shares a cluster with another one, or has values in several.
+    oldest: HashMap<ProfileId, u32>,
     /// Profiles that had values which belong to no profile any more; some several times.
     left: Vec<ProfileId>,
 }
@@ -104,17 +109,18 @@ impl Inheritance {
                 contested[*cluster as usize] = true;
             }
         }
-        let mut inheritance = Self { shares, keeps, heirs: HashMap::new(), left };
+        let mut inheritance = Self { shares, keeps, oldest: HashMap::new(), left };
         if contested.contains(&true) {
             inheritance.decide(nodes, clustering, &contested);
         }
         inheritance
     }
 
-    /// Finds the heir of each profile that has values in a contested cluster, and lets the oldest of them keep its id.
+    /// Finds the oldest node of each profile that has values in a contested cluster, whose cluster is the profile's heir, and lets
+    /// the oldest of its profiles keep its id.
     fn decide(&mut self, nodes: &Nodes, clustering: &Clustering, contested: &[bool]) {
         let is_contested = |cluster: u32| cluster != NO_CLUSTER && contested[cluster as usize];
-        let mut oldest: HashMap<ProfileId, u32> = HashMap::new();
+        let oldest = &mut self.oldest;
         nodes.each(|node, shard, number| {
             let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
             if is_contested(clustering.labels[node as usize]) {
@@ -127,11 +133,10 @@ impl Inheritance {
         for (_, cluster) in self.shares.iter().filter(|(_, cluster)| is_contested(*cluster)) {
             self.keeps[*cluster as usize] = None;
         }
-        for (profile, node) in &oldest {
+        for (profile, node) in &self.oldest {
             let heir = clustering.labels[*node as usize];
-            self.heirs.insert(*profile, heir);
             let keeper = self.keeps[heir as usize].get_or_insert(*profile);
-            if nodes.by_age(*node, oldest[keeper]).is_lt() {
+            if nodes.by_age(*node, self.oldest[keeper]).is_lt() {
                 *keeper = *profile;
             }
         }
@@ -200,8 +205,9 @@ fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId
     oldest.into_iter().map(|(_, node)| node).collect()
 }
 
-fn changes(inheritance: &Inheritance, ids: &[ProfileId]) -> Vec<Change> {
-    let Inheritance { shares, keeps, heirs, .. } = inheritance;
+/// `before`: the profiles of the last run, ascending, each once.
+fn changes(inheritance: &Inheritance, clustering: &Clustering, ids: &[ProfileId], before: &[ProfileId]) -> Vec<Change> {
+    let Inheritance { shares, keeps, oldest, .. } = inheritance;
     let mut is_split = vec![false; ids.len()];
     let mut changes = Vec::new();
     for (profile, cluster) in shares {
@@ -209,7 +215,7 @@ fn changes(inheritance: &Inheritance, ids: &[ProfileId]) -> Vec<Change> {
             continue;
         }
         // A profile that only one cluster has values of has no other heir.
-        let is_heir = heirs.get(profile).is_none_or(|heir| heir == cluster);
+        let is_heir = oldest.get(profile).is_none_or(|oldest| clustering.labels[*oldest as usize] == *cluster);
         is_split[*cluster as usize] |= !is_heir;
         let kind = if is_heir { ChangeKind::Merged } else { ChangeKind::Split };
         changes.push(Change { kind, profile_id: ids[*cluster as usize], other_profile_id: Some(*profile) });
@@ -221,6 +227,9 @@ fn changes(inheritance: &Inheritance, ids: &[ProfileId]) -> Vec<Change> {
         profile_id: *id,
         other_profile_id: None,
     }));
+    let is_gone = |profile: &&ProfileId| shares.binary_search_by(|share| share.0.cmp(profile)).is_err();
+    let gone = before.iter().filter(is_gone);
+    changes.extend(gone.map(|id| Change { kind: ChangeKind::Gone, profile_id: *id, other_profile_id: None }));
     changes.sort_unstable();
     changes
 }

@@ -47,6 +47,13 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// How much memory it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.first.capacity() + self.last.capacity()) * size_of::<i64>()
+            + self.sources.capacity()
+            + self.previous.capacity() * size_of::<Option<ProfileId>>()
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.first.shrink_to_fit();
         self.last.shrink_to_fit();
@@ -156,6 +163,13 @@ impl Evidence {
             }
         }
         Ok(())
+    }
+
+    /// How much memory is held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let shards: usize = self.shards.iter().map(|shard| shard.bytes() + shard.attributes.bytes()).sum();
+        let open = self.staged.bytes() + self.slots.capacity() * size_of::<AtomicU32>() + self.open.bytes();
+        shards + open + self.blocks.iter().map(Block::bytes).sum::<usize>()
     }
 
     /// Ends the input.

@@ -1,10 +1,13 @@
 //! The graph of an entity: values are nodes, and two values on one row have an edge.
 
+use std::collections::BTreeMap;
+
 use crate::assign::{self, Known};
 use crate::evidence::Seen;
-use crate::intern::{self, Ref, Shard, Staged, Unknown};
+use crate::intern::{self, Receive, Ref, Shard, Staged, Unknown};
 use crate::nodes::Nodes;
 use crate::pins::Pins;
+use crate::summary::EdgeCount;
 use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster, shared};
 
 /// All rows of all sources, and what the last run made of them.
@@ -44,6 +47,13 @@ struct Run {
 }
 
 impl Block {
+    /// How much memory it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.refs.capacity() * size_of::<Ref>()
+            + self.first.capacity() * size_of::<i64>()
+            + self.runs.capacity() * size_of::<Run>()
+    }
+
     /// Adds a row, whose refs follow later.
     pub(crate) fn push(&mut self, source: u16, first: i64) {
         self.first.push(first);
@@ -75,6 +85,33 @@ impl Rows {
         }
     }
 
+    /// How many pairs of values the rows hold, by source and identifiers. `same_as`: the number under which each source counts.
+    fn count_edges(&self, same_as: &[u16]) -> Vec<EdgeCount> {
+        // For each source, one number for each two of its columns.
+        let mut pairs: Vec<Vec<u64>> = self.identifiers.iter().map(|columns| vec![0; columns.len().pow(2)]).collect();
+        self.each(|source, _, row| {
+            let pairs = &mut pairs[usize::from(source)];
+            for (i, a) in row.iter().enumerate().filter(|(_, a)| **a != Ref::NONE) {
+                for (j, b) in row.iter().enumerate().skip(i + 1) {
+                    pairs[i * row.len() + j] += u64::from(*b != Ref::NONE && a != b);
+                }
+            }
+        });
+        let mut counts = BTreeMap::new();
+        for ((columns, pairs), source) in self.identifiers.iter().zip(pairs).zip(same_as) {
+            for (place, count) in pairs.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let (a, b) = (columns[place / columns.len()], columns[place % columns.len()]);
+                *counts.entry((*source, a.min(b), a.max(b))).or_default() += count;
+            }
+        }
+        let count = |((source, a, b), count)| EdgeCount {
+            source: usize::from(source),
+            identifiers: [usize::from(a), usize::from(b)],
+            count,
+        };
+        counts.into_iter().map(count).collect()
+    }
+
     /// Takes the nodes for which `aside` holds off every row.
     pub(crate) fn set_aside(&mut self, nodes: &Nodes, aside: &[bool]) {
         for at in self.blocks.iter_mut().flat_map(|block| &mut block.refs) {
@@ -103,13 +140,26 @@ impl Graph {
         Self { rules, flush_at, same_as, nodes, rows, staged: Staged::new() }
     }
 
+    /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
+    /// pinned pairs take more for a while: 24 bytes for each of their edges.
+    pub fn bytes_to_resolve(&self) -> usize {
+        /// Sets, labels, flags, the previous profile of each value, and a share of the ids.
+        const PER_VALUE: usize = 4 + 4 + 4 + 1 + 8 + 16;
+        self.bytes() + self.nodes.len() * PER_VALUE
+    }
+
+    fn bytes(&self) -> usize {
+        let shards: usize = self.nodes.shards.iter().map(|shard| shard.bytes() + shard.attributes.bytes()).sum();
+        shards + self.rows.blocks.iter().map(Block::bytes).sum::<usize>()
+    }
+
     /// How many distinct values there are.
     pub fn values(&self) -> usize {
         self.nodes.len()
     }
 
     /// Takes in rows of the last run's `<entity>_identifiers`: an identifier's name, a value, and the id of its profile.
-    /// Values that no source has any more, and identifiers that the rules no longer name, are passed over.
+    /// Values that no source has any more, and identifiers that the rules no longer name, only tell that a profile was there.
     ///
     /// # Errors
     /// When the columns differ in length, or a profile id is none that Kinfold makes.
@@ -129,8 +179,9 @@ impl Graph {
             };
             let id = ProfileId::parse(id).ok_or(IdentityError::ForeignProfileId)?;
             let known = Known(id);
-            if let Some(identifier) = self.rules.identifiers.iter().position(|rule| rule.name == name) {
-                self.staged.push(identifier as u8, value, known)?;
+            match self.rules.identifiers.iter().position(|rule| rule.name == name) {
+                Some(identifier) => self.staged.push(identifier as u8, value, known)?,
+                None => self.nodes.shards[0].attributes.miss(&known),
             }
             if self.staged.len() >= self.flush_at {
                 self.flush_previous()?;
@@ -151,11 +202,21 @@ impl Graph {
             shard.forget();
         }
         let shared = shared::set_aside(&self.nodes, &mut self.rows, &self.rules, &pins);
+        let edges = self.rows.count_edges(&self.same_as);
         let mut clustering = cluster::cluster(&self.nodes, &self.rows, &self.rules, &pins);
         drop(self.rows);
         clustering.leave_out(shared.iter().map(|value| value.node));
         let assignment = assign::assign(&self.rules, &mut self.nodes, &clustering);
-        Ok(Resolution::new(self.rules, self.same_as, self.nodes, clustering, assignment, shared, pins.unused))
+        Ok(Resolution {
+            rules: self.rules,
+            same_as: self.same_as,
+            nodes: self.nodes,
+            clustering,
+            assignment,
+            shared,
+            unused_pins: pins.unused,
+            edges,
+        })
     }
 
     fn flush_previous(&mut self) -> Result<(), IdentityError> {

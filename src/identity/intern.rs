@@ -73,6 +73,11 @@ impl<T> Staged<T> {
         self.len
     }
 
+    /// How much memory the staged values hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|s| s.text.capacity() + s.items.capacity() * size_of::<Item<T>>()).sum()
+    }
+
     /// # Errors
     /// When the staged text of one shard passes 4 GiB.
     pub(crate) fn push(&mut self, identifier: u8, value: &str, payload: T) -> Result<(), IdentityError> {
@@ -182,6 +187,15 @@ impl<A> Shard<A> {
 
     pub(crate) fn new(attributes: A) -> Self {
         Self { table: HashTable::new(), names: Names::default(), attributes }
+    }
+
+    /// How much memory the shard holds, without its attributes.
+    pub(crate) fn bytes(&self) -> usize {
+        let names = &self.names;
+        self.table.allocation_size()
+            + names.text.capacity()
+            + names.ends.capacity() * size_of::<u32>()
+            + names.identifiers.capacity()
     }
 
     /// Gives back what growing left over.

@@ -39,6 +39,7 @@ mod rebuild;
 mod resolution;
 mod rules;
 mod shared;
+mod summary;
 mod union_find;
 mod window;
 
@@ -55,3 +56,4 @@ pub use resolution::{
     RowCursor, SharedValue, SourceSet,
 };
 pub use rules::{IdentifierRule, Limit, Pin, PinKind, RowSource, Rules};
+pub use summary::{EdgeCount, Summary};

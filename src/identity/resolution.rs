@@ -1,24 +1,29 @@
 //! What came out: profiles, the values that point to them, the edges that were refused, and what changed.
 
 use crate::assign::Assignment;
+use std::ops::Range;
+
 use crate::cluster::{Clustering, NO_CLUSTER};
+use crate::intern::SHARDS;
 use crate::nodes::{Nodes, known_first, known_last};
 use crate::rebuild::{Obstacle, Refused};
 use crate::shared::Shared;
+use crate::summary::EdgeCount;
 use crate::{Limit, ProfileId, Rules};
 
 /// The profiles of an entity. All of it can be read many times, and from several threads.
 #[derive(Debug)]
 pub struct Resolution {
-    rules: Rules,
+    pub(crate) rules: Rules,
     /// For each source, the number of the first one of the same name.
-    same_as: Vec<u16>,
-    nodes: Nodes,
-    clustering: Clustering,
-    assignment: Assignment,
+    pub(crate) same_as: Vec<u16>,
+    pub(crate) nodes: Nodes,
+    pub(crate) clustering: Clustering,
+    pub(crate) assignment: Assignment,
     /// In the order in which they are told.
-    shared: Vec<Shared>,
-    unused_pins: Vec<usize>,
+    pub(crate) shared: Vec<Shared>,
+    pub(crate) unused_pins: Vec<usize>,
+    pub(crate) edges: Vec<EdgeCount>,
 }
 
 /// A value and the profile it points to.
@@ -97,8 +102,7 @@ pub struct Change {
 
 /// The kinds of [`Change`].
 ///
-/// In a merge the oldest profile's id stays; in a split the part with the oldest identifier keeps it. Where all of a
-/// profile's values are gone from the sources, nothing is told of it.
+/// In a merge the oldest profile's id stays; in a split the part with the oldest identifier keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// The profile is new, and none of its values had one before.
@@ -107,6 +111,8 @@ pub enum ChangeKind {
     Merged,
     /// Values of the other profile are now in this one, but not its oldest, which went elsewhere or stayed.
     Split,
+    /// No profile has any of its values: no row has them any more, or they are shared by many.
+    Gone,
 }
 
 impl ChangeKind {
@@ -116,6 +122,7 @@ impl ChangeKind {
             Self::Created => "created",
             Self::Merged => "merged",
             Self::Split => "split",
+            Self::Gone => "gone",
         }
     }
 }
@@ -129,18 +136,6 @@ pub struct RowCursor {
 }
 
 impl Resolution {
-    pub(crate) fn new(
-        rules: Rules,
-        same_as: Vec<u16>,
-        nodes: Nodes,
-        clustering: Clustering,
-        assignment: Assignment,
-        shared: Vec<Shared>,
-        unused_pins: Vec<usize>,
-    ) -> Self {
-        Self { rules, same_as, nodes, clustering, assignment, shared, unused_pins }
-    }
-
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -158,6 +153,11 @@ impl Resolution {
     /// What changed since the previous assignment, in the order of kind and ids.
     pub fn changes(&self) -> &[Change] {
         &self.assignment.changes
+    }
+
+    /// The oldest identifier of a profile that was merged into another one: where it is, the profile's id leads to.
+    pub fn oldest_of_merged(&self, profile: ProfileId) -> Option<IdentifierValue<'_>> {
+        self.assignment.merged.get(&profile).map(|node| self.named(*node))
     }
 
     /// The edges that were refused, in the order in which edges are considered.
@@ -183,7 +183,15 @@ impl Resolution {
     ///
     /// [`IdentifierRows::cursor`] tells where to go on, so that rows can be taken in chunks without holding a borrow.
     pub fn identifier_rows(&self, cursor: RowCursor) -> IdentifierRows<'_> {
-        IdentifierRows { resolution: self, cursor }
+        IdentifierRows { resolution: self, cursor, shards: 0..SHARDS as u16 }
+    }
+
+    /// One of several parts of what [`Resolution::identifier_rows`] gives, for as many threads; about equally large.
+    pub fn identifier_rows_part(&self, part: usize, parts: usize) -> IdentifierRows<'_> {
+        let start = |part: usize| (SHARDS * part.min(parts) / parts.max(1)) as u16;
+        let shards = start(part)..start(part + 1);
+        let cursor = RowCursor { shard: shards.start, ..RowCursor::default() };
+        IdentifierRows { resolution: self, cursor, shards }
     }
 
     fn conflict(&self, refused: &Refused) -> Conflict<'_> {
@@ -219,6 +227,7 @@ impl Resolution {
 pub struct IdentifierRows<'a> {
     resolution: &'a Resolution,
     cursor: RowCursor,
+    shards: Range<u16>,
 }
 
 impl IdentifierRows<'_> {
@@ -235,8 +244,9 @@ impl<'a> Iterator for IdentifierRows<'a> {
         let Resolution { rules, nodes, clustering, assignment, .. } = self.resolution;
         let at = &mut self.cursor;
         while usize::from(at.identifier) < rules.identifiers.len() {
-            let Some(shard) = nodes.shards.get(usize::from(at.shard)) else {
-                *at = RowCursor { identifier: at.identifier + 1, ..RowCursor::default() };
+            let shard = nodes.shards.get(usize::from(at.shard)).filter(|_| at.shard < self.shards.end);
+            let Some(shard) = shard else {
+                *at = RowCursor { identifier: at.identifier + 1, shard: self.shards.start, number: 0 };
                 continue;
             };
             let rest = shard.names().identifiers().get(at.number as usize..).unwrap_or_default();

@@ -84,9 +84,10 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
         let identifiers = identity::identifiers(entity, parsed, diagnostics);
         let links = identity::links(entity, &identifiers, &tables, diagnostics);
         let pins = pins::pins(entity, &identifiers, diagnostics);
+        let max_cluster = identity::max_cluster(entity, diagnostics);
         let profiles = Profiles { entity, identifiers: &identifiers, links: &links };
         let traits = traits::check(&profiles, &tables, diagnostics);
-        entities.push(CheckedEntity { entity, identifiers, links, pins, traits });
+        entities.push(CheckedEntity { entity, identifiers, links, pins, max_cluster, traits });
     }
     let segments = segments::check(&file.segments, &entities, &tables, diagnostics);
 
@@ -114,6 +115,7 @@ fn entity(checked: CheckedEntity<'_>) -> Entity {
         identifiers: checked.identifiers,
         links: checked.links,
         pins: checked.pins,
+        max_cluster: checked.max_cluster,
         traits: checked.traits.done,
         span: checked.entity.name.span(),
     }

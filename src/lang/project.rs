@@ -153,6 +153,7 @@ pub struct Entity {
     pub links: Vec<Link>,
     /// What people say of single values.
     pub pins: Vec<Pin>,
+    pub max_cluster: MaxCluster,
     /// Each after the traits that it refers to.
     pub traits: Vec<Trait>,
     pub span: Span,
@@ -177,6 +178,15 @@ pub struct Limit {
     pub count: u32,
     /// Only values first seen within a span of this length count together.
     pub within: Option<SignedDuration>,
+}
+
+/// What to do about a profile with very many identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MaxCluster {
+    /// A run that makes a profile with more identifiers than this says so.
+    pub warn_above: Option<u32>,
+    /// A run that makes a profile with more identifiers than this fails.
+    pub error_above: Option<u32>,
 }
 
 /// Two values of which somebody knows whether they are one profile.

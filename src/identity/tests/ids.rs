@@ -52,13 +52,17 @@ fn a_new_profile_does_not_take_an_id_that_is_in_use() {
 }
 
 #[test]
-fn values_that_left_the_sources_leave_without_a_word() {
+fn a_profile_is_gone_with_the_last_of_its_values() {
     let rules = rules(&[None; 3], SOURCES);
     let first = run(&rules, &[row(["u1", "a@x", ""], 10), row(["u2", "", ""], 11)], &[], PLAIN);
     let second = run(&rules, &[row(["", "a@x", ""], 10)], &first.as_previous(), PLAIN);
     assert_eq!(second.profile(1, "a@x"), first.profile(0, "u1"));
     assert_eq!(second.profiles.len(), 1);
-    assert_eq!(second.changes, BTreeSet::new());
+    assert_eq!(second.changes, BTreeSet::from([change("gone", first.profile(0, "u2"), "")]));
+    // So it is where the rules no longer name the identifier of its values.
+    let previous = [((7, "old".to_owned()), first.profile(0, "u2").to_owned())];
+    let third = run(&rules, &[row(["", "a@x", ""], 10)], &previous, PLAIN);
+    assert!(third.changes.contains(&change("gone", first.profile(0, "u2"), "")));
 }
 
 #[test]

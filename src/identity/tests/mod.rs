@@ -149,6 +149,10 @@ fn outcome(resolution: &Resolution) -> Outcome {
         }
     }
     assert_eq!(outcome.values.len(), resolution.identifier_count());
+    for parts in [1, 3] {
+        let rows = (0..parts).flat_map(|part| resolution.identifier_rows_part(part, parts));
+        assert_eq!(rows.count(), outcome.values.len(), "the parts are the whole");
+    }
     outcome.profiles = resolution.profiles().iter().map(ProfileId::to_string).collect();
     assert_eq!(outcome.profiles.len(), resolution.profiles().len(), "profile ids are unique");
     let text = |id: ProfileId| id.to_string();

@@ -235,6 +235,10 @@ pub(super) fn check_ids(rules: &Rules, rows: &[Row], previous: &[(Value, String)
             expected.insert(("split".to_owned(), now, (*id).to_owned()));
         }
     }
+    let before: BTreeSet<&String> = previous.iter().map(|(_, id)| id).collect();
+    for id in before.into_iter().filter(|id| !by_age.iter().any(|(known, _)| known == id)) {
+        expected.insert(("gone".to_owned(), id.clone(), String::new()));
+    }
     clusters.retain(|cluster| !cluster.iter().any(|value| previous.iter().any(|(old, _)| old == value)));
     for cluster in clusters {
         expected.insert(("created".to_owned(), cluster_of(cluster.first().unwrap()), String::new()));

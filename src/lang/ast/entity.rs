@@ -31,6 +31,8 @@ pub struct Identity {
     pub identifiers: Vec<Identifier>,
     /// Tables whose rows carry identifiers. A row that carries two or more links them.
     pub from: Vec<Link>,
+    /// How many identifiers one profile has at most, unless something is wrong.
+    pub max_cluster: Option<NumberOr<MaxCluster>>,
     /// Pairs that are one profile, whatever limits say.
     #[serde(default)]
     pub always: Vec<Pin>,
@@ -67,6 +69,16 @@ pub struct Limit {
     pub count: Spanned<u64>,
     /// Only values first seen within a span of this length count together, such as `90d`.
     pub within: Option<Text>,
+}
+
+/// What to do about a profile with very many identifiers.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaxCluster {
+    /// A run that makes a profile with more identifiers than this says so.
+    pub warn_above: Option<Spanned<u64>>,
+    /// A run that makes a profile with more identifiers than this fails, and changes nothing.
+    pub error_above: Option<Spanned<u64>>,
 }
 
 /// Two values of which somebody knows whether they are one.

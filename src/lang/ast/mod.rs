@@ -12,8 +12,8 @@ mod types;
 
 pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
 pub use entity::{
-    Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Limit, Link, Phone, Pick, PickFrom,
-    Pin, Trait,
+    Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Limit, Link, MaxCluster, Phone,
+    Pick, PickFrom, Pin, Trait,
 };
 pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
 pub use shape::{NumberOr, OneOrMany, SettingValue, WordOr};

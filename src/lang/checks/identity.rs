@@ -13,7 +13,7 @@ use sqlparser::ast::Expr;
 use super::durations::duration;
 use crate::ast::{self, Map, NumberOr, Spanned, Sql, Text, WordOr};
 use crate::parse::Parsed;
-use crate::project::{Block, Identifier, IdentifierType, Limit, Link};
+use crate::project::{Block, Identifier, IdentifierType, Limit, Link, MaxCluster};
 use crate::rule::Rule;
 use crate::tables::{Tables, near_or_all, typed};
 
@@ -26,6 +26,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &IDENTIFIER_TYPE,
     &BAD_REGEX,
     &ZERO_LIMIT,
+    &BAD_MAX_CLUSTER,
     &UNKNOWN_REGION,
 ];
 
@@ -40,6 +41,8 @@ pub(crate) const IDENTIFIER_TYPE: Rule =
     Rule::error("identifier-type", "an identifier's value is of a type that cannot be written as one text");
 pub(crate) const BAD_REGEX: Rule = Rule::error("bad-regex", "a regular expression cannot be read");
 pub(crate) const ZERO_LIMIT: Rule = Rule::error("zero-limit", "a limit that no value can keep");
+pub(crate) const BAD_MAX_CLUSTER: Rule =
+    Rule::error("bad-max-cluster", "a run would fail for a profile before it warns of it");
 pub(crate) const UNKNOWN_REGION: Rule =
     Rule::error("unknown-region", "a phone region is not a country's two-letter code");
 
@@ -95,6 +98,27 @@ fn limit(
         return None;
     }
     Some(Limit { count: u32::try_from(count.value).unwrap_or(u32::MAX), within })
+}
+
+/// When a profile has too many identifiers; a number alone is when to warn.
+pub(crate) fn max_cluster(entity: &ast::Entity, diagnostics: &mut Vec<Diagnostic>) -> MaxCluster {
+    let (warn, error) = match &entity.identity.max_cluster {
+        None => (None, None),
+        Some(NumberOr::Number(above)) => (Some(*above), None),
+        Some(NumberOr::More(more)) => (more.warn_above, more.error_above),
+    };
+    for above in [warn, error].into_iter().flatten().filter(|above| above.value == 0) {
+        let message = "every profile has more than 0 identifiers";
+        diagnostics.push(ZERO_LIMIT.at(above.span, message).hint("leave it out, or make it 1 or more"));
+    }
+    if let (Some(warn), Some(error)) = (warn, error)
+        && warn.value >= error.value
+    {
+        let message = "`warn_above` is not smaller than `error_above`";
+        diagnostics.push(BAD_MAX_CLUSTER.at(warn.span, message).hint("warn of smaller profiles than those that fail"));
+    }
+    let count = |above: Option<Spanned<u64>>| above.map(|above| u32::try_from(above.value).unwrap_or(u32::MAX));
+    MaxCluster { warn_above: count(warn), error_above: count(error) }
 }
 
 fn identifier_type(ty: Option<&ast::IdentifierType>, diagnostics: &mut Vec<Diagnostic>) -> IdentifierType {

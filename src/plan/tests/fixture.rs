@@ -3,8 +3,8 @@
 use kinfold_base::{FileId, RunId, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
 use kinfold_lang::project::{
     AggregateValue, Block, ColumnRule, ColumnTest, Condition, Entity, Field, Format, Freshness, Guard, Identifier,
-    IdentifierType, Keep, Lake, Limit, Link, Literal, Model, Nulls, OnLeave, PickSource, Pin, PinKind, Project, RowSet,
-    Segment, SourceTable, Sync, SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
+    IdentifierType, Keep, Lake, Limit, Link, Literal, MaxCluster, Model, Nulls, OnLeave, PickSource, Pin, PinKind,
+    Project, RowSet, Segment, SourceTable, Sync, SyncRows, TableName, Test, Top, TopCount, Trait, TraitBody, Window,
 };
 use sqlparser::ast::{Expr, Query, Statement};
 use sqlparser::dialect::GenericDialect;
@@ -405,6 +405,7 @@ pub(super) fn project() -> Project {
             reason: "another Ada".to_owned(),
             span: SPAN,
         }],
+        max_cluster: MaxCluster { warn_above: Some(200), error_above: None },
         links: vec![
             link(&contacts()),
             link(&events()),
