@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use kinfold_base::{RunId, Timestamp};
-use kinfold_plan::{Dialect, Work, render};
+use kinfold_plan::{Contraction, Dialect, Work, render};
 
 use crate::{AppError, Ready};
 
-/// Writes the SQL of every step, and of every sync's rows, under `target/compiled/` in the project's folder. Gives the files written.
+/// Writes the SQL of every step, and of every sync's rows, under `target/compiled/` in the project's folder; beside an entity's
+/// identity, where the dialect has loops, a script that finds its connected components. Gives the files written.
 ///
 /// The same project, schemas and `as_of` give the same bytes; files of steps that no longer exist are removed.
 pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Result<Vec<PathBuf>, AppError> {
@@ -36,6 +37,10 @@ pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Res
                 for rows in &resolve.rows {
                     let from = file_name(&rows.source);
                     write(format!("{:03}_{name}_{from}.sql", number + 1), render(&rows.query, dialect) + ";\n")?;
+                }
+                let entity = ready.project.entities.iter().find(|e| e.name == resolve.entity);
+                if let Some(script) = entity.and_then(|e| Contraction::of(e).script(dialect)) {
+                    write(format!("{:03}_{}_components.sql", number + 1, file_name(&resolve.entity)), script)?;
                 }
             }
         }

@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::StreamExt;
 use kinfold_base::ProgressEvent;
 use kinfold_engine::{Engine, RunContext};
-use kinfold_plan::{Plan, Step, Work, render};
+use kinfold_plan::{Plan, Query, Step, Work, render};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::AppError;
 use crate::report::{StepReport, StepStatus};
-use crate::rows::objects;
+use crate::rows::each_row;
 
 /// Each step keeps all threads busy by itself; a few at once hide the waiting at their ends.
 const STEPS_AT_ONCE: usize = 4;
@@ -70,8 +69,8 @@ pub(crate) async fn execute(
                 let report = &mut steps[index];
                 report.rows = outcome.rows;
                 report.seconds = seconds;
-                report.status = if outcome.warning.is_some() { StepStatus::Warned } else { StepStatus::Done };
-                warnings.extend(outcome.warning);
+                report.status = if outcome.warnings.is_empty() { StepStatus::Done } else { StepStatus::Warned };
+                warnings.extend(outcome.warnings);
                 done.insert(index);
             }
             Ok((index, seconds, Err(e))) => {
@@ -120,51 +119,50 @@ fn skipped(step: &Step) -> StepReport {
 
 struct StepOutcome {
     rows: u64,
-    warning: Option<String>,
+    warnings: Vec<String>,
 }
 
 async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: usize) -> Result<StepOutcome, AppError> {
     let dialect = engine.dialect();
-    let told = |rows| {
+    let told = |rows, warnings| {
         run.progress.on(ProgressEvent::Finished { task: &step.name, rows });
-        Ok(StepOutcome { rows, warning: None })
+        Ok(StepOutcome { rows, warnings })
     };
     match &step.work {
         Work::View { name, query } => {
             engine.create_view(name, &render(query, dialect)).await?;
-            Ok(StepOutcome { rows: 0, warning: None })
+            Ok(StepOutcome { rows: 0, warnings: vec![] })
         }
         Work::Table { output, query } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let written = engine.create_table(run, output, &render(query, dialect)).await?;
-            told(written.rows)
+            told(written.rows, vec![])
         }
         Work::Resolve(resolve) => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
-            let written = kinfold_engine::resolve(engine, run, &step.name, threads, resolve).await?;
-            let identifiers = format!("{}_identifiers", resolve.entity);
-            told(written.iter().find(|w| w.table == identifiers).map_or(0, |w| w.rows))
+            let resolved = kinfold_engine::resolve(engine, run, &step.name, threads, resolve).await?;
+            let identifiers = &resolve.tables.identifiers.output.name;
+            let rows = resolved.written.iter().find(|w| w.table == *identifiers).map_or(0, |w| w.rows);
+            told(rows, resolved.warnings)
         }
         Work::Expect { query, message, fail } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
-            let outcome = expect(engine, &render(query, dialect), message, *fail).await?;
-            run.progress.on(ProgressEvent::Finished { task: &step.name, rows: outcome.rows });
-            Ok(outcome)
+            let outcome = expect(engine, query, message, *fail).await?;
+            told(outcome.rows, outcome.warnings)
         }
     }
 }
 
 /// Counts what breaks a promise: the query gives the number as one row, or no row.
-async fn expect(engine: &dyn Engine, sql: &str, message: &str, fail: bool) -> Result<StepOutcome, AppError> {
+async fn expect(engine: &dyn Engine, query: &Query, message: &str, fail: bool) -> Result<StepOutcome, AppError> {
     let (mut broken, mut newest) = (0_u64, None);
-    let mut rows = engine.query(sql, &[]).await?.batches;
-    while let Some(batch) = rows.next().await {
-        let counts = objects(&batch?)?;
-        broken += counts.iter().filter_map(|row| row["broken_rows"].as_u64()).sum::<u64>();
-        newest = newest.or_else(|| counts.iter().find_map(|row| row.get("newest").cloned()));
-    }
+    each_row(engine, query, |row| {
+        broken += row["broken_rows"].as_u64().unwrap_or_default();
+        newest = newest.take().or_else(|| row.get("newest").cloned());
+    })
+    .await?;
     if broken == 0 {
-        return Ok(StepOutcome { rows: 0, warning: None });
+        return Ok(StepOutcome { rows: 0, warnings: vec![] });
     }
     let (message, hint) = match newest {
         None => (format!("{message} ({broken} in all)"), "mend the data, or relax the test in the source's columns"),
@@ -179,5 +177,5 @@ async fn expect(engine: &dyn Engine, sql: &str, message: &str, fail: bool) -> Re
     if fail {
         return Err(AppError::input(message).hint(hint));
     }
-    Ok(StepOutcome { rows: broken, warning: Some(message) })
+    Ok(StepOutcome { rows: broken, warnings: vec![message] })
 }

@@ -34,15 +34,74 @@ pub(crate) fn read(dir: &Path) -> Result<(SourceMap, Vec<Diagnostic>), AppError>
         let name = slashed(&path);
         match read_text(&dir.join(&path)) {
             Ok(text) => {
-                sources.add(name, text);
+                sources.add(name.clone(), text);
             }
-            Err(why) => diagnostics.push(
-                Diagnostic::error("unreadable-file", None, format!("{name}: {why}"))
-                    .hint("files of a project are UTF-8 text of at most 4 MiB"),
-            ),
+            Err(why) => diagnostics.push(unreadable(&name, &why)),
         }
     }
     Ok((sources, diagnostics))
+}
+
+/// What [`read`] reads, as it was in a commit of the repository that `dir` is in.
+///
+/// # Errors
+/// When git cannot be run, there is no such commit, or it holds no project.
+pub(crate) fn read_commit(dir: &Path, commit: &str) -> Result<(SourceMap, Vec<Diagnostic>), AppError> {
+    let paths = git(dir, &["ls-tree", "-r", "-z", "--name-only", commit, "."])?;
+    let paths = String::from_utf8_lossy(&paths);
+    let mut paths: Vec<&str> = paths.split('\0').filter(|p| *p == CONFIG_FILE || is_project_file(p)).collect();
+    if !paths.contains(&CONFIG_FILE) {
+        let place = dir.display();
+        return Err(AppError::input(format!("there is no kinfold.yml in {place} at commit {commit}"))
+            .hint("name a commit in which the project was there already"));
+    }
+    let folder = |path: &str| FOLDERS.iter().position(|folder| path.starts_with(folder));
+    paths.sort_by_key(|path| (folder(path), *path));
+    let mut sources = SourceMap::default();
+    let mut diagnostics = vec![];
+    for path in paths {
+        let bytes = git(dir, &["cat-file", "blob", &format!("{commit}:./{path}")])?;
+        match text(bytes) {
+            Ok(text) => {
+                sources.add(path.to_owned(), text);
+            }
+            Err(why) => diagnostics.push(unreadable(path, &why)),
+        }
+    }
+    Ok((sources, diagnostics))
+}
+
+/// The full name of a commit.
+///
+/// # Errors
+/// When git cannot be run, `dir` is in no repository, or there is no such commit.
+pub(crate) fn commit(dir: &Path, reference: &str) -> Result<String, AppError> {
+    let wanted = format!("{reference}^{{commit}}");
+    let hint = "name a branch, a tag or a commit, such as `main` or `HEAD~1`";
+    let name = git(dir, &["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).map_err(|e| {
+        if e.message.is_empty() { AppError::input(format!("there is no commit `{reference}`")).hint(hint) } else { e }
+    })?;
+    Ok(String::from_utf8_lossy(&name).trim().to_owned())
+}
+
+/// What git prints.
+///
+/// # Errors
+/// What git says; nothing if it says nothing.
+fn git(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, AppError> {
+    let output = std::process::Command::new("git").arg("-C").arg(dir).args(arguments).output().map_err(|e| {
+        AppError::outside(format!("git cannot be run: {e}")).hint("install git, which keeps the versions of a project")
+    })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(AppError::input(said.lines().next().unwrap_or_default().trim_start_matches("fatal: ")))
+}
+
+fn unreadable(name: &str, why: &str) -> Diagnostic {
+    Diagnostic::error("unreadable-file", None, format!("{name}: {why}"))
+        .hint("files of a project are UTF-8 text of at most 4 MiB")
 }
 
 fn walk(dir: &Path, folder: &Path, paths: &mut Vec<PathBuf>, diagnostics: &mut Vec<Diagnostic>) {
@@ -80,7 +139,13 @@ fn read_text(path: &Path) -> Result<String, String> {
     if size > MAX_FILE_BYTES {
         return Err(format!("it is {size} bytes long"));
     }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    text(std::fs::read(path).map_err(|e| e.to_string())?)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("it is {} bytes long", bytes.len()));
+    }
     String::from_utf8(bytes).map_err(|e| {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         format!("line {line} is not valid UTF-8")

@@ -1,4 +1,5 @@
-//! Use cases shared by the command line and, later, a server: load, check, compile, run, sync, show, query, init.
+//! Use cases shared by the command line and, later, a server: load, check, compile, run, sync, show, explain, identity, query,
+//! init.
 //!
 //! This is where the parts meet: files are read here, the engine is opened here, the planner's SQL is handed to the engine here.
 //! It never prints and never exits.
@@ -7,7 +8,9 @@ mod compile;
 mod destinations;
 mod error;
 mod execute;
+mod explain;
 mod files;
+mod identity;
 mod init;
 mod load;
 mod log;
@@ -22,6 +25,14 @@ mod sync;
 
 pub use compile::compile;
 pub use error::{AppError, AppErrorKind};
+pub use explain::{
+    Explained, ExplainedChain, ExplainedEdge, ExplainedEvidence, ExplainedPart, ExplainedProfile, ExplainedShared,
+    ExplainedValue, explain,
+};
+pub use identity::{
+    Change, DiffRequest, EntityDiff, Example, ExamplePart, IdentityDiff, IdentityReport, LargestProfile, SegmentEffect,
+    identity_diff, identity_report,
+};
 pub use init::init;
 pub use kinfold_lang::json_schema;
 pub use kinfold_plan::{Dialect as SqlDialect, StepKind};

@@ -60,10 +60,28 @@ pub struct Ready {
 /// # Errors
 /// When there is no project, or the engine cannot start. What is wrong inside the project is a diagnostic.
 pub async fn load(options: &Options) -> Result<Loaded, AppError> {
+    let options = absolute(options)?;
+    let (sources, diagnostics) = files::read(&options.project_dir)?;
+    check(options, sources, diagnostics).await
+}
+
+/// The project as it was in a commit of its git repository; paths of data are still those of the project's folder.
+///
+/// # Errors
+/// As [`load`], or when there is no such commit.
+pub(crate) async fn load_commit(options: &Options, commit: &str) -> Result<Loaded, AppError> {
+    let options = absolute(options)?;
+    let (sources, diagnostics) = files::read_commit(&options.project_dir, commit)?;
+    check(options, sources, diagnostics).await
+}
+
+fn absolute(options: &Options) -> Result<Options, AppError> {
     let project_dir = std::path::absolute(&options.project_dir)
         .map_err(|e| AppError::input(format!("cannot use the folder {}: {e}", options.project_dir.display())))?;
-    let options = Options { project_dir, ..options.clone() };
-    let (sources, mut diagnostics) = files::read(&options.project_dir)?;
+    Ok(Options { project_dir, ..options.clone() })
+}
+
+async fn check(options: Options, sources: SourceMap, mut diagnostics: Vec<Diagnostic>) -> Result<Loaded, AppError> {
     let parsed = kinfold_lang::parse(&sources);
     let environment = Arc::clone(&options.environment);
     let lookup = move |name: &str| environment(name);

@@ -16,7 +16,7 @@ use kinfold_sync::{LogEntry, SyncError, SyncLog, ledger};
 use tokio::sync::Mutex;
 
 use crate::report::{RunReport, StepStatus, word};
-use crate::rows::{first_rows, objects};
+use crate::rows::{each_row, first_rows};
 use crate::sync::{file_table, sync_error};
 use crate::{AppError, AppErrorKind, Ready};
 
@@ -69,14 +69,11 @@ async fn segment_sizes(ready: &Ready, report: &RunReport) -> Result<Vec<Entry>, 
         if !report.steps.iter().any(|s| s.name == step && s.status == StepStatus::Done) {
             continue;
         }
-        let sql = render(&inspect::segment_sizes(entity), ready.engine.dialect());
         let mut sizes = HashMap::new();
-        let mut batches = ready.engine.query(&sql, &[]).await?.batches;
-        while let Some(batch) = batches.next().await {
-            for row in objects(&batch?)? {
-                sizes.insert(row["segment"].as_str().unwrap_or_default().to_owned(), row["size"].as_u64());
-            }
-        }
+        each_row(ready.engine.as_ref(), &inspect::segment_sizes(entity), |row| {
+            sizes.insert(row["segment"].as_str().unwrap_or_default().to_owned(), row["size"].as_u64());
+        })
+        .await?;
         let segments = ready.project.segments.iter().filter(|s| s.entity == entity.name);
         entries.extend(segments.map(|s| Entry {
             step: s.name.clone(),
@@ -90,16 +87,13 @@ async fn segment_sizes(ready: &Ready, report: &RunReport) -> Result<Vec<Entry>, 
 
 /// How long each step took when it was last done, by name.
 pub(crate) async fn last_seconds(ready: &Ready) -> Result<HashMap<String, Duration>, AppError> {
-    let sql = render(&inspect::last_seconds(), ready.engine.dialect());
-    let mut batches = ready.engine.query(&sql, &[]).await?.batches;
     let mut took = HashMap::new();
-    while let Some(batch) = batches.next().await {
-        for row in objects(&batch?)? {
-            if let (Some(step), Some(seconds)) = (row["step"].as_str(), row["seconds"].as_f64()) {
-                took.insert(step.to_owned(), Duration::try_from_secs_f64(seconds).unwrap_or_default());
-            }
+    each_row(ready.engine.as_ref(), &inspect::last_seconds(), |row| {
+        if let (Some(step), Some(seconds)) = (row["step"].as_str(), row["seconds"].as_f64()) {
+            took.insert(step.to_owned(), Duration::try_from_secs_f64(seconds).unwrap_or_default());
         }
-    }
+    })
+    .await?;
     Ok(took)
 }
 
@@ -140,7 +134,7 @@ impl DeltaLog {
                 file_table(delivery::OUTCOMES_TABLE, &entry.outcome_files, ledger::outcome_schema()),
             ];
             let rows = self.engine.query(&render(&query, self.engine.dialect()), &files).await?;
-            self.engine.create_table_from(run, &log_table("sync_log"), rows).await?;
+            self.engine.create_table_from(run, &log_table("sync_log"), vec![rows]).await?;
         }
         if !self.has("sync_runs", report).await? {
             let status = word(&report.status);
@@ -203,7 +197,7 @@ async fn append(
             AppError { kind: AppErrorKind::Bug, ..AppError::outside(format!("cannot log to {table}: {e}")) }
         })?;
     let batches = stream::iter([Ok::<_, EngineError>(batch)]).boxed();
-    engine.create_table_from(run, &log_table(table), RecordStream { schema, batches }).await?;
+    engine.create_table_from(run, &log_table(table), vec![RecordStream { schema, batches }]).await?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use futures::StreamExt;
-use kinfold_engine::RecordStream;
+use kinfold_engine::{Engine, RecordStream};
+use kinfold_plan::{Query, render};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -44,6 +45,19 @@ pub(crate) async fn first_rows(stream: RecordStream, limit: usize) -> Result<Que
         }
     }
     Ok(result)
+}
+
+/// Calls `each` with every row of a query as a JSON object, one batch in memory at a time.
+pub(crate) async fn each_row(
+    engine: &dyn Engine,
+    query: &Query,
+    mut each: impl FnMut(Map<String, Value>),
+) -> Result<(), AppError> {
+    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
+    while let Some(batch) = batches.next().await {
+        objects(&batch?)?.into_iter().for_each(&mut each);
+    }
+    Ok(())
 }
 
 fn scale(ty: &DataType) -> Option<usize> {

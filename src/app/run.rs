@@ -1,5 +1,6 @@
 //! `kinfold run`: build all tables, show them to readers, deliver all syncs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -96,9 +97,13 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
 }
 
 /// The steps that take time, and how long each took the last time.
-async fn planned_tasks(ready: &Ready, plan: &Plan) -> Vec<PlannedTask> {
-    // Only a forecast hangs on it, and a run must not.
-    let took = log::last_seconds(ready).await.unwrap_or_default();
+pub(crate) async fn planned_tasks(ready: &Ready, plan: &Plan) -> Vec<PlannedTask> {
+    let took = if ready.options.progress.is_forecast_shown() {
+        // Only a forecast hangs on it, and a run must not.
+        log::last_seconds(ready).await.unwrap_or_default()
+    } else {
+        HashMap::new()
+    };
     let steps = plan.steps.iter().filter(|s| !matches!(s.work, Work::View { .. }));
     let task = |s: &Step| PlannedTask { name: s.name.clone(), took: took.get(&s.name).copied() };
     steps.map(task).collect()

@@ -45,10 +45,12 @@ pub struct SyncReport {
 }
 
 /// How to deliver.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Delivery {
     pub(crate) dry_run: bool,
     pub(crate) full: bool,
+    /// What the last run did not build; none right after a run.
+    pub(crate) gaps: Option<Vec<Gap>>,
 }
 
 /// Delivers from the tables that the last run built.
@@ -74,10 +76,7 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
         progress: Arc::clone(&ready.options.progress),
     };
     let names = if request.names.is_empty() { known } else { request.names.clone() };
-    for name in &names {
-        check_built(ready, name, &gaps).await?;
-    }
-    let delivery = Delivery { dry_run: request.dry_run, full: request.full };
+    let delivery = Delivery { dry_run: request.dry_run, full: request.full, gaps: Some(gaps) };
     let syncs = deliver(ready, &run, &names, &delivery).await;
     let status =
         if request.dry_run && syncs.iter().all(|s| s.error.is_none()) { RunStatus::Planned } else { status(&syncs) };
@@ -92,8 +91,7 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
 
 /// That the last run built what a sync reads: were a trait or a segment that is newer than that run taken for nobody's, everybody
 /// would leave.
-async fn check_built(ready: &Ready, sync: &str, gaps: &[Gap]) -> Result<(), AppError> {
-    let Some(sync) = ready.project.syncs.iter().find(|s| s.name == sync) else { return Ok(()) };
+async fn check_built(ready: &Ready, sync: &project::Sync, gaps: &[Gap]) -> Result<(), AppError> {
     let not_built = |what: String| {
         Err(AppError::input(format!("sync {} needs {what}, which the last run did not build", sync.name))
             .hint("run `kinfold run` first; it delivers, too"))
@@ -163,6 +161,9 @@ async fn deliver_one(
     quotas: &Quotas,
     log: &DeltaLog,
 ) -> Result<kinfold_sync::SyncReport, AppError> {
+    if let Some(gaps) = &how.gaps {
+        check_built(ready, sync, gaps).await?;
+    }
     let options = &ready.options;
     let destination = ready
         .project

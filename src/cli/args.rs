@@ -64,6 +64,12 @@ pub(super) enum Command {
     /// Look at one profile or one segment
     #[command(subcommand)]
     Show(ShowCommand),
+    /// Tell why two values are one profile, or what holds a profile together
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// How an entity's identity fares, and what a change of its rules would do
+    #[command(subcommand)]
+    Identity(IdentityCommand),
     /// Run a SQL query over sources, models and Kinfold's tables
     Query(QueryArgs),
     /// Print the JSON schema of the YAML files, for editors
@@ -155,6 +161,69 @@ pub(super) struct ShowSegmentArgs {
     /// How many members to show
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) limit: u32,
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  kinfold explain email=ada@example.com phone=+905321234567
+      The shortest chain of edges between two values
+  kinfold explain email=ada@example.com
+      What holds her profile together, the weakest link first
+  kinfold explain 5bwq6xc5twyb --svg profile.svg
+      The same by profile_id, and drawn into a file";
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Two identifiers with their values, such as email=ada@example.com, or one such or a profile_id
+    #[arg(value_name = "IDENTIFIER=VALUE|PROFILE_ID", required = true, num_args = 1..=2)]
+    pub(super) wanted: Vec<String>,
+
+    /// The entity to look in [default: the only one, or the first that has such identifiers]
+    #[arg(long, value_name = "NAME")]
+    pub(super) entity: Option<String>,
+
+    /// Draw the graph into this file, too, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum IdentityCommand {
+    /// Profiles by size, the largest ones, edges, refused and shared values, and how each changed since the run before
+    Report(IdentityReportArgs),
+    /// Build the project as it is now and as it was in a commit over the same data, and list profiles merged, split, created and
+    /// gone, and the effect on each segment; no table is changed
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(IdentityDiffArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IdentityReportArgs {
+    /// The entity to report on [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(super) entity: Option<String>,
+}
+
+const DIFF_EXAMPLES: &str = "Examples:
+  kinfold identity diff --base main                    what the changes on this branch would do
+  kinfold identity diff --base HEAD --markdown         the uncommitted changes, as a comment for a pull request";
+
+#[derive(Debug, Args)]
+pub(super) struct IdentityDiffArgs {
+    /// The branch, tag or commit to compare with
+    #[arg(long, value_name = "GIT_REF")]
+    pub(super) base: String,
+
+    /// How many profiles to show of each kind of change
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(super) examples: u32,
+
+    /// Print Markdown, for a pull request
+    #[arg(long, conflicts_with = "output")]
+    pub(super) markdown: bool,
+
+    /// The instant that every `within` counts from [default: now]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(super) as_of: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,9 @@ mod args;
 mod check;
 mod compile;
 mod diagnostics;
+mod explain;
 mod fault;
+mod identity;
 mod init;
 mod output;
 mod progress;
@@ -23,7 +25,7 @@ use kinfold_app::{AppError, AppErrorKind, Loaded, Options, Ready};
 use kinfold_base::{Progress, Silent, SystemClock};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::args::{Cli, Command, Global, OutputFormat, ShowCommand};
+use crate::cli::args::{Cli, Command, Global, IdentityCommand, OutputFormat, ShowCommand};
 use crate::cli::output::Printer;
 
 /// How a command ended, apart from an error.
@@ -108,6 +110,13 @@ async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended,
         Command::Sync(args) => sync::sync(args, &options(global, threads), printer).await,
         Command::Show(ShowCommand::Profile(args)) => show::profile(args, &options(global, threads), printer).await,
         Command::Show(ShowCommand::Segment(args)) => show::segment(args, &options(global, threads), printer).await,
+        Command::Explain(args) => explain::explain(args, &options(global, threads), printer).await,
+        Command::Identity(IdentityCommand::Report(args)) => {
+            identity::report(args, &options(global, threads), printer).await
+        }
+        Command::Identity(IdentityCommand::Diff(args)) => {
+            identity::diff(args, &options(global, threads), printer).await
+        }
         Command::Query(args) => query::query(args, &options(global, threads), printer).await,
     }
 }

@@ -40,7 +40,11 @@ pub(super) async fn segment(args: &ShowSegmentArgs, options: &Options, printer: 
 }
 
 fn profile_text(shown: &ShownProfile) -> String {
-    let mut text = format!("{} {}\n\ntraits\n", shown.entity, shown.profile_id);
+    let mut text = format!("{} {}\n", shown.entity, shown.profile_id);
+    if let Some(former) = &shown.former_profile_id {
+        let _ = writeln!(text, "  which was {former} before");
+    }
+    text.push_str("\ntraits\n");
     let width = shown.traits.keys().map(|name| name.chars().count()).max().unwrap_or(0);
     for ((name, value), scale) in shown.traits.iter().zip(&shown.scales) {
         let _ = writeln!(text, "  {name:width$}  {}", cell(value, *scale));

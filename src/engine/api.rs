@@ -44,6 +44,15 @@ pub struct FileTable {
     pub schema: SchemaRef,
 }
 
+/// What one piece of work outside the queries holds in memory, as far as the memory limit goes. Given back when it is dropped.
+pub trait MemoryShare: Send {
+    /// Tells how many bytes are held now. Queries make do with less from then on, and spill sooner.
+    ///
+    /// # Errors
+    /// When so much leaves queries nothing to work with.
+    fn hold(&mut self, bytes: usize) -> Result<(), EngineError>;
+}
+
 /// Something that the last committed version of a table was asked for and does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -74,11 +83,11 @@ pub trait Engine: Send + Sync {
     /// as no rows or as nulls.
     async fn open_previous(&self, tables: &[(String, TableSchema)]) -> Result<Vec<Gap>, EngineError>;
 
+    /// Memory for work outside queries; `what` says whose, in errors.
+    fn memory_share(&self, what: &str) -> Box<dyn MemoryShare>;
+
     /// Names a query, in the schema `kinfold`.
     async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError>;
-
-    /// The columns a query would have; runs nothing.
-    async fn describe(&self, sql: &str) -> Result<TableSchema, EngineError>;
 
     /// Runs a query of Kinfold's own.
     async fn query(&self, sql: &str, files: &[FileTable]) -> Result<RecordStream, EngineError>;
@@ -89,12 +98,13 @@ pub trait Engine: Send + Sync {
     /// Writes a query's rows as a table. Later queries of this engine see it at once, readers only after `commit`.
     async fn create_table(&self, run: &RunContext, output: &Output, sql: &str) -> Result<Written, EngineError>;
 
-    /// Writes a stream's rows as a table, as `create_table` does.
+    /// Writes rows as a table, as `create_table` does. They come in one stream or, from whoever can make them on several threads, in
+    /// several of the same columns.
     async fn create_table_from(
         &self,
         run: &RunContext,
         output: &Output,
-        rows: RecordStream,
+        rows: Vec<RecordStream>,
     ) -> Result<Written, EngineError>;
 
     /// Shows everything that `run` has written to readers, each table atomically, in the order of writing.

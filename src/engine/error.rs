@@ -1,5 +1,7 @@
 //! Why an engine could not do what it was asked.
 
+use datafusion::common::DataFusionError;
+
 /// What to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -20,4 +22,18 @@ pub struct EngineError {
     pub hint: Option<String>,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl EngineError {
+    /// Whether a query needed more memory than it may have.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let mut next = self.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static));
+        while let Some(e) = next {
+            if let Some(DataFusionError::ResourcesExhausted(_)) = e.downcast_ref() {
+                return true;
+            }
+            next = e.source();
+        }
+        false
+    }
 }

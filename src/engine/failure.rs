@@ -42,6 +42,8 @@ pub(crate) struct FileError {
     /// The table's full name.
     pub(crate) table: String,
     pub(crate) file: String,
+    /// The names of the file's columns, in their order; empty where they are not known.
+    pub(crate) columns: Vec<String>,
     #[source]
     pub(crate) source: DataFusionError,
 }
@@ -71,7 +73,7 @@ fn explain(error: impl Error + Send + Sync + 'static, what: &str) -> EngineError
 
 /// Looks down the chain of causes for the first one that says something to a person.
 fn read_chain(error: &(dyn Error + 'static), what: &str) -> EngineError {
-    let mut place: Option<(&str, &str)> = None;
+    let mut place: Option<&FileError> = None;
     let mut innermost = error;
     let mut next = Some(error);
     while let Some(e) = next {
@@ -85,7 +87,7 @@ fn read_chain(error: &(dyn Error + 'static), what: &str) -> EngineError {
             };
         }
         if let Some(file) = e.downcast_ref::<FileError>() {
-            place = Some((&file.table, &file.file));
+            place = Some(file);
         }
         if let Some(said) = read_one(e, what, place) {
             return said;
@@ -96,7 +98,7 @@ fn read_chain(error: &(dyn Error + 'static), what: &str) -> EngineError {
         return disk_full(what);
     }
     match place {
-        Some((table, file)) => unreadable(table, file, first_line(&innermost.to_string())),
+        Some(at) => unreadable(at, first_line(&innermost.to_string())),
         None => bug(format!("{what} failed: {}", first_line(&innermost.to_string()))),
     }
 }
@@ -133,7 +135,7 @@ fn cause<'a>(e: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> 
     e.source()
 }
 
-fn read_one(e: &(dyn Error + 'static), what: &str, place: Option<(&str, &str)>) -> Option<EngineError> {
+fn read_one(e: &(dyn Error + 'static), what: &str, place: Option<&FileError>) -> Option<EngineError> {
     if let Some(e) = e.downcast_ref::<io::Error>() {
         return read_io(e, what);
     }
@@ -149,7 +151,7 @@ fn read_one(e: &(dyn Error + 'static), what: &str, place: Option<(&str, &str)>) 
     if let Some(e) = e.downcast_ref::<ParquetError>() {
         return match (e, place) {
             (ParquetError::External(_), _) | (_, None) => None,
-            (e, Some((table, file))) => Some(unreadable(table, file, &plain(&e.to_string()))),
+            (e, Some(at)) => Some(unreadable(at, &plain(&e.to_string()))),
         };
     }
     if let Some(e) = e.downcast_ref::<SchemaError>() {
@@ -171,9 +173,9 @@ fn disk_full(what: &str) -> EngineError {
         .hint("free space on that disk, or set another location; nothing that readers see was changed")
 }
 
-fn read_store(e: &object_store::Error, what: &str, place: Option<(&str, &str)>) -> Option<EngineError> {
+fn read_store(e: &object_store::Error, what: &str, place: Option<&FileError>) -> Option<EngineError> {
     use object_store::Error as E;
-    let at = place.map_or_else(|| what.to_owned(), |(table, file)| format!("{table} ({file})"));
+    let at = place.map_or_else(|| what.to_owned(), |at| format!("{} ({})", at.table, at.file));
     Some(match e {
         E::NotFound { .. } if e.to_string().contains("NoSuchBucket") => no_bucket(&at),
         E::NotFound { path, .. } => input(format!("{at}: there is no file {path}")).hint("check the path"),
@@ -283,7 +285,7 @@ fn read_schema(e: &SchemaError, what: &str) -> EngineError {
     }
 }
 
-fn read_arrow(e: &ArrowError, what: &str, place: Option<(&str, &str)>) -> Option<EngineError> {
+fn read_arrow(e: &ArrowError, what: &str, place: Option<&FileError>) -> Option<EngineError> {
     let text = match e {
         ArrowError::ExternalError(_) | ArrowError::IoError(_, _) => return None,
         ArrowError::DivideByZero => return Some(input(format!("{what} failed: a number is divided by zero"))),
@@ -299,12 +301,13 @@ fn read_arrow(e: &ArrowError, what: &str, place: Option<(&str, &str)>) -> Option
         | ArrowError::CastError(text) => plain(text),
         other => plain(&other.to_string()),
     };
-    let Some((table, file)) = place else { return Some(input(format!("{what} failed: {}", without_values(&text)))) };
-    Some(damaged_row(table, file, &text))
+    let Some(place) = place else { return Some(input(format!("{what} failed: {}", without_values(&text)))) };
+    Some(damaged_row(place, &text))
 }
 
 /// A row that cannot be read, from what the readers of CSV and JSON say about it.
-fn damaged_row(table: &str, file: &str, text: &str) -> EngineError {
+fn damaged_row(place: &FileError, text: &str) -> EngineError {
+    let FileError { table, file, columns, .. } = place;
     // Rows with a wrong number of fields are counted from 1, values of a wrong type from 0.
     let line = number_after(text, "line ").map(|n| if text.contains("as type ") { n + 1 } else { n });
     let at = line.map_or_else(String::new, |n| format!(" at line {n}"));
@@ -324,11 +327,16 @@ fn damaged_row(table: &str, file: &str, text: &str) -> EngineError {
     }
     if let Some(rest) = text.split("as type ").nth(1) {
         let ty: String = rest.chars().take_while(|c| *c != ' ').collect();
-        let column = number_after(text, "for column ").map_or_else(String::new, |n| format!(" in column {}", n + 1));
+        let column = number_after(text, "for column ").map_or_else(String::new, |n| {
+            match usize::try_from(n).ok().and_then(|n| columns.get(n)) {
+                Some(name) => format!(" of `{name}`"),
+                None => format!(" in column {}", n + 1),
+            }
+        });
         return input(format!("{table}: {file}{at}: a value{column} cannot be read as {}", ty.trim_matches('\'')))
             .hint("mend the value, or declare the column's type as text under `columns`");
     }
-    unreadable(table, file, &without_values(text))
+    unreadable(place, &without_values(text))
 }
 
 /// The path of the field in which a value of JSON has another type than expected.
@@ -338,8 +346,8 @@ fn json_field(text: &str) -> Option<String> {
     (!path.is_empty()).then_some(path)
 }
 
-fn unreadable(table: &str, file: &str, reason: &str) -> EngineError {
-    input(format!("{table}: {file} cannot be read: {reason}"))
+fn unreadable(at: &FileError, reason: &str) -> EngineError {
+    input(format!("{}: {} cannot be read: {reason}", at.table, at.file))
         .hint("the file may be cut short or damaged: write it anew")
 }
 
@@ -431,7 +439,9 @@ mod tests {
 
     fn in_file(error: ArrowError) -> DataFusionError {
         let source = DataFusionError::from(error);
-        DataFusionError::External(Box::new(FileError { table: "shop.orders".into(), file: "/d/a.csv".into(), source }))
+        let columns = vec!["id".to_owned()];
+        let (table, file) = ("shop.orders".into(), "/d/a.csv".into());
+        DataFusionError::External(Box::new(FileError { table, file, columns, source }))
     }
 
     #[test]
@@ -447,7 +457,7 @@ mod tests {
                     .into(),
             )),
             ErrorKind::Input,
-            "shop.orders: /d/a.csv at line 2: a value in column 1 cannot be read as Int64",
+            "shop.orders: /d/a.csv at line 2: a value of `id` cannot be read as Int64",
         );
         check(
             ArrowError::CastError("Cannot cast string 'ada@x.com' to value of Int64 type".into()).into(),

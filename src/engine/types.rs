@@ -83,6 +83,12 @@ pub(crate) fn arrow_schema(schema: &TableSchema) -> SchemaRef {
     Arc::new(Schema::new(schema.columns.iter().map(field).collect::<Vec<_>>()))
 }
 
+/// How the columns of a table are held while its rows are made: text as plain strings, as it is written.
+pub(crate) fn plain_schema(schema: &TableSchema) -> SchemaRef {
+    let plain = |c: &Column| arrow_type(&c.ty).and_then(|ty| delta_type(&ty).ok()).unwrap_or(DataType::Utf8);
+    Arc::new(Schema::new(schema.columns.iter().map(|c| Field::new(&c.name, plain(c), true)).collect::<Vec<_>>()))
+}
+
 /// How a column of a source is read: strings and bytes as views, which are cheap to copy; decimals wide enough for sums, which
 /// would wrap around unseen in the narrow forms; the rest as it is.
 pub(crate) fn reading_type(ty: &DataType) -> DataType {

@@ -9,6 +9,7 @@ use crate::sql::{
     Aggregate, Select, Sort, and, boolean, case, cast_text, coalesce, col, col_of, count_rows, derived, eq, int,
     kinfold, text,
 };
+use crate::tables::aliases_table;
 
 /// The `profile_id` that has a value of an identifier, given by its index in [`Entity::identifiers`] and as a person wrote it.
 #[must_use]
@@ -30,6 +31,15 @@ pub fn traits_of(entity: &Entity, profile_id: &str) -> Query {
         .column("profile_id")
         .columns(entity.traits.iter().map(|t| t.name.as_str()))
         .filter([is_profile(profile_id)])
+        .query()
+}
+
+/// `profile_id` and `changed_at`: where a former profile id leads to, null if its values are gone; no row for an id that is none.
+#[must_use]
+pub fn alias_of(entity: &Entity, old_profile_id: &str) -> Query {
+    Select::from(kinfold(&aliases_table(entity), "a"))
+        .columns(["profile_id", "changed_at"])
+        .filter([eq(col("old_profile_id"), text(old_profile_id))])
         .query()
 }
 

@@ -8,13 +8,19 @@
 //! | `traits` | one scan of each table for everything that traits and segments ask of it, and the profiles made of those |
 //! | `segments` | all members of all segments in one pass, and who entered and left |
 //! | `delivery` | the queries of a sync |
+//! | `health` | what runs counted of an entity's identity |
+//! | `compare` | two versions of the rules over the same data |
+//! | `explain` | the rows that connect the values of a profile, and what was refused |
 //! | `sql`, `dialect` | syntax trees, and how they become text |
 //!
 //! A user's expression is evaluated where only the columns that it was checked against are in scope; every name beside
 //! them is made up here. Deliberately absent: input and output, async code, any engine, and SQL put together as text.
 
+pub mod compare;
 pub mod delivery;
 mod dialect;
+pub mod explain;
+pub mod health;
 mod identity;
 pub mod inspect;
 mod segments;
@@ -29,12 +35,16 @@ mod tests;
 mod traits;
 
 pub use dialect::render;
+pub use identity::{Contraction, MakeTable};
 pub use segments::segments_table;
 pub use select::select;
 pub use sqlparser::ast::Query;
-pub use step::{KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolvePin, ResolveRows, Step, StepKind, Work};
+pub use step::{
+    KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolvePin, ResolveRows, ResolveTable, ResolveTables, Step,
+    StepKind, Work,
+};
 pub use steps::{PlanInput, plan};
-pub use tables::{entity_tables, log_tables, tables_of_sync};
+pub use tables::{entity_tables, log_tables, resolve_tables, tables_of_sync};
 
 /// How SQL is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

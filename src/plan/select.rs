@@ -1,8 +1,9 @@
 //! A part of a plan.
 
-use crate::step::{KeepTable, Plan, Work};
+use crate::step::Plan;
 
-/// The steps of these names, all that they need, and the logs of what changes in their tables, in the plan's order. Names of no step are passed over.
+/// The steps of these names, all that they need, and what carries their tables' past on, in the plan's order. Names of no step are
+/// passed over.
 #[must_use]
 pub fn select(plan: &Plan, names: &[String]) -> Plan {
     let mut wanted: Vec<bool> = plan.steps.iter().map(|s| names.contains(&s.name)).collect();
@@ -12,10 +13,8 @@ pub fn select(plan: &Plan, names: &[String]) -> Plan {
             plan.steps[i].after.iter().for_each(|a| wanted[*a] = true);
         }
     }
-    // A log of what changed in a table is written whenever the table is.
-    for i in 0..plan.steps.len() {
-        let is_log = matches!(&plan.steps[i].work, Work::Table { output, .. } if output.keep == KeepTable::Append);
-        wanted[i] |= is_log && !plan.steps[i].after.is_empty() && plan.steps[i].after.iter().all(|a| wanted[*a]);
+    for (i, step) in plan.steps.iter().enumerate() {
+        wanted[i] |= step.carries_on && !step.after.is_empty() && step.after.iter().all(|a| wanted[*a]);
     }
     let place = |old: usize| wanted[..old].iter().filter(|w| **w).count();
     let steps = plan.steps.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(step, _)| {

@@ -23,6 +23,7 @@ pub(crate) fn steps(source: &SourceTable, as_of: Timestamp) -> Vec<Step> {
             after: vec![],
             reads: vec![source.name.to_string()],
             work: Work::Expect { query, message, fail },
+            carries_on: false,
         });
     };
     if !source.unique_key.is_empty() {

@@ -1,7 +1,7 @@
 //! What a plan is made of.
 
 use kinfold_base::TableSchema;
-use kinfold_lang::project::{Limit, PinKind};
+use kinfold_lang::project::{Limit, MaxCluster, PinKind};
 use sqlparser::ast;
 
 /// Everything that one run builds, in an order in which it can be built.
@@ -25,6 +25,8 @@ pub struct Step {
     /// Models and sources that it reads, by full name, for diagnostics.
     pub reads: Vec<String>,
     pub work: Work,
+    /// It carries something on from run to run, so that it is never left out where what it reads is built.
+    pub carries_on: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -67,24 +69,44 @@ pub enum KeepTable {
     Scratch,
 }
 
-/// Input of the clustering kernel, and the tables that it makes:
-///
-/// | table | columns |
-/// |---|---|
-/// | `<entity>_identifiers` | `identifier` text, `value` text, `profile_id` text, `first_seen_at` timestamp, `last_seen_at` timestamp, `sources` list of text |
-/// | `<entity>_history` (append) | `run_id` text, `at` timestamp, `change` text, `profile_id` text, `other_profile_id` text |
-/// | `<entity>_conflicts` | `identifier_a`, `value_a`, `identifier_b`, `value_b`, `rule`, `source` text, `first_seen_at` timestamp |
-/// | `<entity>_shared` | `identifier`, `value`, `linked_identifier` text, `degree` integer |
-/// | `_<entity>_profiles` (scratch) | `profile_id` text |
+/// Input of the clustering kernel, and the tables that it makes.
 #[derive(Debug, Clone)]
 pub struct Resolve {
     pub entity: String,
+    pub tables: ResolveTables,
     /// Strongest first.
     pub identifiers: Vec<ResolveIdentifier>,
     pub rows: Vec<ResolveRows>,
     /// What people say of single values, and the query that gives the values normalised: one row, two text columns for each pin.
     pub pins: Vec<ResolvePin>,
     pub pinned_values: Option<ast::Query>,
+    /// What the last run made of it: `identifier`, `value`, `profile_id`, from the schema `previous`.
+    pub previous: ast::Query,
+    pub max_cluster: MaxCluster,
+}
+
+/// The tables that the clustering kernel makes.
+#[derive(Debug, Clone)]
+pub struct ResolveTables {
+    /// Every value of every profile.
+    pub identifiers: ResolveTable,
+    /// What became of profiles, run after run.
+    pub history: ResolveTable,
+    /// Edges that were refused.
+    pub conflicts: ResolveTable,
+    /// Values that link nothing, because many share them.
+    pub shared: ResolveTable,
+    /// Counts of each run.
+    pub health: ResolveTable,
+    /// The ids of all profiles.
+    pub profiles: ResolveTable,
+}
+
+/// A table, and its columns in order.
+#[derive(Debug, Clone)]
+pub struct ResolveTable {
+    pub output: Output,
+    pub columns: TableSchema,
 }
 
 /// Two values of which somebody knows whether they are of one profile.

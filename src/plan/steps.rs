@@ -33,6 +33,7 @@ pub fn plan(project: &Project, input: &PlanInput) -> Plan {
             after: steps.before(&model.reads),
             reads: names(&model.reads),
             work: Work::View { name: model.name.clone(), query: model.query.clone() },
+            carries_on: false,
         });
         steps.ready.insert(TableName::bare(&model.name), vec![view]);
     }
@@ -40,7 +41,8 @@ pub fn plan(project: &Project, input: &PlanInput) -> Plan {
     for entity in &project.entities {
         let segments: Vec<&Segment> = project.segments.iter().filter(|s| s.entity == entity.name).collect();
         add_entity(&mut steps, entity, &segments, input);
-        let read = [format!("{}_identifiers", entity.name), segments::segments_table(entity)];
+        let read =
+            [format!("{}_identifiers", entity.name), tables::aliases_table(entity), segments::segments_table(entity)];
         previous.extend(tables::entity_tables(entity).into_iter().filter(|(name, _)| read.contains(name)));
     }
     Plan { steps: steps.list, previous }
@@ -74,7 +76,8 @@ impl Steps {
         after.sort_unstable();
         after.dedup();
         let output = Output { name: name.clone(), keep };
-        self.add(Step { name, kind, after, reads: names(&needs.tables), work: Work::Table { output, query } })
+        let work = Work::Table { output, query };
+        self.add(Step { name, kind, after, reads: names(&needs.tables), work, carries_on: needs.carries_on })
     }
 
     fn before(&self, tables: &[TableName]) -> Vec<usize> {
@@ -88,6 +91,8 @@ impl Steps {
 struct Needs {
     tables: Vec<TableName>,
     steps: Vec<usize>,
+    /// See [`Step::carries_on`].
+    carries_on: bool,
 }
 
 fn names(tables: &[TableName]) -> Vec<String> {
@@ -115,7 +120,11 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
         after,
         reads: names(&linked),
         work: Work::Resolve(Box::new(resolve)),
+        carries_on: false,
     });
+    let needs = Needs { steps: vec![identity], carries_on: true, ..Needs::default() };
+    let query = identity::aliases(entity, &input.run_id, input.as_of);
+    steps.table(tables::aliases_table(entity), StepKind::Identity, KeepTable::Replace, needs, query);
 
     let for_traits = columns.scratch(&scans);
     let mut scratch_steps = vec![];
@@ -125,13 +134,14 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
             Scratch::Scan(scan) => (vec![scan.table.clone()], scan.query(entity, keyed(i).map(|s| s.table.as_str()))),
             Scratch::Frequent(f) => (f.sources.iter().map(|s| s.table.clone()).collect(), f.query(entity)),
         };
-        let needs = Needs { tables, steps: [identity].into_iter().chain(keyed(i).map(|s| s.step)).collect() };
+        let before = [identity].into_iter().chain(keyed(i).map(|s| s.step)).collect();
+        let needs = Needs { tables, steps: before, ..Needs::default() };
         scratch_steps.push(steps.table(scans.name(i), kind, KeepTable::Scratch, needs, query));
     }
 
     let from = |scratch: &[usize], also: usize| Needs {
-        tables: vec![],
         steps: scratch.iter().map(|i| scratch_steps[*i]).chain([also]).collect(),
+        ..Needs::default()
     };
     let needs = from(&for_traits, identity);
     let profiles =
@@ -142,7 +152,8 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     let members = steps.table(members, StepKind::Segments, KeepTable::Replace, needs, query);
     let name = format!("{}_segment_changes", entity.name);
     let query = segments::changes(entity, input.run_id.as_str(), input.as_of);
-    steps.table(name, StepKind::Segments, KeepTable::Append, from(&[], members), query);
+    let needs = Needs { carries_on: true, ..from(&[], members) };
+    steps.table(name, StepKind::Segments, KeepTable::Append, needs, query);
 }
 
 /// A table grouped by identifiers once, for identity and for traits.
@@ -161,7 +172,7 @@ fn add_shared(steps: &mut Steps, entity: &Entity, scans: &Scans<'_>) -> Vec<Shar
         let Scratch::Scan(scan) = scan else { continue };
         let Some(link) = entity.links.iter().position(|l| scan.groups_like(&l.table, &l.ids)) else { continue };
         let table = format!("{}_rows", scans.name(scratch));
-        let needs = Needs { tables: vec![scan.table.clone()], steps: vec![] };
+        let needs = Needs { tables: vec![scan.table.clone()], ..Needs::default() };
         let query = scan.keyed(entity, identity::seen_at(&entity.links[link]));
         let step = steps.table(table.clone(), StepKind::Identity, KeepTable::Scratch, needs, query);
         shared.push(Shared { scratch, link, table, step });

@@ -7,6 +7,7 @@ use kinfold_lang::project::{Entity, Project, Sync, SyncRows};
 
 use crate::segments::segments_table;
 use crate::sql::columns_in;
+use crate::step::{KeepTable, Output, ResolveTable, ResolveTables};
 
 /// Every table that is written for an entity, without its schema, in the order of DESIGN's table.
 #[must_use]
@@ -18,11 +19,43 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         named("", TableSchema::new(profile.chain(traits))),
         named("_identifiers", identifiers()),
         named("_history", history()),
+        named("_aliases", aliases()),
         named("_conflicts", conflicts()),
         named("_shared", shared()),
+        named("_health", health()),
         (segments_table(entity), segments()),
         named("_segment_changes", segment_changes()),
     ]
+}
+
+/// The tables that the clustering kernel makes for an entity.
+#[must_use]
+pub fn resolve_tables(entity: &str) -> ResolveTables {
+    let table = |suffix: &str, keep, columns| {
+        let output = Output { name: format!("{entity}_{suffix}"), keep };
+        ResolveTable { output, columns }
+    };
+    ResolveTables {
+        identifiers: table("identifiers", KeepTable::Replace, identifiers()),
+        history: table("history", KeepTable::Append, history()),
+        conflicts: table("conflicts", KeepTable::Replace, conflicts()),
+        shared: table("shared", KeepTable::Replace, shared()),
+        health: table("health", KeepTable::Append, health()),
+        profiles: ResolveTable {
+            output: Output { name: profiles_table(entity), keep: KeepTable::Scratch },
+            columns: TableSchema::new([("profile_id", SqlType::Text)]),
+        },
+    }
+}
+
+/// The ids of all profiles of a run that is under way.
+pub(crate) fn profiles_table(entity: &str) -> String {
+    format!("_{entity}_profiles")
+}
+
+/// Where an entity's former profile ids lead to.
+pub(crate) fn aliases_table(entity: &Entity) -> String {
+    format!("{}_aliases", entity.name)
 }
 
 /// The tables that a run must have built before a sync can deliver, each with the columns that the sync reads; none for a model.
@@ -94,7 +127,7 @@ pub fn log_tables() -> Vec<(String, TableSchema)> {
     ]
 }
 
-fn identifiers() -> TableSchema {
+pub(crate) fn identifiers() -> TableSchema {
     TableSchema::new([
         ("identifier", SqlType::Text),
         ("value", SqlType::Text),
@@ -112,6 +145,29 @@ fn history() -> TableSchema {
         ("change", SqlType::Text),
         ("profile_id", SqlType::Text),
         ("other_profile_id", SqlType::Text),
+        ("identifier", SqlType::Text),
+        ("value", SqlType::Text),
+    ])
+}
+
+fn aliases() -> TableSchema {
+    TableSchema::new([
+        ("old_profile_id", SqlType::Text),
+        ("profile_id", SqlType::Text),
+        ("identifier", SqlType::Text),
+        ("value", SqlType::Text),
+        ("changed_at", SqlType::Timestamp),
+    ])
+}
+
+fn health() -> TableSchema {
+    TableSchema::new([
+        ("run_id", SqlType::Text),
+        ("at", SqlType::Timestamp),
+        ("metric", SqlType::Text),
+        ("source", SqlType::Text),
+        ("name", SqlType::Text),
+        ("value", SqlType::Integer),
     ])
 }
 

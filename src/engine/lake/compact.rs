@@ -13,7 +13,7 @@ use kinfold_base::Silent;
 use crate::error::EngineError;
 use crate::failure;
 use crate::lake::delta::{self, Change, NewFile};
-use crate::lake::write::{self, Purpose, WrittenFile};
+use crate::lake::write::{self, Purpose, Target, WrittenFile};
 use crate::lake::{LakeEngine, staged};
 
 /// So many small files are worth the work.
@@ -42,7 +42,9 @@ impl LakeEngine {
             .map_err(|e| failure::query(e, &what))?;
         let rows = Self::run(&self.state, &plan, &what).await?.batches;
         let schema = write::written_schema(&columns, name)?;
-        let files = write::write(vec![rows], schema, &dir, name, Purpose::Keep, Arc::new(Silent)).await?;
+        let memory = Arc::clone(&self.state.runtime_env().memory_pool);
+        let target = Target { dir: dir.clone(), table: name.to_owned(), schema, purpose: Purpose::Keep, memory };
+        let files = write::write(vec![rows], &target, Arc::new(Silent)).await?;
         let new: Vec<_> = files.iter().map(|f| NewFile { meta: f.meta.clone(), rows: f.rows }).collect();
         let old: HashSet<_> = small.into_iter().map(|f| f.meta.location).collect();
         // Should it fail, the files stay: it may have succeeded without an answer. The vacuum knows what nobody needs.

@@ -56,7 +56,7 @@ async fn sample(
 }
 
 fn in_file(table: &str, file: &str, source: DataFusionError) -> EngineError {
-    let error = FileError { table: table.to_owned(), file: file.to_owned(), source };
+    let error = FileError { table: table.to_owned(), file: file.to_owned(), columns: vec![], source };
     failure::query(DataFusionError::External(Box::new(error)), table)
 }
 

@@ -14,6 +14,7 @@ mod delta;
 mod discover;
 mod files;
 mod infer;
+mod memory;
 mod named;
 mod previous;
 mod scratch;
@@ -42,13 +43,13 @@ use kinfold_base::{Clock, SignedDuration, TableSchema};
 use kinfold_lang::project::{SourceTable, StorageRule};
 use kinfold_plan::{Dialect, KeepTable, Output};
 
-use crate::api::{Engine, FileTable, Gap, RecordStream, RunContext, Written};
+use crate::api::{Engine, FileTable, Gap, MemoryShare, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
 use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
-use crate::lake::write::{Batches, Purpose};
+use crate::lake::write::{Batches, Purpose, Target};
 use crate::stores::{Place, SecretResolver, Stores};
 use crate::types::table_schema;
 
@@ -156,10 +157,47 @@ impl LakeEngine {
         Ok(RecordStream { schema, batches: named_errors(stream, what) })
     }
 
+    /// As [`Self::run`]. A query that runs out of memory before it gives its first row is run again, with joins that spill.
+    async fn run_in_memory(
+        &self,
+        state: &SessionState,
+        plan: &LogicalPlan,
+        what: &str,
+    ) -> Result<RecordStream, EngineError> {
+        let RecordStream { schema, mut batches } = Self::run(state, plan, what).await?;
+        match batches.next().await {
+            Some(Err(e)) if e.is_out_of_memory() => {
+                drop(batches);
+                Self::run(&session::spilling(state), plan, what).await
+            }
+            first => Ok(RecordStream { schema, batches: stream::iter(first).chain(batches).boxed() }),
+        }
+    }
+
+    /// Writes a query's rows as a table.
+    async fn write_query(
+        &self,
+        state: &SessionState,
+        run: &RunContext,
+        output: &Output,
+        plan: &LogicalPlan,
+        what: &str,
+    ) -> Result<Written, EngineError> {
+        let plan = Self::physical(state, plan, what).await?;
+        let schema = plan.schema();
+        let streams = self.streams(state, plan, what)?;
+        self.write(run, output, streams, schema).await
+    }
+
     /// The query's rows as one stream for each thread.
-    fn streams(&self, plan: Arc<dyn ExecutionPlan>, what: &str) -> Result<Vec<Batches>, EngineError> {
+    fn streams(
+        &self,
+        state: &SessionState,
+        plan: Arc<dyn ExecutionPlan>,
+        what: &str,
+    ) -> Result<Vec<Batches>, EngineError> {
         let failed = |e| failure::query(e, what);
-        let context = self.state.task_ctx();
+        let context = state.task_ctx();
         let partitions = plan.output_partitioning().partition_count();
         if partitions != self.threads {
             let one = execute_stream(plan, context).map_err(failed)?;
@@ -186,7 +224,14 @@ impl LakeEngine {
             KeepTable::Append => staged::committed(&dir, table, &schema).await?,
             KeepTable::Replace | KeepTable::Scratch => staged::Committed::nothing(&schema),
         };
-        let files = write::write(streams, Arc::clone(&schema), &dir, table, purpose, Arc::clone(&run.progress)).await?;
+        let target = Target {
+            dir: dir.clone(),
+            table: table.to_owned(),
+            schema,
+            purpose,
+            memory: Arc::clone(&self.state.runtime_env().memory_pool),
+        };
+        let files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
         let written = Written {
             table: table.to_owned(),
             rows: files.iter().map(|f| f.rows).sum(),
@@ -309,15 +354,14 @@ impl Engine for LakeEngine {
         Ok(all_gaps)
     }
 
+    fn memory_share(&self, what: &str) -> Box<dyn MemoryShare> {
+        Box::new(memory::Share::new(&self.state.runtime_env().memory_pool, what))
+    }
+
     async fn create_view(&self, name: &str, sql: &str) -> Result<(), EngineError> {
         let plan = self.plan(sql, &format!("the model `{name}`")).await?;
         self.names.put(KINFOLD, name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))), true);
         Ok(())
-    }
-
-    async fn describe(&self, sql: &str) -> Result<TableSchema, EngineError> {
-        let plan = self.plan(sql, "the query").await?;
-        Ok(table_schema(plan.schema().as_arrow()))
     }
 
     async fn query(&self, sql: &str, files: &[FileTable]) -> Result<RecordStream, EngineError> {
@@ -325,31 +369,42 @@ impl Engine for LakeEngine {
         let session = self.session(Arc::new(given), false);
         let what = "the query";
         let plan = session.create_logical_plan(sql).await.map_err(|e| failure::query(e, what))?;
-        Self::run(&session, &plan, what).await
+        self.run_in_memory(&session, &plan, what).await
     }
 
     async fn user_query(&self, sql: &str) -> Result<RecordStream, EngineError> {
         let session = self.session(GivenTables::default(), true);
         let plan = user_sql::plan(&session, sql, &self.names).await?;
-        Self::run(&session, &plan, "the query").await
+        self.run_in_memory(&session, &plan, "the query").await
     }
 
     async fn create_table(&self, run: &RunContext, output: &Output, sql: &str) -> Result<Written, EngineError> {
         let what = format!("the table `{}`", output.name);
         let plan = self.plan(sql, &what).await?;
-        let plan = Self::physical(&self.state, &plan, &what).await?;
-        let schema = plan.schema();
-        let streams = self.streams(plan, &what)?;
-        self.write(run, output, streams, schema).await
+        match self.write_query(&self.state, run, output, &plan, &what).await {
+            // What it wrote so far is deleted.
+            Err(e) if e.is_out_of_memory() => {
+                tracing::info!(table = output.name, "out of memory: once more, with joins that spill");
+                self.write_query(&session::spilling(&self.state), run, output, &plan, &what).await
+            }
+            done => done,
+        }
     }
 
     async fn create_table_from(
         &self,
         run: &RunContext,
         output: &Output,
-        rows: RecordStream,
+        mut rows: Vec<RecordStream>,
     ) -> Result<Written, EngineError> {
-        self.write(run, output, write::share(rows.batches, self.threads), rows.schema).await
+        let Some(schema) = rows.first().map(|stream| Arc::clone(&stream.schema)) else {
+            return Err(bug(format!("the table `{}` is to be made of nothing", output.name)));
+        };
+        let streams = match rows.len() {
+            1 => write::share(rows.remove(0).batches, self.threads),
+            _ => rows.into_iter().map(|stream| stream.batches).collect(),
+        };
+        self.write(run, output, streams, schema).await
     }
 
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError> {

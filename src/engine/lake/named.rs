@@ -56,7 +56,8 @@ impl FileSource for NamedSource {
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
         let inner = self.inner.create_morselizer(store, config, partition)?;
-        Ok(Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), root: Arc::clone(&self.root) }))
+        let columns = self.inner.table_schema().file_schema().fields().iter().map(|f| f.name().clone()).collect();
+        Ok(Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), root: Arc::clone(&self.root), columns }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -146,12 +147,14 @@ struct NamedMorselizer {
     inner: Box<dyn Morselizer>,
     table: Arc<str>,
     root: Arc<str>,
+    columns: Arc<[String]>,
 }
 
 impl Morselizer for NamedMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
         let file_name = format!("{}{}", self.root, file.object_meta.location);
-        let name = Arc::new(FileName { table: Arc::clone(&self.table), file: file_name });
+        let (table, columns) = (Arc::clone(&self.table), Arc::clone(&self.columns));
+        let name = Arc::new(FileName { table, file: file_name, columns });
         let inner = self.inner.plan_file(file).map_err(|e| name.put_on(e))?;
         Ok(Box::new(NamedPlanner { inner, name }))
     }
@@ -161,6 +164,7 @@ impl Morselizer for NamedMorselizer {
 struct FileName {
     table: Arc<str>,
     file: String,
+    columns: Arc<[String]>,
 }
 
 impl FileName {
@@ -168,6 +172,7 @@ impl FileName {
         DataFusionError::External(Box::new(FileError {
             table: self.table.to_string(),
             file: self.file.clone(),
+            columns: self.columns.to_vec(),
             source,
         }))
     }

@@ -18,6 +18,8 @@ use crate::lake::scratch::ScratchDir;
 
 /// Footers of Parquet files that are kept in memory.
 const METADATA_CACHE_BYTES: usize = 64 << 20;
+/// Rows of a batch where joins spill.
+const SPILLING_BATCH_ROWS: usize = 2048;
 /// How many of the largest consumers an error about memory tells of.
 const TOLD_CONSUMERS: NonZeroUsize = NonZeroUsize::new(5).expect("not zero");
 
@@ -76,6 +78,16 @@ pub(crate) fn state(
         .build();
     functions::register(&mut state).map_err(|e| failure::query(e, "the engine's functions"))?;
     Ok(state)
+}
+
+/// The same session with joins that sort both sides and spill, instead of holding one in memory.
+pub(crate) fn spilling(state: &SessionState) -> SessionState {
+    // With one partition, DataFusion knows only joins that hold one side.
+    let partitions = state.config().target_partitions().max(2);
+    // Small batches, as a merge holds one of each file that it merges.
+    let mut config = state.config().clone().with_target_partitions(partitions).with_batch_size(SPILLING_BATCH_ROWS);
+    config.options_mut().optimizer.prefer_hash_join = false;
+    SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build()
 }
 
 /// How many spilled files a sort merges at once. Without a bound, the first sort of a query takes all memory for reading its

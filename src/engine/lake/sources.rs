@@ -133,7 +133,12 @@ async fn look_into(state: &SessionState, source: &SourceTable, files: &Files) ->
                     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
                     let reader = DFParquetMetadata::new(store, &meta).with_file_metadata_cache(Some(cache));
                     let unreadable = |e| {
-                        let source = crate::failure::FileError { table: table.clone(), file: name.clone(), source: e };
+                        let source = crate::failure::FileError {
+                            table: table.clone(),
+                            file: name.clone(),
+                            columns: vec![],
+                            source: e,
+                        };
                         failure::query(datafusion::common::DataFusionError::External(Box::new(source)), &table)
                     };
                     let metadata = reader.fetch_metadata().await.map_err(unreadable)?;

@@ -1,6 +1,7 @@
 //! The lake engine over real files in temporary folders.
 
 mod bad_input;
+mod contracting;
 mod reading;
 mod resolving;
 mod writing;
@@ -51,7 +52,11 @@ impl Lake {
 
     /// A second process over the same folder.
     pub(super) fn another_engine(&self) -> LakeEngine {
-        engine_over(self.dir.path(), |_| {})
+        self.another_engine_with(|_| {})
+    }
+
+    pub(super) fn another_engine_with(&self, change: impl FnOnce(&mut LakeOptions)) -> LakeEngine {
+        engine_over(self.dir.path(), change)
     }
 
     pub(super) fn path(&self, name: &str) -> String {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
+use crate::lake::memory::Share;
 use crate::stores::Place;
 use crate::types::{delta_type, sql_type};
 
@@ -28,8 +30,13 @@ pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, EngineError>>;
 
 /// Row groups are what readers share out among threads and skip by statistics.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
+/// A row group of fewer rows, where they are large.
+const ROW_GROUP_BYTES: usize = 128 << 20;
+const LEAST_ROW_GROUP_BYTES: usize = 1 << 20;
 /// How much is gathered before it is sent to a store.
 const UPLOAD_BYTES: usize = 8 << 20;
+/// What all writers of a table may hold together, as a part of the memory limit.
+const WRITERS_SHARE: usize = 8;
 
 /// A file that was written.
 #[derive(Debug, Clone)]
@@ -45,6 +52,17 @@ pub(crate) enum Purpose {
     Keep,
     /// For the next step of the run: quick.
     Scratch,
+}
+
+/// Where files are written, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) dir: Place,
+    pub(crate) table: String,
+    pub(crate) schema: SchemaRef,
+    pub(crate) purpose: Purpose,
+    /// Counts what the writers hold.
+    pub(crate) memory: Arc<dyn MemoryPool>,
 }
 
 /// How columns are written; errors name the column that cannot be.
@@ -65,26 +83,23 @@ pub(crate) fn written_schema(schema: &Schema, table: &str) -> Result<SchemaRef, 
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// Writes every stream to a file of its own under `dir`; streams without rows make none.
+/// Writes every stream to a file of its own; streams without rows make none.
 ///
 /// # Errors
 /// When a stream fails or the store does; the files written so far are then deleted.
 pub(crate) async fn write(
     streams: Vec<Batches>,
-    schema: SchemaRef,
-    dir: &Place,
-    table: &str,
-    purpose: Purpose,
+    target: &Target,
     progress: Arc<dyn Progress>,
 ) -> Result<Vec<WrittenFile>, EngineError> {
     let rows = Arc::new(AtomicU64::new(0));
     let stem = new_writer_id();
     let mut tasks = JoinSet::new();
-    let mut paths = Vec::new();
+    let row_group_bytes = row_group_bytes(target.memory.as_ref(), streams.len());
+    let Target { dir, table, .. } = target;
     for (i, stream) in streams.into_iter().enumerate() {
         let path = dir.path.clone().join(format!("part-{i:05}-{stem}.parquet"));
-        paths.push(path.clone());
-        let job = Job { schema: Arc::clone(&schema), dir: dir.clone(), path, table: table.to_owned(), purpose };
+        let job = Job { target: target.clone(), path, row_group_bytes };
         let (rows, progress, table) = (Arc::clone(&rows), Arc::clone(&progress), table.to_owned());
         tasks.spawn(write_one(job, stream, move |more| {
             let rows = rows.fetch_add(more, Ordering::Relaxed) + more;
@@ -147,15 +162,15 @@ pub(crate) async fn delete(dir: &Place, files: &[WrittenFile]) {
 }
 
 struct Job {
-    schema: SchemaRef,
-    dir: Place,
+    target: Target,
     path: Path,
-    table: String,
-    purpose: Purpose,
+    row_group_bytes: usize,
 }
 
 async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Result<Option<WrittenFile>, EngineError> {
-    let what = format!("the table `{}` ({})", job.table, job.dir.label);
+    let Target { dir, table, schema, purpose, memory } = job.target;
+    let what = format!("the table `{table}` ({})", dir.label);
+    let mut memory = Share::new(&memory, &what);
     let mut writer = None;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
@@ -163,29 +178,42 @@ async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Resu
         if batch.num_rows() == 0 {
             continue;
         }
-        let batch = cast(&batch, &job.schema, &job.table)?;
+        let batch = cast(&batch, &schema, &table)?;
         if writer.is_none() {
-            let out = BufWriter::with_capacity(Arc::clone(&job.dir.store), job.path.clone(), UPLOAD_BYTES);
-            let new = AsyncArrowWriter::try_new(out, Arc::clone(&job.schema), Some(properties(job.purpose)))
+            let out = BufWriter::with_capacity(Arc::clone(&dir.store), job.path.clone(), UPLOAD_BYTES);
+            let properties = properties(purpose, job.row_group_bytes);
+            let new = AsyncArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))
                 .map_err(|e| failure::query(e.into(), &what))?;
             writer = Some(new);
         }
         let Some(writer) = writer.as_mut() else { continue };
         writer.write(&batch).await.map_err(|e| failure::query(e.into(), &what))?;
+        memory.count(writer.memory_size() + UPLOAD_BYTES);
         let more = batch.num_rows() as u64;
         rows += more;
         on_rows(more);
     }
     let Some(mut writer) = writer else { return Ok(None) };
     writer.finish().await.map_err(|e| failure::query(e.into(), &what))?;
-    let meta = job.dir.store.head(&job.path).await.map_err(|e| failure::store(e, &what))?;
+    let meta = dir.store.head(&job.path).await.map_err(|e| failure::store(e, &what))?;
     Ok(Some(WrittenFile { meta, rows }))
 }
 
-fn properties(purpose: Purpose) -> WriterProperties {
+/// How large a row group gets in memory at most, so that all `writers` together take a small part of the limit.
+fn row_group_bytes(memory: &dyn MemoryPool, writers: usize) -> usize {
+    match memory.memory_limit() {
+        MemoryLimit::Finite(limit) => {
+            (limit / WRITERS_SHARE / writers.max(1)).clamp(LEAST_ROW_GROUP_BYTES, ROW_GROUP_BYTES)
+        }
+        MemoryLimit::Infinite | MemoryLimit::Unknown => ROW_GROUP_BYTES,
+    }
+}
+
+fn properties(purpose: Purpose, row_group_bytes: usize) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(format!("kinfold {}", env!("CARGO_PKG_VERSION")))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(row_group_bytes));
     match purpose {
         Purpose::Keep => builder
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))

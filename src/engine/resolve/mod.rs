@@ -2,49 +2,69 @@
 //!
 //! Nothing is collected: a batch is pushed into the kernel and dropped, and rows of the result are made as they are written.
 
-use std::sync::Arc;
+mod tables;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Builder, ListBuilder, PrimitiveArray, RecordBatch, StringBuilder, StringViewArray,
-    StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
-use futures::{StreamExt, stream};
-use kinfold_base::{ProgressEvent, SqlType, TableSchema};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kinfold_base::ProgressEvent;
 use kinfold_identity::{
-    ConflictReason, Evidence, Graph, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowCursor,
-    RowSource, Rules, TextColumn, TimeColumn,
+    Evidence, Graph, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowSource, Rules, Summary,
+    TextColumn, TimeColumn,
 };
 use kinfold_lang::project;
-use kinfold_plan::{KeepTable, Output, Resolve, render};
+use kinfold_plan::{Resolve, render};
 use tokio::sync::mpsc;
 
-use crate::api::{Engine, RecordStream, RunContext, Written};
+use crate::api::{Engine, MemoryShare, RunContext, Written};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{self, bug, input};
-use crate::types::{UTC, timestamp_type};
+use crate::types::timestamp_type;
 
-/// Rows of a batch that is written.
-const BATCH_ROWS: usize = 8192;
 /// Batches that may wait between two ends.
 const QUEUE: usize = 4;
+/// How many sources are read at the same time.
+const SOURCES_AT_ONCE: usize = 2;
+/// How many of the largest profiles are told by name.
+const LARGEST: usize = 20;
 
-/// Makes the tables of one entity's identity: see [`Resolve`] for their columns.
+/// What became of an entity's identities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub written: Vec<Written>,
+    /// What a person should look at.
+    pub warnings: Vec<String>,
+}
+
+/// What rows of logs begin with.
+#[derive(Debug, Clone)]
+struct Context {
+    run_id: String,
+    /// Microseconds.
+    at: i64,
+}
+
+/// Makes the tables of one entity's identity: see [`kinfold_plan::ResolveTables`].
 ///
 /// # Errors
-/// When a query fails or a table cannot be written; nothing is committed by this in any case.
+/// When a query fails, a profile is larger than the project allows, memory does not suffice, or a table cannot be written;
+/// nothing is committed by this in any case.
 pub async fn resolve(
     engine: &dyn Engine,
     run: &RunContext,
     task: &str,
     threads: usize,
     work: &Resolve,
-) -> Result<Vec<Written>, EngineError> {
+) -> Result<Resolved, EngineError> {
     let pins = read_pins(engine, work).await?;
     let rules = rules(work, threads, pins);
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
-    let graph = read_rows(engine, run, task, work, evidence).await?;
+    let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
+    let (graph, mut memory) = read_rows(engine, run, task, work, evidence, memory).await?;
     if graph.values() == 0 {
         return Err(input(format!(
             "the entity `{}` has no identifiers: no row of its sources holds a usable one",
@@ -53,8 +73,49 @@ pub async fn resolve(
         .hint("check the columns under `ids`, and what `block` and the identifiers' types leave out"));
     }
     let graph = read_previous(engine, work, graph).await?;
-    let resolution = blocking(move || graph.resolve()).await?.map_err(|e| identity(&e, &work.entity))?;
-    write(engine, run, work, Arc::new(resolution)).await
+    memory.hold(graph.bytes_to_resolve())?;
+    let (resolution, summary) = blocking(move || {
+        let resolution = graph.resolve()?;
+        let summary = resolution.summary(LARGEST);
+        Ok((resolution, summary))
+    })
+    .await?
+    .map_err(|e: IdentityError| identity(&e, &work.entity))?;
+    let warnings = judge(work, &resolution, &summary)?;
+    let written = tables::write(engine, run, work, &Arc::new(resolution), summary).await?;
+    Ok(Resolved { written, warnings })
+}
+
+/// What is to be told of the result, before anything is made of it.
+///
+/// # Errors
+/// When a profile has more identifiers than the project allows.
+fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<Vec<String>, EngineError> {
+    let mut warnings = Vec::new();
+    let too_large = |above: u32| {
+        let (largest, size) = summary.largest.first()?;
+        let count = summary.larger_than(above);
+        (count > 0).then(|| {
+            let profiles = if count == 1 { "1 profile has".to_owned() } else { format!("{count} profiles have") };
+            let entity = &work.entity;
+            format!("{entity}: {profiles} more than {above} identifiers; the largest, {largest}, has {size}")
+        })
+    };
+    if let Some(message) = work.max_cluster.error_above.and_then(too_large) {
+        let hint = "find out what its identifiers share, and set that aside with `limit`, `shared_above`, `block` or a pin; \
+                    or raise `max_cluster`";
+        return Err(input(message).hint(hint));
+    }
+    warnings.extend(work.max_cluster.warn_above.and_then(too_large));
+    for pin in resolution.unused_pins() {
+        if let Some(pin) = work.pins.get(*pin) {
+            let [a, b] = pin.identifiers.map(|i| work.identifiers[i].name.as_str());
+            let entity = &work.entity;
+            let what = format!("{entity}: a pin of {a} and {b} has no effect, as no row has one of its values");
+            warnings.push(format!("{what} ({})", pin.reason));
+        }
+    }
+    Ok(warnings)
 }
 
 /// The pins with their values in the form in which rows hold them.
@@ -111,51 +172,52 @@ async fn read_rows(
     task: &str,
     work: &Resolve,
     mut evidence: Evidence,
-) -> Result<Graph, EngineError> {
+    mut memory: Box<dyn MemoryShare>,
+) -> Result<(Graph, Box<dyn MemoryShare>), EngineError> {
     let (send, mut receive) = mpsc::channel::<(usize, RecordBatch)>(QUEUE);
     let taking = tokio::task::spawn_blocking(move || {
         while let Some((source, batch)) = receive.blocking_recv() {
             push(&mut evidence, source, &batch)?;
+            memory.hold(evidence.bytes()).map_err(Pushing::Engine)?;
         }
-        evidence.seal().map_err(Pushing::Kernel)
+        Ok((evidence.seal().map_err(Pushing::Kernel)?, memory))
     });
-    let mut read = 0;
-    let mut failed = None;
-    'sources: for (source, rows) in work.rows.iter().enumerate() {
-        let mut batches = match engine.query(&render(&rows.query, engine.dialect()), &[]).await {
-            Ok(stream) => stream.batches,
-            Err(e) => {
-                failed = Some(e);
-                break;
-            }
-        };
-        let before = read;
-        while let Some(batch) = batches.next().await {
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(e) => {
-                    failed = Some(e);
-                    break 'sources;
-                }
-            };
-            read += batch.num_rows() as u64;
-            if send.send((source, batch)).await.is_err() {
-                // The other end has stopped, and says why.
-                break 'sources;
-            }
-            run.progress.on(ProgressEvent::Advanced { task, rows: read });
-        }
-        if read == before {
-            failed = Some(no_identifiers(&rows.source, &work.entity));
-            break;
-        }
-    }
+    let read = AtomicU64::new(0);
+    let told = |rows: u64| {
+        let rows = read.fetch_add(rows, Ordering::Relaxed) + rows;
+        run.progress.on(ProgressEvent::Advanced { task, rows });
+    };
+    let sources = work.rows.iter().enumerate();
+    // While the rows of one source come out of its last operator, on one thread, the next one is read already.
+    let reads: Vec<_> = sources.map(|(i, _)| read_source(engine, work, i, send.clone(), &told).boxed()).collect();
     drop(send);
+    let read = stream::iter(reads).buffer_unordered(SOURCES_AT_ONCE).try_collect::<()>().await;
     let graph = taking.await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?;
-    if let Some(e) = failed {
-        return Err(e);
+    read?;
+    graph.map_err(|e: Pushing| e.explain(&work.entity))
+}
+
+/// Sends the rows of one source to the kernel, for as long as it takes them: should it stop, it says why itself.
+async fn read_source(
+    engine: &dyn Engine,
+    work: &Resolve,
+    source: usize,
+    send: mpsc::Sender<(usize, RecordBatch)>,
+    told: &(dyn Fn(u64) + Sync),
+) -> Result<(), EngineError> {
+    let rows = &work.rows[source];
+    let mut batches = engine.query(&render(&rows.query, engine.dialect()), &[]).await?.batches;
+    let mut is_empty = true;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let count = batch.num_rows() as u64;
+        is_empty &= count == 0;
+        if send.send((source, batch)).await.is_err() {
+            return Ok(());
+        }
+        told(count);
     }
-    graph.map_err(|e| e.explain(&work.entity))
+    if is_empty { Err(no_identifiers(&rows.source, &work.entity)) } else { Ok(()) }
 }
 
 /// A table that is to tell who is who and doesn't is a mistake, in the project or in what delivers the table: were it passed over,
@@ -168,42 +230,38 @@ fn no_identifiers(source: &str, entity: &str) -> EngineError {
 /// Why a batch could not be taken in.
 enum Pushing {
     Kernel(IdentityError),
-    Shape(EngineError),
+    Engine(EngineError),
 }
 
 impl Pushing {
     fn explain(self, entity: &str) -> EngineError {
         match self {
             Self::Kernel(e) => identity(&e, entity),
-            Self::Shape(e) => e,
+            Self::Engine(e) => e,
         }
     }
 }
 
 fn push(evidence: &mut Evidence, source: usize, batch: &RecordBatch) -> Result<(), Pushing> {
     let Some(values) = batch.num_columns().checked_sub(2) else {
-        return Err(Pushing::Shape(bug("a query of identifiers has no columns for times")));
+        return Err(Pushing::Engine(bug("a query of identifiers has no columns for times")));
     };
     let texts =
-        batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
+        batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Engine)?;
     let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
-    let time = |i: usize| Micros::new(batch.column(i)).map_err(Pushing::Shape);
+    let time = |i: usize| Micros::new(batch.column(i)).map_err(Pushing::Engine);
     evidence.push(source, &texts, &time(values)?, &time(values + 1)?).map_err(Pushing::Kernel)
 }
 
 async fn read_previous(engine: &dyn Engine, work: &Resolve, mut graph: Graph) -> Result<Graph, EngineError> {
-    let table = table_name(work, "identifiers");
-    engine.open_previous(&[(table.clone(), identifiers_columns())]).await?;
-    let name = table.replace('"', "\"\"");
-    let sql = format!("SELECT \"identifier\", \"value\", \"profile_id\" FROM \"previous\".\"{name}\"");
-    let mut batches = engine.query(&sql, &[]).await?.batches;
+    let mut batches = engine.query(&render(&work.previous, engine.dialect()), &[]).await?.batches;
     let (send, mut receive) = mpsc::channel::<RecordBatch>(QUEUE);
     let taking = tokio::task::spawn_blocking(move || {
         while let Some(batch) = receive.blocking_recv() {
             let columns =
-                batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Shape)?;
+                batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Engine)?;
             let [identifiers, values, ids] = columns.as_slice() else {
-                return Err(Pushing::Shape(bug("the last run's identifiers have other columns than were asked for")));
+                return Err(Pushing::Engine(bug("the last run's identifiers have other columns than were asked for")));
             };
             graph.push_previous(identifiers, values, ids).map_err(Pushing::Kernel)?;
         }
@@ -217,271 +275,6 @@ async fn read_previous(engine: &dyn Engine, work: &Resolve, mut graph: Graph) ->
     drop(send);
     let graph = taking.await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?;
     graph.map_err(|e| e.explain(&work.entity))
-}
-
-fn identifiers_columns() -> TableSchema {
-    TableSchema::new([
-        ("identifier", SqlType::Text),
-        ("value", SqlType::Text),
-        ("profile_id", SqlType::Text),
-        ("first_seen_at", SqlType::Timestamp),
-        ("last_seen_at", SqlType::Timestamp),
-        ("sources", SqlType::List(Box::new(SqlType::Text))),
-    ])
-}
-
-fn table_name(work: &Resolve, what: &str) -> String {
-    format!("{}_{what}", work.entity)
-}
-
-async fn write(
-    engine: &dyn Engine,
-    run: &RunContext,
-    work: &Resolve,
-    resolution: Arc<Resolution>,
-) -> Result<Vec<Written>, EngineError> {
-    let mut written = Vec::new();
-    let (at, run_id) = (run.as_of.as_microsecond(), run.run_id.to_string());
-    let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
-    let outputs: [(String, KeepTable, SchemaRef, Make); 5] = [
-        (table_name(work, "identifiers"), KeepTable::Replace, identifiers_schema(), Box::new(identifiers)),
-        (
-            table_name(work, "history"),
-            KeepTable::Append,
-            history_schema(),
-            Box::new(move |resolution, send| history(resolution, &run_id, at, send)),
-        ),
-        (
-            table_name(work, "conflicts"),
-            KeepTable::Replace,
-            conflicts_schema(),
-            Box::new(move |resolution, send| conflicts(resolution, &reasons, send)),
-        ),
-        (table_name(work, "shared"), KeepTable::Replace, shared_schema(), Box::new(shared)),
-        (format!("_{}", table_name(work, "profiles")), KeepTable::Scratch, profiles_schema(), Box::new(profiles)),
-    ];
-    for (name, keep, schema, make) in outputs {
-        let rows = produce(schema, Arc::clone(&resolution), make);
-        written.push(engine.create_table_from(run, &Output { name, keep }, rows).await?);
-    }
-    Ok(written)
-}
-
-/// Hands batches over until there are no more, or nobody takes them.
-type Take<'a> = &'a mut dyn FnMut(Vec<ArrayRef>) -> bool;
-type Make = Box<dyn FnOnce(&Resolution, Take<'_>) + Send>;
-
-/// A stream of what `make` makes, on a thread of its own.
-fn produce(schema: SchemaRef, resolution: Arc<Resolution>, make: Make) -> RecordStream {
-    let (send, receive) = mpsc::channel::<Result<RecordBatch, EngineError>>(QUEUE);
-    let columns = Arc::clone(&schema);
-    tokio::task::spawn_blocking(move || {
-        make(&resolution, &mut |arrays| {
-            let batch = RecordBatch::try_new(Arc::clone(&columns), arrays)
-                .map_err(|e| failure::arrow(e, "the resolved identities"));
-            send.blocking_send(batch).is_ok()
-        });
-    });
-    let batches =
-        stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|batch| (batch, receive)) });
-    RecordStream { schema, batches: batches.boxed() }
-}
-
-fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(|(name, ty)| Field::new(*name, ty.clone(), true)).collect::<Vec<_>>()))
-}
-
-fn identifiers_schema() -> SchemaRef {
-    schema(&[
-        ("identifier", DataType::Utf8),
-        ("value", DataType::Utf8),
-        ("profile_id", DataType::Utf8),
-        ("first_seen_at", timestamp_type()),
-        ("last_seen_at", timestamp_type()),
-        ("sources", DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)))),
-    ])
-}
-
-fn identifiers(resolution: &Resolution, send: Take<'_>) {
-    let rules = resolution.rules();
-    let mut rows = resolution.identifier_rows(RowCursor::default()).peekable();
-    while rows.peek().is_some() {
-        let (mut identifier, mut value, mut profile) =
-            (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
-        let (mut first, mut last) = (times(), times());
-        let mut sources =
-            ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
-        for row in rows.by_ref().take(BATCH_ROWS) {
-            identifier.append_value(&rules.identifiers[row.identifier].name);
-            value.append_value(row.value);
-            profile.append_value(row.profile_id.text().as_str());
-            first.append_option(row.first_seen);
-            last.append_option(row.last_seen);
-            row.sources.iter().for_each(|source| sources.values().append_value(&rules.sources[source].name));
-            sources.append(true);
-        }
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(identifier.finish()),
-            Arc::new(value.finish()),
-            Arc::new(profile.finish()),
-            Arc::new(first.finish()),
-            Arc::new(last.finish()),
-            Arc::new(sources.finish()),
-        ];
-        if !send(arrays) {
-            return;
-        }
-    }
-}
-
-fn history_schema() -> SchemaRef {
-    schema(&[
-        ("run_id", DataType::Utf8),
-        ("at", timestamp_type()),
-        ("change", DataType::Utf8),
-        ("profile_id", DataType::Utf8),
-        ("other_profile_id", DataType::Utf8),
-    ])
-}
-
-fn history(resolution: &Resolution, run_id: &str, at: i64, send: Take<'_>) {
-    for changes in resolution.changes().chunks(BATCH_ROWS) {
-        let (mut change, mut profile, mut other) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
-        for c in changes {
-            change.append_value(c.kind.as_str());
-            profile.append_value(c.profile_id.text().as_str());
-            other.append_option(c.other_profile_id.map(|id| id.text().as_str().to_owned()));
-        }
-        let run_ids = arrow::array::StringArray::from_iter_values(std::iter::repeat_n(run_id, changes.len()));
-        let ats = TimestampMicrosecondArray::from_value(at, changes.len()).with_timezone(UTC);
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(run_ids),
-            Arc::new(ats),
-            Arc::new(change.finish()),
-            Arc::new(profile.finish()),
-            Arc::new(other.finish()),
-        ];
-        if !send(arrays) {
-            return;
-        }
-    }
-}
-
-fn conflicts_schema() -> SchemaRef {
-    schema(&[
-        ("identifier_a", DataType::Utf8),
-        ("value_a", DataType::Utf8),
-        ("identifier_b", DataType::Utf8),
-        ("value_b", DataType::Utf8),
-        ("rule", DataType::Utf8),
-        ("source", DataType::Utf8),
-        ("first_seen_at", timestamp_type()),
-    ])
-}
-
-/// `reasons`: of the pins.
-fn conflicts(resolution: &Resolution, reasons: &[String], send: Take<'_>) {
-    let rules = resolution.rules();
-    let name = |identifier: usize| rules.identifiers[identifier].name.as_str();
-    let mut rows = resolution.conflicts().peekable();
-    while rows.peek().is_some() {
-        let mut texts: [StringBuilder; 6] = std::array::from_fn(|_| StringBuilder::new());
-        let mut first = times();
-        for c in rows.by_ref().take(BATCH_ROWS) {
-            let rule = reason(rules, reasons, c.reason);
-            let row = [
-                name(c.a.identifier),
-                c.a.value,
-                name(c.b.identifier),
-                c.b.value,
-                &rule,
-                &rules.sources[c.source].name,
-            ];
-            for (builder, text) in texts.iter_mut().zip(row) {
-                builder.append_value(text);
-            }
-            first.append_option(c.first_seen);
-        }
-        let mut arrays: Vec<ArrayRef> = texts.iter_mut().map(|b| Arc::new(b.finish()) as _).collect();
-        arrays.push(Arc::new(first.finish()));
-        if !send(arrays) {
-            return;
-        }
-    }
-}
-
-/// Why an edge was refused, as the table tells it.
-fn reason(rules: &Rules, reasons: &[String], reason: ConflictReason) -> String {
-    match reason {
-        ConflictReason::Limit { identifier, limit } => {
-            let within = limit.within_micros.map(|micros| format!(" within {}", span(micros))).unwrap_or_default();
-            format!("limit of {} is {}{within}", rules.identifiers[identifier].name, limit.count)
-        }
-        ConflictReason::Never { pin } => match reasons.get(pin) {
-            Some(reason) => format!("pinned apart: {reason}"),
-            None => "pinned apart".to_owned(),
-        },
-    }
-}
-
-/// A length of time as projects write it, such as `90d` or `1d12h`: whole seconds, at least one.
-fn span(micros: i64) -> String {
-    let seconds = (micros / 1_000_000).max(1);
-    let parts = [(seconds / 86_400, 'd'), (seconds / 3_600 % 24, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
-    let told = parts.into_iter().filter(|(count, _)| *count > 0);
-    told.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
-}
-
-fn shared_schema() -> SchemaRef {
-    schema(&[
-        ("identifier", DataType::Utf8),
-        ("value", DataType::Utf8),
-        ("linked_identifier", DataType::Utf8),
-        ("degree", DataType::Int64),
-    ])
-}
-
-fn shared(resolution: &Resolution, send: Take<'_>) {
-    let name = |identifier: usize| resolution.rules().identifiers[identifier].name.as_str();
-    let mut rows = resolution.shared().peekable();
-    while rows.peek().is_some() {
-        let (mut identifier, mut value, mut linked) =
-            (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
-        let mut degree = Int64Builder::new();
-        for row in rows.by_ref().take(BATCH_ROWS) {
-            identifier.append_value(name(row.value.identifier));
-            value.append_value(row.value.value);
-            linked.append_value(name(row.linked));
-            degree.append_value(i64::try_from(row.degree).unwrap_or(i64::MAX));
-        }
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(identifier.finish()),
-            Arc::new(value.finish()),
-            Arc::new(linked.finish()),
-            Arc::new(degree.finish()),
-        ];
-        if !send(arrays) {
-            return;
-        }
-    }
-}
-
-fn profiles_schema() -> SchemaRef {
-    schema(&[("profile_id", DataType::Utf8View)])
-}
-
-fn profiles(resolution: &Resolution, send: Take<'_>) {
-    for ids in resolution.profiles().chunks(BATCH_ROWS) {
-        let mut out = StringViewBuilder::with_capacity(ids.len());
-        ids.iter().for_each(|id| out.append_value(id.text().as_str()));
-        if !send(vec![Arc::new(out.finish())]) {
-            return;
-        }
-    }
-}
-
-fn times() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new().with_timezone(UTC)
 }
 
 /// A column of text, as the kernel reads it.

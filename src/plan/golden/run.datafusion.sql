@@ -308,6 +308,79 @@ FROM
 WHERE
   ("id_user_id" IS NOT NULL) OR ("id_email" IS NOT NULL);
 
+-- table customer_aliases (Replace)
+WITH "moved" AS (
+  SELECT
+    "other_profile_id" AS "old_profile_id",
+    "profile_id",
+    "identifier",
+    "value"
+  FROM
+    "kinfold"."customer_history" AS "h"
+  WHERE
+    ("run_id" = '20260301T000000Z-00000000') AND ("change" IN ('merged'))
+  UNION ALL
+  SELECT
+    "profile_id" AS "old_profile_id",
+    CAST(NULL AS VARCHAR) AS "profile_id",
+    "identifier",
+    "value"
+  FROM
+    "kinfold"."customer_history" AS "h"
+  WHERE
+    ("run_id" = '20260301T000000Z-00000000') AND ("change" IN ('gone'))
+), "back" AS (
+  SELECT
+    "profile_id"
+  FROM
+    "kinfold"."customer_history" AS "h"
+  WHERE
+    ("run_id" = '20260301T000000Z-00000000') AND ("change" IN ('created', 'split'))
+), "aliases" AS (
+  SELECT
+    "p"."old_profile_id" AS "old_profile_id",
+    "p"."identifier" AS "identifier",
+    "p"."value" AS "value",
+    "p"."profile_id" AS "before",
+    CASE
+      WHEN "moved"."old_profile_id" IS NOT NULL THEN
+        "moved"."profile_id"
+      ELSE
+        "p"."profile_id"
+    END AS "went",
+    "p"."changed_at" AS "changed_at"
+  FROM
+    "previous"."customer_aliases" AS "p"
+    LEFT JOIN "moved" ON "moved"."old_profile_id" = "p"."profile_id"
+  UNION ALL
+  SELECT
+    "old_profile_id",
+    "identifier",
+    "value",
+    CAST(NULL AS VARCHAR) AS "before",
+    "profile_id" AS "went",
+    TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z' AS "changed_at"
+  FROM
+    "moved"
+)
+SELECT
+  "aliases"."old_profile_id" AS "old_profile_id",
+  coalesce("i"."profile_id", "aliases"."went") AS "profile_id",
+  "aliases"."identifier" AS "identifier",
+  "aliases"."value" AS "value",
+  CASE
+    WHEN coalesce(coalesce("i"."profile_id", "aliases"."went"), '') <> coalesce("aliases"."before", '') THEN
+      TIMESTAMP(6) WITH TIME ZONE '2026-03-01T00:00:00Z'
+    ELSE
+      "aliases"."changed_at"
+  END AS "changed_at"
+FROM
+  "aliases"
+  LEFT JOIN "back" ON "back"."profile_id" = "aliases"."old_profile_id"
+  LEFT JOIN "kinfold"."customer_identifiers" AS "i" ON ("i"."identifier" = "aliases"."identifier") AND ("i"."value" = "aliases"."value")
+WHERE
+  "back"."profile_id" IS NULL;
+
 -- table _customer_1_paid_orders (Scratch)
 WITH "rows" AS (
   SELECT

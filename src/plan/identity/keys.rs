@@ -48,7 +48,7 @@ pub(crate) fn has_identifier(entity: &Entity, ids: &Ids) -> Expr {
 }
 
 /// The normalised value, unless it is blocked.
-fn allowed(identifier: &Identifier, raw: &Expr) -> Expr {
+pub(crate) fn allowed(identifier: &Identifier, raw: &Expr) -> Expr {
     let value = || normaliser(&identifier.ty, raw.clone());
     let blocked_value = |block: &Block| match block {
         Block::Value(v) => Some(normaliser(&identifier.ty, text(v))),

@@ -1,13 +1,18 @@
 //! Identity: the queries that feed the clustering kernel, and the way from a row to its profile.
 
+mod aliases;
+mod contraction;
 pub(crate) mod keys;
 
 use kinfold_lang::project::{Entity, Identifier, Link, Pin};
 use sqlparser::ast::{Expr, Query};
 
-use crate::sql::{Aggregate, Select, Stages, cast_instant, cast_text, col, kinfold, null, table, text};
+use crate::sql::{Aggregate, Select, Stages, cast_instant, cast_text, col, kinfold, null, previous, table, text};
 use crate::step::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
+use crate::tables::resolve_tables;
 
+pub(crate) use aliases::aliases;
+pub use contraction::{Contraction, MakeTable};
 use keys::{has_identifier, id_name, normalised, normaliser, raw_items, raw_name};
 
 /// What the kernel is given for one entity. `keyed` names, for a link, a scratch table that holds the link's combinations of
@@ -25,17 +30,22 @@ pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) 
         identifiers: link.ids.iter().map(|(index, _)| *index).collect(),
         query: combinations(entity, link, keyed(link)),
     });
+    let tables = resolve_tables(&entity.name);
+    let previous = Select::from(previous(&tables.identifiers.output.name, "p"));
     Resolve {
         entity: entity.name.clone(),
+        tables,
         identifiers: entity.identifiers.iter().map(identifier).collect(),
         rows: rows.collect(),
         pins: entity.pins.iter().map(pin).collect(),
         pinned_values: pinned_values(entity),
+        previous: previous.columns(["identifier", "value", "profile_id"]).query(),
+        max_cluster: entity.max_cluster,
     }
 }
 
 /// The values of pins in their identifiers' forms, null where nothing is left of one: one row, two columns a pin.
-fn pinned_values(entity: &Entity) -> Option<Query> {
+pub(crate) fn pinned_values(entity: &Entity) -> Option<Query> {
     let values = entity.pins.iter().flat_map(|pin| &pin.values).enumerate();
     let values = values.map(|(i, (identifier, value))| {
         let normalised = normaliser(&entity.identifiers[*identifier].ty, cast_text(text(value)));

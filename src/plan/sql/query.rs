@@ -5,7 +5,7 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByKind, Query,
     Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
-    SetQuantifier, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
+    SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
 use super::expr::{Sort, and, col, ident};
@@ -44,6 +44,13 @@ pub(crate) fn relation(schema: Option<&str>, name: &str, alias: Option<&str>) ->
 /// A query in brackets.
 pub(crate) fn derived(query: Query, alias: &str) -> TableFactor {
     TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(table_alias(alias)), sample: None }
+}
+
+/// A query in brackets, its columns under other names.
+pub(crate) fn derived_columns(query: Query, alias: &str, columns: &[&str]) -> TableFactor {
+    let column = |name: &&str| TableAliasColumnDef { name: ident(name), data_type: None };
+    let alias = TableAlias { columns: columns.iter().map(column).collect(), ..table_alias(alias) };
+    TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None }
 }
 
 fn table_alias(name: &str) -> TableAlias {
@@ -112,6 +119,10 @@ impl Select {
 
     pub(crate) fn left_join(self, relation: TableFactor, on: Expr) -> Self {
         self.join_as(relation, JoinOperator::Left(JoinConstraint::On(on)))
+    }
+
+    pub(crate) fn right_join(self, relation: TableFactor, on: Expr) -> Self {
+        self.join_as(relation, JoinOperator::Right(JoinConstraint::On(on)))
     }
 
     pub(crate) fn full_join(self, relation: TableFactor, on: Expr) -> Self {

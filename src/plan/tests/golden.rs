@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::fixture::{input, project};
 use crate::delivery::{diff_query, fold_query, wanted_query};
-use crate::{Dialect, Work, plan, render};
+use crate::{Contraction, Dialect, Work, plan, render};
 
-fn check(name: &str, text: &str) {
+pub(super) fn check(name: &str, text: &str) {
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
     let path = Path::new(&folder).join("golden").join(name);
     if std::env::var_os("KINFOLD_BLESS").is_some() {
@@ -60,6 +60,35 @@ fn delivered(dialect: Dialect) -> String {
     add("diff vips, full", &render(&diff_query(&project, &project.syncs[0], true, false), dialect));
     add("fold", &render(&fold_query(), dialect));
     out
+}
+
+fn statements(contraction: &Contraction, dialect: Dialect) -> String {
+    let mut out = String::new();
+    let mut add = |title: &str, sql: &str| write!(out, "-- {title}\n{sql};\n\n").expect("strings take everything");
+    for make in contraction.begin() {
+        add(&format!("table {}", make.table), &render(&make.query, dialect));
+    }
+    add("while there are edges left", &render(&contraction.edges_left(), dialect));
+    for make in contraction.round() {
+        add(&format!("table {}", make.table), &render(&make.query, dialect));
+    }
+    add("split links", &render(&contraction.split_links(), dialect));
+    let make = contraction.finish();
+    add(&format!("table {}", make.table), &render(&make.query, dialect));
+    out
+}
+
+#[test]
+fn components_on_datafusion() {
+    let contraction = Contraction::of(&project().entities[0]);
+    check("components.datafusion.sql", &statements(&contraction, Dialect::DataFusion));
+    assert_eq!(contraction.script(Dialect::DataFusion), None);
+}
+
+#[test]
+fn components_on_postgres() {
+    let script = Contraction::of(&project().entities[0]).script(Dialect::PostgreSql).expect("it has loops");
+    check("components.postgres.sql", &script);
 }
 
 #[test]

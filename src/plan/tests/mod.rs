@@ -1,3 +1,4 @@
+mod explain;
 mod fixture;
 mod golden;
 mod planning;

@@ -19,6 +19,7 @@ use sqlparser::ast::{DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, Fun
 use crate::sql::{
     Select, Stages, call, case_of, cast_as, coalesce, col_of, columns_in, eq, kinfold, literal_of, number,
 };
+use crate::tables::profiles_table;
 
 use call::Function;
 use frequent::{Counted, Question};
@@ -95,7 +96,7 @@ impl Columns {
     /// `profile_id` and every trait, one row for each profile.
     pub(crate) fn query(&self, entity: &Entity, scans: &Scans<'_>) -> Query {
         let at = |layer: Layer| self.traits.iter().filter(move |(.., l)| *l == layer);
-        let profiles = Select::from(kinfold(&format!("_{}_profiles", entity.name), "p"))
+        let profiles = Select::from(kinfold(&profiles_table(&entity.name), "p"))
             .item(col_of("p", "profile_id"), "profile_id")
             .items(at(Layer::Tables).map(|(name, expr, _)| (expr.clone(), name.clone())));
         let base = join_scratch(profiles, "p", &self.scratch(scans), scans);

@@ -4,7 +4,9 @@ use datafusion::arrow::array::{Decimal128Array, Float64Array, Int32Array, Int64A
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
+use futures::TryStreamExt;
 use kinfold_base::SqlType;
+
 use kinfold_lang::project::Format;
 use kinfold_plan::KeepTable;
 
@@ -165,6 +167,28 @@ async fn a_small_memory_limit_spills_and_the_result_is_right() {
     assert_eq!((left, std::fs::read_dir(lake.dir.path().join("scratch")).unwrap().count()), (1, 0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_does_not_fit_is_done_by_sorting() {
+    let lake = Lake::with(|options| options.memory_limit_bytes = Some(40 << 20));
+    let names: Vec<String> = (0..600_000).map(|i| format!("customer number {i:030}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let numbers: Vec<i64> = (0..600_000).collect();
+    lake.parquet("a.parquet", &batch([("name", texts(&names)), ("n", ints(&numbers))]));
+    lake.open("a.parquet", Format::Parquet).await.unwrap();
+    let join = "shop.orders a join shop.orders b on a.name = b.name";
+    let hashed = lake.engine.plan(&format!("select a.name, b.n from {join}"), "the query").await.unwrap();
+    let hashed = LakeEngine::run(&lake.engine.state, &hashed, "the query").await.unwrap();
+    let hashed = hashed.batches.try_collect::<Vec<_>>().await;
+    assert!(hashed.unwrap_err().is_out_of_memory(), "the join fits, so that nothing is tested");
+
+    check(&lake.engine, &format!("select count(*), sum(a.n - b.n) from {join}"), &["600000|0"]).await;
+    let run = run("r");
+    let sql = format!("select a.name, b.n from {join}");
+    let written = lake.engine.create_table(&run, &output("joined", KeepTable::Replace), &sql).await.unwrap();
+    assert_eq!(written.rows, 600_000);
+    check(&lake.engine, "select count(distinct name), sum(n) from joined", &["600000|179999700000"]).await;
+}
+
 fn spills(plan: &dyn ExecutionPlan) -> usize {
     let own = plan.metrics().and_then(|m| m.spill_count()).unwrap_or(0);
     own + plan.children().iter().map(|c| spills(c.as_ref())).sum::<usize>()
@@ -209,6 +233,6 @@ async fn money_stays_decimal() {
     let sql = "select sum(amount) as total from shop.orders";
     lake.engine.create_table(&run, &output("t", KeepTable::Replace), sql).await.unwrap();
     check(&lake.engine, "select total from t", &["30.50"]).await;
-    let schema = lake.engine.describe("select * from t").await.unwrap();
-    assert_eq!(schema.columns[0].ty, SqlType::Decimal { precision: 20, scale: 2 });
+    let schema = lake.engine.query("select * from t", &[]).await.unwrap().schema;
+    assert_eq!(*schema.field(0).data_type(), DataType::Decimal128(20, 2));
 }

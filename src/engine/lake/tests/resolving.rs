@@ -1,10 +1,10 @@
-use kinfold_lang::project::{Limit, PinKind};
-use kinfold_plan::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
+use kinfold_lang::project::{Format, Limit, MaxCluster, PinKind};
+use kinfold_plan::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows, resolve_tables};
 
-use super::{CSV, Lake, check, run};
-use crate::{Engine, resolve};
+use super::{CSV, Lake, batch, check, rows, run, texts};
+use crate::{Engine, EngineError, ErrorKind, LakeEngine, Resolved, RunContext, resolve};
 
-fn query(sql: &str) -> sqlparser::ast::Query {
+pub(super) fn query(sql: &str) -> sqlparser::ast::Query {
     let dialect = sqlparser::dialect::GenericDialect {};
     let mut statements = sqlparser::parser::Parser::parse_sql(&dialect, sql).unwrap();
     match statements.remove(0) {
@@ -13,7 +13,7 @@ fn query(sql: &str) -> sqlparser::ast::Query {
     }
 }
 
-fn work() -> Resolve {
+pub(super) fn work() -> Resolve {
     let identifier = |name: &str, limit: Option<u32>| ResolveIdentifier {
         name: name.to_owned(),
         limit: limit.map(|count| Limit { count, within: None }),
@@ -32,7 +32,22 @@ fn work() -> Resolve {
         }],
         pins: vec![],
         pinned_values: None,
+        previous: query("SELECT identifier, value, profile_id FROM previous.customer_identifiers"),
+        max_cluster: MaxCluster::default(),
+        tables: resolve_tables("customer"),
     }
+}
+
+/// Resolves as a run does, which has opened what the last one left.
+pub(super) async fn resolve_again(
+    engine: &LakeEngine,
+    run: &RunContext,
+    work: &Resolve,
+) -> Result<Resolved, EngineError> {
+    let tables = &work.tables;
+    let previous = [&tables.identifiers].map(|table| (table.output.name.clone(), table.columns.clone()));
+    engine.open_previous(&previous).await?;
+    resolve(engine, run, "customer", 2, work).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,13 +59,14 @@ async fn profiles_are_made_and_keep_their_ids() {
     );
     lake.open("a.csv", CSV).await.unwrap();
     let first = run("r1");
-    let written = resolve(&lake.engine, &first, "customer", 2, &work()).await.unwrap();
-    let told: Vec<_> = written.iter().map(|w| (w.table.as_str(), w.rows)).collect();
+    let resolved = resolve_again(&lake.engine, &first, &work()).await.unwrap();
+    let told: Vec<_> = resolved.written.iter().map(|w| (w.table.as_str(), w.rows)).collect();
     let expected = [
         ("customer_identifiers", 5),
         ("customer_history", 2),
         ("customer_conflicts", 0),
         ("customer_shared", 0),
+        ("customer_health", 8),
         ("_customer_profiles", 2),
     ];
     assert_eq!(told, expected);
@@ -69,7 +85,7 @@ async fn profiles_are_made_and_keep_their_ids() {
     let engine = lake.another_engine();
     engine.open_sources(&[super::source(&lake.path("a.csv"), CSV, &[])]).await.unwrap();
     let second = run("r2");
-    resolve(&engine, &second, "customer", 2, &work()).await.unwrap();
+    resolve_again(&engine, &second, &work()).await.unwrap();
     check(
         &engine,
         "select rule, value_a, value_b, source from customer_conflicts",
@@ -86,7 +102,7 @@ async fn an_entity_without_identifiers_is_an_error() {
     let lake = Lake::new();
     lake.file("a.csv", "email,phone,at\n-,,2026-01-01\n");
     lake.open("a.csv", CSV).await.unwrap();
-    let error = resolve(&lake.engine, &run("r"), "customer", 2, &work()).await.expect_err("nothing to resolve");
+    let error = resolve_again(&lake.engine, &run("r"), &work()).await.expect_err("nothing to resolve");
     assert_eq!(error.message, "the entity `customer` has no identifiers: no row of its sources holds a usable one");
 }
 
@@ -108,7 +124,7 @@ async fn pins_win_and_shared_values_link_nothing() {
         "SELECT kinfold_email(' A@x.org') AS v0, kinfold_email('b@x.org') AS v1, 'd@x.org' AS v2, 'e@x.org' AS v3";
     work.pinned_values = Some(query(values));
     let first = run("r1");
-    resolve(&lake.engine, &first, "customer", 2, &work).await.unwrap();
+    resolve_again(&lake.engine, &first, &work).await.unwrap();
     let profiles =
         "select string_agg(value, ' ' order by value) from customer_identifiers group by profile_id order by 1";
     check(&lake.engine, profiles, &["a@x.org b@x.org", "c@x.org", "d@x.org p1", "e@x.org"]).await;
@@ -117,6 +133,69 @@ async fn pins_win_and_shared_values_link_nothing() {
     check(&lake.engine, conflicts, &["e@x.org|p1|pinned apart: brothers"]).await;
 
     work.pinned_values = Some(query("SELECT kinfold_email('nobody') AS v0, 'b@x.org' AS v1, 'd' AS v2, 'e' AS v3"));
-    let error = resolve(&lake.engine, &run("r2"), "customer", 2, &work).await.unwrap_err();
+    let error = resolve_again(&lake.engine, &run("r2"), &work).await.unwrap_err();
     assert!(error.message.contains("no usable email (ticket 1)"), "{}", error.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_should_look_at_is_told() {
+    let lake = Lake::new();
+    lake.file(
+        "a.csv",
+        "email,phone,at\na@x.org,p1,2026-01-01\nb@x.org,p1,2026-01-02\nc@x.org,p1,2026-01-03\nd@x.org,,2026-01-04\n",
+    );
+    lake.open("a.csv", CSV).await.unwrap();
+    let mut work = work();
+    work.max_cluster = MaxCluster { warn_above: Some(3), error_above: None };
+    work.pins = vec![ResolvePin { kind: PinKind::Always, identifiers: [0, 1], reason: "ticket 7".to_owned() }];
+    work.pinned_values = Some(query("SELECT 'a@x.org' AS v0, 'p9' AS v1"));
+    let resolved = resolve_again(&lake.engine, &run("r1"), &work).await.unwrap();
+    let ids = rows(lake.engine.query("select profile_id from customer_identifiers where value = 'p1'", &[]).await);
+    let id = ids.await.unwrap().remove(0);
+    let expected = [
+        format!("customer: 1 profile has more than 3 identifiers; the largest, {id}, has 4"),
+        "customer: a pin of email and phone has no effect, as no row has one of its values (ticket 7)".to_owned(),
+    ];
+    assert_eq!(resolved.warnings, expected);
+    let sql = "select metric, source, replace(name, '–', '-'), value from customer_health \
+               where metric <> 'largest' order by 1, 2, 3";
+    let counts = [
+        "edges|shop.orders|email-phone|3",
+        "identifiers||email|4",
+        "identifiers||phone|1",
+        "profiles|||2",
+        "profiles_by_size||1|1",
+        "profiles_by_size||4|1",
+    ];
+    check(&lake.engine, sql, &counts).await;
+    let largest = format!("{id}|4");
+    let sql = "select name, value from customer_health where metric = 'largest' order by value desc limit 1";
+    check(&lake.engine, sql, &[&largest]).await;
+
+    work.max_cluster.error_above = Some(3);
+    let error = resolve_again(&lake.engine, &run("r2"), &work).await.unwrap_err();
+    assert_eq!(error.message, expected[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_of_the_kernel_counts() {
+    let lake = Lake::with(|options| options.memory_limit_bytes = Some(16 << 20));
+    let names: Vec<String> = (0..400_000).map(|i| format!("{i:020}@x.org")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    lake.parquet("a.parquet", &batch([("email", texts(&names))]));
+    lake.open("a.parquet", Format::Parquet).await.unwrap();
+    let mut work = work();
+    work.rows[0].query = query(
+        "SELECT email, CAST(NULL AS VARCHAR) AS b, CAST(NULL AS TIMESTAMP) AS c, CAST(NULL AS TIMESTAMP) AS d FROM shop.orders",
+    );
+    let error = resolve_again(&lake.engine, &run("r1"), &work).await.unwrap_err();
+    let message = "the identities of `customer` take more memory than the memory limit allows";
+    assert_eq!((error.message.as_str(), error.kind), (message, ErrorKind::Outside));
+    assert!(error.hint.unwrap().contains("raise --memory-limit from 16 MiB"));
+
+    let roomy = lake.another_engine_with(|options| options.memory_limit_bytes = Some(256 << 20));
+    roomy.open_sources(&[super::source(&lake.path("a.parquet"), Format::Parquet, &[])]).await.unwrap();
+    resolve_again(&roomy, &run("r2"), &work).await.unwrap();
+    check(&roomy, "select count(*) from customer_identifiers", &["400000"]).await;
+    assert_eq!(roomy.state.runtime_env().memory_pool.reserved(), 0);
 }

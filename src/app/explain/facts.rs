@@ -1,0 +1,74 @@
+//! What is known of the values of one profile, or of two, before anything is made of it.
+
+use kinfold_base::Timestamp;
+
+/// A value: the index of its identifier, the strongest being 0, and its text in the identifier's form.
+pub(crate) type Id = (usize, String);
+
+/// Everything that is known of the values of one profile, or of two.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// `shared_above` of each identifier, the strongest first.
+    pub shared_above: Vec<Option<u32>>,
+    /// The names of tables; two links of one table are two sources.
+    pub sources: Vec<String>,
+    /// The values of the profiles asked about, with their profiles.
+    pub members: Vec<(Id, String)>,
+    pub rows: Vec<Rows>,
+    pub refused: Vec<Refusal>,
+    /// Pairs that are pinned together, with the reason.
+    pub pins: Vec<([Id; 2], String)>,
+}
+
+/// The rows of a source that have the same values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows {
+    /// An index into [`Facts::sources`].
+    pub source: usize,
+    pub values: Vec<(Id, Option<Sharing>)>,
+    pub evidence: Evidence,
+}
+
+/// What some rows say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    pub rows: u64,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// Of the first row: columns and values as text. Empty if nobody says which columns tell rows apart.
+    pub row_key: Vec<(String, String)>,
+}
+
+/// Why a value is set aside: how many values of another identifier it is seen with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    pub linked: String,
+    pub degree: u64,
+}
+
+/// An edge that was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub ends: [(Id, Option<String>); 2],
+    pub rule: String,
+    /// The table's name.
+    pub source: String,
+    pub first: Option<Timestamp>,
+}
+
+impl Evidence {
+    /// What these rows say, too, of the same values.
+    pub(crate) fn add(&mut self, more: &Self) {
+        let is_first = |x: Option<Timestamp>, y: Option<Timestamp>| match (x, y) {
+            (Some(x), Some(y)) => x < y,
+            (x, y) => x.is_some() && y.is_none(),
+        };
+        let same_time = more.first == self.first && more.row_key < self.row_key;
+        if self.rows == 0 || is_first(more.first, self.first) || same_time {
+            self.row_key.clone_from(&more.row_key);
+        }
+        self.rows += more.rows;
+        self.first = self.first.into_iter().chain(more.first).min();
+        self.last = self.last.into_iter().chain(more.last).max();
+    }
+}

@@ -1,0 +1,249 @@
+//! The graph of one profile's values, or of two.
+//!
+//! Pure. Every result is a function of the facts, whatever their order: nodes are numbered by strength, then by value.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing};
+
+/// What joins two values that were seen on one row.
+const ON_ONE_ROW: &str = "seen on one row";
+
+/// Where a value belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Home {
+    Profile(String),
+    /// It is shared by many, so that it belongs to nobody.
+    Shared(Sharing),
+    /// No run has seen it.
+    Unknown,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub id: Id,
+    pub home: Home,
+}
+
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// Indices into [`Graph::nodes`], the stronger end first.
+    pub ends: [usize; 2],
+    pub kind: EdgeKind,
+    pub rule: String,
+    /// By the table's name; the sources of which the edge is known.
+    pub evidence: Vec<(String, Evidence)>,
+    /// The groups that hold both ends: indices into [`Graph::groups`].
+    pub groups: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EdgeKind {
+    Accepted,
+    /// As accepted, because somebody said so.
+    Pinned,
+    Refused,
+    /// One end is shared by many, so that the edge links nothing.
+    Shared,
+}
+
+impl Edge {
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.kind, EdgeKind::Accepted | EdgeKind::Pinned)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.evidence.iter().map(|(_, e)| e.rows).sum()
+    }
+
+    pub(crate) fn other(&self, end: usize) -> usize {
+        if self.ends[0] == end { self.ends[1] } else { self.ends[0] }
+    }
+}
+
+/// Nodes are the values, edges the pairs of them on one row or pinned together.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// Ascending: stronger identifiers first, then by value.
+    pub nodes: Vec<Node>,
+    /// By their ends.
+    pub edges: Vec<Edge>,
+    /// Values of one profile that some row has together, or a pin: what falls away as one when that row does. Each ascending.
+    pub groups: Vec<Vec<usize>>,
+    /// The groups of each node.
+    pub groups_of: Vec<Vec<usize>>,
+    /// Pairs on rows that no run has seen.
+    pub unseen: usize,
+}
+
+impl Graph {
+    pub(crate) fn new(facts: &Facts) -> Self {
+        let nodes = nodes(facts);
+        let number: HashMap<&Id, usize> = nodes.iter().enumerate().map(|(i, node)| (&node.id, i)).collect();
+        let profile = |node: usize| match &nodes[node].home {
+            Home::Profile(profile) => Some(profile),
+            Home::Shared(_) | Home::Unknown => None,
+        };
+        let together = |a: usize, b: usize| profile(a).is_some() && profile(a) == profile(b);
+
+        // What rows say of each pair.
+        let mut seen: BTreeMap<[usize; 2], BTreeMap<usize, Evidence>> = BTreeMap::new();
+        let rows: Vec<Vec<usize>> = facts.rows.iter().map(|rows| numbers(rows, &number)).collect();
+        for (values, rows) in rows.iter().zip(&facts.rows) {
+            for pair in pairs(values) {
+                let evidence = seen.entry(pair).or_default().entry(rows.source).or_default();
+                evidence.add(&rows.evidence);
+            }
+        }
+        let pins = pins(facts, &number, together);
+        let aside = set_aside(facts, &nodes, &pins, seen.keys());
+
+        let mut groups: BTreeSet<Vec<usize>> = pins.keys().map(|pair| pair.to_vec()).collect();
+        for values in &rows {
+            let mut of_profile: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+            for node in values.iter().filter(|node| !aside.contains(node)) {
+                if let Some(profile) = profile(*node) {
+                    of_profile.entry(profile).or_default().push(*node);
+                }
+            }
+            groups.extend(of_profile.into_values().filter(|values| values.len() > 1));
+        }
+        let groups: Vec<Vec<usize>> = groups.into_iter().collect();
+
+        let refused = refused(facts, &number);
+        let mut edges = vec![];
+        let mut unseen = 0;
+        let all: BTreeSet<[usize; 2]> = seen.keys().chain(pins.keys()).chain(refused.keys()).copied().collect();
+        for ends in all {
+            let [a, b] = ends;
+            let many = |node: usize| match &nodes[node].home {
+                Home::Shared(sharing) => {
+                    Some(format!("shared by many: seen with {} values of {}", sharing.degree, sharing.linked))
+                }
+                _ => aside.contains(&node).then(|| "shared by many: a pin alone links it".to_owned()),
+            };
+            let (kind, rule) = if let Some(refusal) = refused.get(&ends) {
+                (EdgeKind::Refused, refusal.rule.clone())
+            } else if let Some(reason) = pins.get(&ends) {
+                (EdgeKind::Pinned, format!("pinned together: {reason}"))
+            } else if let Some(rule) = many(a).or_else(|| many(b)) {
+                (EdgeKind::Shared, rule)
+            } else if together(a, b) {
+                (EdgeKind::Accepted, ON_ONE_ROW.to_owned())
+            } else {
+                unseen += 1;
+                continue;
+            };
+            let of_rows = seen.remove(&ends).unwrap_or_default();
+            let mut evidence: Vec<(String, Evidence)> =
+                of_rows.into_iter().map(|(source, e)| (facts.sources[source].clone(), e)).collect();
+            if let (Some(refusal), true) = (refused.get(&ends), evidence.is_empty()) {
+                evidence.push((refusal.source.clone(), Evidence { first: refusal.first, ..Evidence::default() }));
+            }
+            edges.push(Edge { ends, kind, rule, evidence, groups: vec![] });
+        }
+        let index: HashMap<[usize; 2], usize> = edges.iter().enumerate().map(|(i, e)| (e.ends, i)).collect();
+        for (group, values) in groups.iter().enumerate() {
+            for pair in pairs(values) {
+                if let Some(edge) = index.get(&pair) {
+                    edges[*edge].groups.push(group);
+                }
+            }
+        }
+        let mut groups_of = vec![vec![]; nodes.len()];
+        for (group, values) in groups.iter().enumerate() {
+            for value in values {
+                groups_of[*value].push(group);
+            }
+        }
+        Self { nodes, edges, groups, groups_of, unseen }
+    }
+
+    pub(crate) fn node(&self, id: &Id) -> Option<usize> {
+        self.nodes.binary_search_by(|node| node.id.cmp(id)).ok()
+    }
+}
+
+/// Every value that is spoken of, with what is known of it.
+fn nodes(facts: &Facts) -> Vec<Node> {
+    let mut homes: BTreeMap<Id, Home> = BTreeMap::new();
+    // What is told first holds, unless it is that nothing is known.
+    let mut add = |id: &Id, home: Home| {
+        let known = homes.entry(id.clone()).or_insert(Home::Unknown);
+        if *known == Home::Unknown {
+            *known = home;
+        }
+    };
+    facts.members.iter().for_each(|(id, profile)| add(id, Home::Profile(profile.clone())));
+    for (id, profile) in facts.refused.iter().flat_map(|refusal| &refusal.ends) {
+        add(id, profile.clone().map_or(Home::Unknown, Home::Profile));
+    }
+    for (id, sharing) in facts.rows.iter().flat_map(|rows| &rows.values) {
+        add(id, sharing.clone().map_or(Home::Unknown, Home::Shared));
+    }
+    homes.into_iter().map(|(id, home)| Node { id, home }).collect()
+}
+
+fn numbers(rows: &Rows, number: &HashMap<&Id, usize>) -> Vec<usize> {
+    let values: BTreeSet<usize> = rows.values.iter().map(|(id, _)| number[id]).collect();
+    values.into_iter().collect()
+}
+
+/// Every pair of ascending numbers, ascending itself.
+fn pairs(values: &[usize]) -> impl Iterator<Item = [usize; 2]> {
+    values.iter().enumerate().flat_map(move |(i, a)| values[i + 1..].iter().map(|b| [*a, *b]))
+}
+
+/// The pins of values that are in one profile, and their reasons.
+fn pins<'a>(
+    facts: &'a Facts,
+    number: &HashMap<&Id, usize>,
+    together: impl Fn(usize, usize) -> bool,
+) -> BTreeMap<[usize; 2], &'a str> {
+    let mut pins = BTreeMap::new();
+    for ([a, b], reason) in &facts.pins {
+        if let (Some(a), Some(b)) = (number.get(a), number.get(b))
+            && together(*a, *b)
+        {
+            pins.entry([*a.min(b), *a.max(b)]).or_insert(reason.as_str());
+        }
+    }
+    pins
+}
+
+fn refused<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> BTreeMap<[usize; 2], &'a Refusal> {
+    let ends = |refusal: &Refusal| refusal.ends.each_ref().map(|(id, _)| number[id]);
+    facts
+        .refused
+        .iter()
+        .map(|refusal| {
+            let [a, b] = ends(refusal);
+            ([a.min(b), a.max(b)], refusal)
+        })
+        .collect()
+}
+
+/// The pinned values that are shared by many: they have a profile by their pins, and their rows link nothing.
+fn set_aside<'a>(
+    facts: &Facts,
+    nodes: &[Node],
+    pins: &BTreeMap<[usize; 2], &str>,
+    seen: impl Iterator<Item = &'a [usize; 2]>,
+) -> HashSet<usize> {
+    let above = |node: usize| facts.shared_above.get(nodes[node].id.0).copied().flatten();
+    let mut degrees: HashMap<usize, HashMap<usize, u32>> =
+        pins.keys().flatten().filter(|node| above(**node).is_some()).map(|node| (*node, HashMap::new())).collect();
+    if degrees.is_empty() {
+        return HashSet::new();
+    }
+    for [a, b] in seen {
+        for (node, other) in [(a, b), (b, a)] {
+            if let Some(degrees) = degrees.get_mut(node) {
+                *degrees.entry(nodes[*other].id.0).or_default() += 1;
+            }
+        }
+    }
+    let is_shared = |node: usize, most: u32| above(node).is_some_and(|above| most > above);
+    let most = |degrees: &HashMap<usize, u32>| degrees.values().copied().max().unwrap_or_default();
+    degrees.iter().filter(|(node, degrees)| is_shared(**node, most(degrees))).map(|(node, _)| *node).collect()
+}

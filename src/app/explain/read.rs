@@ -1,0 +1,130 @@
+//! What the tables and the sources say of the values of profiles.
+
+use kinfold_lang::project::{Entity, PinKind};
+use kinfold_plan::explain::{self, KEY_SEPARATOR, LinkRows};
+use kinfold_plan::inspect;
+use serde_json::Value;
+
+use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing};
+use crate::show::rows;
+use crate::{AppError, Ready};
+
+/// More values of one profile than anybody's.
+const MAX_VALUES: usize = 100_000;
+
+/// The most combinations of values that are read of each source.
+const MAX_COMBINATIONS: u32 = 100_000;
+
+const MAX_REFUSED: u32 = 10_000;
+
+/// Everything that is known of the values of some profiles, and what may be missing from it.
+pub(super) async fn facts(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(Facts, Vec<String>), AppError> {
+    let mut notes = vec![];
+    let mut facts =
+        Facts { shared_above: entity.identifiers.iter().map(|i| i.shared_above).collect(), ..Facts::default() };
+    for profile_id in profiles {
+        let found = rows(ready, &inspect::identifiers_of(entity, profile_id), MAX_VALUES).await?;
+        if found.truncated {
+            notes.push(format!("{profile_id} has more than {MAX_VALUES} values; only the strongest are looked at"));
+        }
+        let members = found.rows.into_iter().filter_map(|row| {
+            let mut row = row.into_iter();
+            Some((id(entity, &row.next()?, row.next()?)?, (*profile_id).to_owned()))
+        });
+        facts.members.extend(members);
+    }
+    if facts.members.is_empty() {
+        return Ok((facts, notes));
+    }
+    for link in explain::rows(&ready.project, entity, profiles, MAX_COMBINATIONS + 1) {
+        let found = rows(ready, &link.query, MAX_COMBINATIONS as usize).await?;
+        if found.truncated {
+            notes.push(format!(
+                "of {} only the {MAX_COMBINATIONS} most frequent combinations of values were read: weaker edges may be missing",
+                link.source
+            ));
+        }
+        let source = facts.sources.len();
+        facts.rows.extend(found.rows.into_iter().map(|row| combination(&link, source, row)));
+        facts.sources.push(link.source);
+    }
+    let found = rows(ready, &explain::refused(entity, profiles, MAX_REFUSED + 1), MAX_REFUSED as usize).await?;
+    if found.truncated {
+        notes.push(format!("there are more than {MAX_REFUSED} refused edges; only the oldest are told"));
+    }
+    facts.refused = found.rows.into_iter().filter_map(|row| refusal(entity, row)).collect();
+    facts.pins = pins(ready, entity).await?;
+    Ok((facts, notes))
+}
+
+/// A row of [`LinkRows::query`].
+fn combination(link: &LinkRows, source: usize, row: Vec<Value>) -> Rows {
+    let mut row = row.into_iter();
+    let mut next = || row.next().unwrap_or_default();
+    let values: Vec<Value> = link.identifiers.iter().map(|_| next()).collect();
+    let evidence = Evidence {
+        rows: next().as_u64().unwrap_or_default(),
+        first: instant(&next()),
+        last: instant(&next()),
+        row_key: row_key(&link.key, &next()),
+    };
+    let mut all = vec![];
+    for (identifier, value) in link.identifiers.iter().zip(values) {
+        let (linked, degree) = (next(), next());
+        let sharing = match linked {
+            Value::String(linked) => Some(Sharing { linked, degree: degree.as_u64().unwrap_or_default() }),
+            _ => None,
+        };
+        if let Value::String(value) = value {
+            all.push(((*identifier, value), sharing));
+        }
+    }
+    Rows { source, values: all, evidence }
+}
+
+fn row_key(columns: &[String], key: &Value) -> Vec<(String, String)> {
+    let Value::String(key) = key else { return vec![] };
+    columns.iter().cloned().zip(key.splitn(columns.len().max(1), KEY_SEPARATOR).map(str::to_owned)).collect()
+}
+
+/// A row of `explain::refused`. One of an identifier that the project no longer has is passed over.
+fn refusal(entity: &Entity, row: Vec<Value>) -> Option<Refusal> {
+    let [identifier_a, value_a, identifier_b, value_b, rule, source, first, profile_a, profile_b] =
+        <[Value; 9]>::try_from(row).ok()?;
+    Some(Refusal {
+        ends: [
+            (id(entity, &identifier_a, value_a)?, text(profile_a)),
+            (id(entity, &identifier_b, value_b)?, text(profile_b)),
+        ],
+        rule: text(rule)?,
+        source: text(source)?,
+        first: instant(&first),
+    })
+}
+
+async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<([Id; 2], String)>, AppError> {
+    let Some(query) = explain::pinned_values(entity) else { return Ok(vec![]) };
+    let values = rows(ready, &query, 1).await?.rows.into_iter().next().unwrap_or_default();
+    let pairs = entity.pins.iter().zip(values.chunks_exact(2));
+    let together = pairs.filter(|(pin, _)| pin.kind == PinKind::Always).filter_map(|(pin, values)| {
+        let end = |i: usize| Some((pin.values[i].0, text(values[i].clone())?));
+        Some(([end(0)?, end(1)?], pin.reason.clone()))
+    });
+    Ok(together.collect())
+}
+
+fn id(entity: &Entity, identifier: &Value, value: Value) -> Option<Id> {
+    let identifier = entity.identifiers.iter().position(|i| *identifier == i.name.as_str())?;
+    Some((identifier, text(value)?))
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn instant(value: &Value) -> Option<kinfold_base::Timestamp> {
+    value.as_str().and_then(kinfold_base::parse_instant)
+}

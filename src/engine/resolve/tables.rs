@@ -1,0 +1,329 @@
+//! What came out of the kernel, as rows of its tables.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field};
+use futures::{StreamExt, stream};
+use kinfold_identity::{ChangeKind, Conflict, ConflictReason, Resolution, Rules, Summary};
+use kinfold_plan::{Resolve, ResolveTable};
+use tokio::sync::mpsc;
+
+use super::{Context, QUEUE};
+use crate::api::{Engine, RecordStream, RunContext, Written};
+use crate::error::EngineError;
+use crate::failure;
+use crate::types::{UTC, plain_schema};
+
+/// Rows of a batch that is written.
+const BATCH_ROWS: usize = 8192;
+/// Fewer rows are not worth a file of their own.
+const WORTH_A_PART: usize = 1 << 16;
+/// For counts of profiles by the number of their values: the largest number of each class. There is one more class, of the rest.
+const SIZES: [u32; 10] = [1, 2, 3, 4, 5, 10, 20, 50, 100, 1000];
+
+/// Hands the columns of a batch over until there are no more, or nobody takes them.
+type Take<'a> = &'a mut dyn FnMut(Vec<ArrayRef>) -> bool;
+/// Makes one part of a table's rows. Parts are made on threads of their own.
+type Make = Arc<dyn Fn(&Resolution, Part, Take<'_>) + Send + Sync>;
+
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    index: usize,
+    of: usize,
+}
+
+impl Part {
+    fn is_first(self) -> bool {
+        self.index == 0
+    }
+
+    fn slice<T>(self, all: &[T]) -> &[T] {
+        &all[all.len() * self.index / self.of..all.len() * (self.index + 1) / self.of]
+    }
+}
+
+/// Writes all tables of an entity's identity.
+///
+/// # Errors
+/// When a table cannot be written.
+pub(super) async fn write(
+    engine: &dyn Engine,
+    run: &RunContext,
+    work: &Resolve,
+    resolution: &Arc<Resolution>,
+    summary: Summary,
+) -> Result<Vec<Written>, EngineError> {
+    let context = Context { run_id: run.run_id.to_string(), at: run.as_of.as_microsecond() };
+    let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
+    let (of_history, reasons_of_health) = (context.clone(), reasons.clone());
+    let tables = &work.tables;
+    let small = |make: Box<dyn Fn(&Resolution, Take<'_>) + Send + Sync>| -> Make {
+        Arc::new(move |resolution, part, take| {
+            if part.is_first() {
+                make(resolution, take);
+            }
+        })
+    };
+    let outputs: [(&ResolveTable, Make); 6] = [
+        (&tables.identifiers, Arc::new(identifiers)),
+        (&tables.history, Arc::new(move |resolution, part, take| history(resolution, part, &of_history, take))),
+        (&tables.conflicts, small(Box::new(move |resolution, take| conflicts(resolution, &reasons, take)))),
+        (&tables.shared, small(Box::new(shared))),
+        (
+            &tables.health,
+            small(Box::new(move |resolution, take| health(resolution, &summary, &reasons_of_health, &context, take))),
+        ),
+        (&tables.profiles, Arc::new(profiles)),
+    ];
+    // Each part is a file.
+    let parts = resolution.rules().threads.clamp(1, 1 + resolution.identifier_count() / WORTH_A_PART);
+    let mut written = Vec::new();
+    for (table, make) in outputs {
+        let part = |index| produce(table, Arc::clone(resolution), Part { index, of: parts }, Arc::clone(&make));
+        written.push(engine.create_table_from(run, &table.output, (0..parts).map(part).collect()).await?);
+    }
+    Ok(written)
+}
+
+/// A stream of what `make` makes, on a thread of its own.
+fn produce(table: &ResolveTable, resolution: Arc<Resolution>, part: Part, make: Make) -> RecordStream {
+    let schema = plain_schema(&table.columns);
+    let (send, receive) = mpsc::channel::<Result<RecordBatch, EngineError>>(QUEUE);
+    let columns = Arc::clone(&schema);
+    tokio::task::spawn_blocking(move || {
+        make(&resolution, part, &mut |arrays| {
+            let batch = RecordBatch::try_new(Arc::clone(&columns), arrays)
+                .map_err(|e| failure::arrow(e, "the resolved identities"));
+            send.blocking_send(batch).is_ok()
+        });
+    });
+    let batches =
+        stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|batch| (batch, receive)) });
+    RecordStream { schema, batches: batches.boxed() }
+}
+
+fn identifiers(resolution: &Resolution, part: Part, take: Take<'_>) {
+    let rules = resolution.rules();
+    let mut rows = resolution.identifier_rows_part(part.index, part.of).peekable();
+    while rows.peek().is_some() {
+        let [mut identifier, mut value, mut profile] = texts();
+        let (mut first, mut last) = (times(), times());
+        let mut sources =
+            ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
+        for row in rows.by_ref().take(BATCH_ROWS) {
+            identifier.append_value(&rules.identifiers[row.identifier].name);
+            value.append_value(row.value);
+            profile.append_value(row.profile_id.text().as_str());
+            first.append_option(row.first_seen);
+            last.append_option(row.last_seen);
+            row.sources.iter().for_each(|source| sources.values().append_value(&rules.sources[source].name));
+            sources.append(true);
+        }
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(identifier.finish()),
+            Arc::new(value.finish()),
+            Arc::new(profile.finish()),
+            Arc::new(first.finish()),
+            Arc::new(last.finish()),
+            Arc::new(sources.finish()),
+        ];
+        if !take(arrays) {
+            return;
+        }
+    }
+}
+
+fn history(resolution: &Resolution, part: Part, context: &Context, take: Take<'_>) {
+    for changes in part.slice(resolution.changes()).chunks(BATCH_ROWS) {
+        let [mut change, mut profile, mut other, mut identifier, mut value] = texts();
+        for c in changes {
+            change.append_value(c.kind.as_str());
+            profile.append_value(c.profile_id.text().as_str());
+            other.append_option(c.other_profile_id.map(|id| id.text().as_str().to_owned()));
+            let oldest = c.other_profile_id.and_then(|id| resolution.oldest_of_merged(id));
+            let oldest = oldest.filter(|_| c.kind == ChangeKind::Merged);
+            identifier.append_option(oldest.map(|of| resolution.rules().identifiers[of.identifier].name.as_str()));
+            value.append_option(oldest.map(|of| of.value));
+        }
+        let [run_ids, ats] = context.columns(changes.len());
+        let texts = [change, profile, other, identifier, value].map(|mut text| Arc::new(text.finish()) as ArrayRef);
+        let arrays: Vec<ArrayRef> = [run_ids, ats].into_iter().chain(texts).collect();
+        if !take(arrays) {
+            return;
+        }
+    }
+}
+
+/// `reasons`: of the pins.
+fn conflicts(resolution: &Resolution, reasons: &[String], take: Take<'_>) {
+    let rules = resolution.rules();
+    let name = |identifier: usize| rules.identifiers[identifier].name.as_str();
+    let mut rows = resolution.conflicts().peekable();
+    while rows.peek().is_some() {
+        let mut columns: [StringBuilder; 6] = texts();
+        let mut first = times();
+        for c in rows.by_ref().take(BATCH_ROWS) {
+            let rule = reason(rules, reasons, c.reason);
+            let row = [
+                name(c.a.identifier),
+                c.a.value,
+                name(c.b.identifier),
+                c.b.value,
+                &rule,
+                &rules.sources[c.source].name,
+            ];
+            for (builder, text) in columns.iter_mut().zip(row) {
+                builder.append_value(text);
+            }
+            first.append_option(c.first_seen);
+        }
+        let mut arrays: Vec<ArrayRef> = columns.iter_mut().map(|b| Arc::new(b.finish()) as _).collect();
+        arrays.push(Arc::new(first.finish()));
+        if !take(arrays) {
+            return;
+        }
+    }
+}
+
+/// Why an edge was refused, as the table tells it.
+fn reason(rules: &Rules, reasons: &[String], reason: ConflictReason) -> String {
+    match reason {
+        ConflictReason::Limit { identifier, limit } => {
+            let within = limit.within_micros.map(|micros| format!(" within {}", span(micros))).unwrap_or_default();
+            format!("limit of {} is {}{within}", rules.identifiers[identifier].name, limit.count)
+        }
+        ConflictReason::Never { pin } => match reasons.get(pin) {
+            Some(reason) => format!("pinned apart: {reason}"),
+            None => "pinned apart".to_owned(),
+        },
+    }
+}
+
+/// A length of time as projects write it, such as `90d` or `1d12h`: whole seconds, at least one.
+fn span(micros: i64) -> String {
+    let seconds = (micros / 1_000_000).max(1);
+    let parts = [(seconds / 86_400, 'd'), (seconds / 3_600 % 24, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    let told = parts.into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat()
+}
+
+fn shared(resolution: &Resolution, take: Take<'_>) {
+    let name = |identifier: usize| resolution.rules().identifiers[identifier].name.as_str();
+    let mut rows = resolution.shared().peekable();
+    while rows.peek().is_some() {
+        let [mut identifier, mut value, mut linked] = texts();
+        let mut degree = Int64Builder::new();
+        for row in rows.by_ref().take(BATCH_ROWS) {
+            identifier.append_value(name(row.value.identifier));
+            value.append_value(row.value.value);
+            linked.append_value(name(row.linked));
+            degree.append_value(whole(row.degree));
+        }
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(identifier.finish()),
+            Arc::new(value.finish()),
+            Arc::new(linked.finish()),
+            Arc::new(degree.finish()),
+        ];
+        if !take(arrays) {
+            return;
+        }
+    }
+}
+
+/// | `metric` | `source` | `name` | `value` |
+/// |---|---|---|---|
+/// | `profiles` | | | all profiles |
+/// | `profiles_by_size` | | `1`, `6-10`, `1001+` | profiles with so many identifiers |
+/// | `largest` | | a profile | how many identifiers it has |
+/// | `identifiers` | | an identifier | its values that have a profile |
+/// | `edges` | a table | two identifiers, `email–phone` | pairs of values on its rows |
+/// | `refused` | a table | a rule | edges that it refused |
+/// | `shared` | | an identifier | its values that link nothing |
+fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], context: &Context, take: Take<'_>) {
+    let rules = resolution.rules();
+    let name = |identifier: usize| rules.identifiers[identifier].name.clone();
+    let source = |source: usize| Some(rules.sources[source].name.clone());
+    let mut rows: Vec<(&str, Option<String>, Option<String>, u64)> =
+        vec![("profiles", None, None, summary.sizes.iter().map(|(_, count)| count).sum())];
+    rows.extend(by_size(summary).into_iter().map(|(class, count)| ("profiles_by_size", None, Some(class), count)));
+    rows.extend(summary.largest.iter().map(|(id, size)| ("largest", None, Some(id.to_string()), u64::from(*size))));
+    rows.extend(summary.values.iter().enumerate().map(|(i, count)| ("identifiers", None, Some(name(i)), *count)));
+    rows.extend(summary.edges.iter().map(|edges| {
+        let [a, b] = edges.identifiers.map(name);
+        ("edges", source(edges.source), Some(format!("{a}–{b}")), edges.count)
+    }));
+    let rule = |c: Conflict<'_>| (c.source, reason(rules, reasons, c.reason));
+    let refused = counted(resolution.conflicts().map(rule));
+    rows.extend(refused.into_iter().map(|((of, rule), count)| ("refused", source(of), Some(rule), count)));
+    let shared = counted(resolution.shared().map(|value| value.value.identifier));
+    rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
+
+    let [run_ids, ats] = context.columns(rows.len());
+    let arrays: Vec<ArrayRef> = vec![
+        run_ids,
+        ats,
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
+        Arc::new(rows.iter().map(|row| row.1.as_deref()).collect::<StringArray>()),
+        Arc::new(rows.iter().map(|row| row.2.as_deref()).collect::<StringArray>()),
+        Arc::new(arrow::array::Int64Array::from_iter_values(rows.iter().map(|row| whole(row.3)))),
+    ];
+    take(arrays);
+}
+
+fn counted<K: Ord>(keys: impl Iterator<Item = K>) -> std::collections::BTreeMap<K, u64> {
+    let mut counts = std::collections::BTreeMap::new();
+    keys.for_each(|key| *counts.entry(key).or_default() += 1);
+    counts
+}
+
+/// How many profiles are in each class of [`SIZES`]; classes without any are left out.
+fn by_size(summary: &Summary) -> Vec<(String, u64)> {
+    let mut counts = [0; SIZES.len() + 1];
+    for (size, count) in &summary.sizes {
+        counts[SIZES.partition_point(|most| most < size)] += count;
+    }
+    let class = |i: usize| {
+        let least = i.checked_sub(1).map_or(1, |before| SIZES[before] + 1);
+        match SIZES.get(i) {
+            Some(most) if *most == least => least.to_string(),
+            Some(most) => format!("{least}-{most}"),
+            None => format!("{least}+"),
+        }
+    };
+    counts.into_iter().enumerate().filter(|(_, count)| *count > 0).map(|(i, count)| (class(i), count)).collect()
+}
+
+fn profiles(resolution: &Resolution, part: Part, take: Take<'_>) {
+    for ids in part.slice(resolution.profiles()).chunks(BATCH_ROWS) {
+        let mut out = StringBuilder::new();
+        ids.iter().for_each(|id| out.append_value(id.text().as_str()));
+        if !take(vec![Arc::new(out.finish())]) {
+            return;
+        }
+    }
+}
+
+impl Context {
+    /// `run_id` and `at`.
+    fn columns(&self, rows: usize) -> [ArrayRef; 2] {
+        let run_ids = StringArray::from_iter_values(std::iter::repeat_n(&self.run_id, rows));
+        [Arc::new(run_ids), Arc::new(TimestampMicrosecondArray::from_value(self.at, rows).with_timezone(UTC))]
+    }
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn texts<const N: usize>() -> [StringBuilder; N] {
+    std::array::from_fn(|_| StringBuilder::new())
+}
+
+fn times() -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::new().with_timezone(UTC)
+}
