@@ -34,8 +34,11 @@ pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Res
                 write(format!("{:03}_{name}.sql", number + 1), render(query, dialect) + ";\n")?;
             }
             Work::Resolve(resolve) => {
-                for rows in &resolve.rows {
-                    let from = file_name(&rows.source);
+                for (i, rows) in resolve.rows.iter().enumerate() {
+                    // A table may be named more than once.
+                    let before = resolve.rows[..i].iter().filter(|other| other.source == rows.source).count();
+                    let again = if before == 0 { String::new() } else { format!("_{}", before + 1) };
+                    let from = file_name(&rows.source) + &again;
                     write(format!("{:03}_{name}_{from}.sql", number + 1), render(&rows.query, dialect) + ";\n")?;
                 }
                 let entity = ready.project.entities.iter().find(|e| e.name == resolve.entity);

@@ -21,7 +21,18 @@ pub(crate) const NAME_CLASH: Rule = Rule::error("name-clash", "a name is that of
 
 const SCHEMAS: &[&str] = &["kinfold", "previous", "files", "information_schema"];
 const RUN_TABLES: &[&str] = &["runs", "sync_runs", "sync_log"];
-const ENTITY_TABLES: &[&str] = &["", "_identifiers", "_history", "_conflicts", "_segments", "_segment_changes"];
+const ENTITY_TABLES: &[&str] = &[
+    "",
+    "_identifiers",
+    "_history",
+    "_aliases",
+    "_conflicts",
+    "_shared",
+    "_health",
+    "_components",
+    "_segments",
+    "_segment_changes",
+];
 
 /// Looks at every name that the files declare.
 pub(crate) fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) {
