@@ -60,6 +60,20 @@ pub(crate) async fn each_row(
     Ok(())
 }
 
+/// A text of a row; nothing where it has none.
+pub(crate) fn text(row: &Map<String, Value>, name: &str) -> String {
+    text_opt(row, name).unwrap_or_default()
+}
+
+pub(crate) fn text_opt(row: &Map<String, Value>, name: &str) -> Option<String> {
+    row.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A count of a row; 0 where it has none.
+pub(crate) fn number(row: &Map<String, Value>, name: &str) -> u64 {
+    row.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
 fn scale(ty: &DataType) -> Option<usize> {
     match ty {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => usize::try_from(*scale).ok(),

@@ -3,9 +3,8 @@
 //! Both versions are built without being shown to readers. What the base version made is then laid beside the other's tables, under
 //! the names that this module gives.
 
-use kinfold_base::TableSchema;
 use kinfold_lang::project::Entity;
-use sqlparser::ast::{BinaryOperator, Expr, LimitClause, Query};
+use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::segments::segments_table;
 use crate::sql::{
@@ -13,7 +12,6 @@ use crate::sql::{
     kinfold, not, relation, text, union_all,
 };
 use crate::step::{KeepTable, Output, Plan, Work};
-use crate::tables::{identifiers, segments};
 
 /// The identifiers that the base version gave profiles.
 const BASE_IDENTIFIERS: &str = "_base_identifiers";
@@ -27,16 +25,9 @@ pub fn rehearsal(mut plan: Plan) -> Plan {
         match &mut step.work {
             Work::Table { output, .. } => output.keep = KeepTable::Scratch,
             Work::Resolve(resolve) => {
-                let tables = &mut resolve.tables;
-                let all = [
-                    &mut tables.identifiers,
-                    &mut tables.history,
-                    &mut tables.conflicts,
-                    &mut tables.shared,
-                    &mut tables.health,
-                    &mut tables.profiles,
-                ];
-                all.into_iter().for_each(|table| table.output.keep = KeepTable::Scratch);
+                for table in resolve.tables.all_mut() {
+                    table.output.keep = KeepTable::Scratch;
+                }
             }
             Work::View { .. } | Work::Expect { .. } => {}
         }
@@ -44,33 +35,16 @@ pub fn rehearsal(mut plan: Plan) -> Plan {
     plan
 }
 
-/// A table of the base version that is laid beside the other's.
-#[derive(Debug, Clone)]
-pub struct BaseTable {
-    /// The rows, from the base version's tables.
-    pub query: Query,
-    pub output: Output,
-    pub columns: TableSchema,
-}
-
-/// What the comparison needs of the base version.
+/// What the comparison needs of the base version: rows of its tables, and the table that they are laid into beside the other's.
 #[must_use]
-pub fn base_tables(entity: &Entity) -> [BaseTable; 2] {
-    let table = |from: &str, to: &str, columns: &[&str], all: TableSchema| BaseTable {
-        query: Select::from(kinfold(from, "t")).columns(columns.iter().copied()).query(),
-        output: Output { name: to.to_owned(), keep: KeepTable::Scratch },
-        columns: TableSchema {
-            columns: all.columns.into_iter().filter(|c| columns.contains(&c.name.as_str())).collect(),
-        },
+pub fn base_tables(entity: &Entity) -> [(Query, Output); 2] {
+    let table = |from: &str, to: &str, columns: &[&str]| {
+        let query = Select::from(kinfold(from, "t")).columns(columns.iter().copied()).query();
+        (query, Output { name: to.to_owned(), keep: KeepTable::Scratch })
     };
     [
-        table(
-            &format!("{}_identifiers", entity.name),
-            BASE_IDENTIFIERS,
-            &["identifier", "value", "profile_id"],
-            identifiers(),
-        ),
-        table(&segments_table(entity), BASE_SEGMENTS, &["segment", "profile_id"], segments()),
+        table(&format!("{}_identifiers", entity.name), BASE_IDENTIFIERS, &["identifier", "value", "profile_id"]),
+        table(&segments_table(entity), BASE_SEGMENTS, &["segment", "profile_id"]),
     ]
 }
 
@@ -137,13 +111,12 @@ pub fn examples(entity: &Entity, fate: Fate, limit: u32) -> Query {
         Fate::Gone => ("gone", "base_id", "head_id"),
     };
     let condition = matches!(fate, Fate::Merged | Fate::Split).then(several);
-    let mut top = Select::from_stage(group)
+    let top = Select::from_stage(group)
         .columns([own, "parts"])
         .filter(condition)
         .order_by(vec![Sort::down(col("parts")), Sort::up(col(own))])
-        .query();
-    top.limit_clause = Some(LimitClause::LimitOffset { limit: Some(int(limit)), offset: None, limit_by: vec![] });
-    stages.add("top", top);
+        .limit(limit);
+    stages.add("top", top.query());
     let values = Select::from_stage("seen")
         .item(col_of("top", own), "profile_id")
         .item(col_of("seen", other), "other_profile_id")

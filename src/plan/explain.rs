@@ -4,13 +4,13 @@
 //! values as for one of two, and holds no personal data but a value that was asked for.
 
 use kinfold_lang::project::{Entity, Link, Project, TableName};
-use sqlparser::ast::{Expr, LimitClause, Query};
+use sqlparser::ast::{Expr, Query};
 
 use crate::identity::keys::{allowed, id_name, normalised, normaliser, raw_items};
 use crate::identity::{self, seen, seen_at};
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, cast_text, coalesce, col, col_of, concat, count_rows, derived, eq, in_list,
-    int, is_not_null, is_null, kinfold, null, or, relation, table, text, union_all,
+    is_not_null, is_null, kinfold, null, or, relation, table, text, union_all,
 };
 
 /// What stands between the parts of a row key: a control character that keys do not hold.
@@ -108,8 +108,9 @@ pub fn refused(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
     let query = Select::from_stage("refused")
         .columns(columns)
         .columns(["profile_a", "profile_b"])
-        .order_by(order.map(|name| Sort::up(col(name))).to_vec());
-    stages.finish(limited(query.query(), limit))
+        .order_by(order.map(|name| Sort::up(col(name))).to_vec())
+        .limit(limit);
+    stages.finish(query.query())
 }
 
 /// The values of the entity's pins in their identifiers' forms, null where nothing is left of one: one row, two text columns for
@@ -194,7 +195,7 @@ fn combinations(entity: &Entity, link: &Link, key: &[String], profiles: &[&str],
             .item(col_of(&alias, "degree"), &as_named("degree"));
     }
     let order = [Sort::down(col("rows"))].into_iter().chain(id_columns().map(|c| Sort::up(col(c))));
-    stages.finish(limited(query.order_by(order.collect()).query(), limit))
+    stages.finish(query.order_by(order.collect()).limit(limit).query())
 }
 
 fn identifiers(entity: &Entity) -> String {
@@ -207,9 +208,4 @@ fn shared(entity: &Entity) -> String {
 
 fn of_profiles(profiles: &[&str]) -> Expr {
     in_list(col("profile_id"), profiles.iter().map(|id| text(id)).collect(), false)
-}
-
-fn limited(mut query: Query, limit: u32) -> Query {
-    query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(int(limit)), offset: None, limit_by: vec![] });
-    query
 }

@@ -1,7 +1,7 @@
 //! Questions about an entity's identity as a whole.
 
 use kinfold_lang::project::Entity;
-use sqlparser::ast::{BinaryOperator, LimitClause, Query};
+use sqlparser::ast::{BinaryOperator, Query};
 
 use crate::sql::{Aggregate, Select, Sort, Stages, binary, col, col_of, eq, int, kinfold, relation, window};
 use crate::tables::resolve_tables;
@@ -30,10 +30,9 @@ pub fn last_counts(entity: &Entity) -> Query {
 #[must_use]
 pub fn shared_values(entity: &Entity, limit: u32) -> Query {
     let table = resolve_tables(&entity.name).shared.output.name;
-    let mut query = Select::from(kinfold(&table, "s"))
+    Select::from(kinfold(&table, "s"))
         .columns(["identifier", "value", "linked_identifier", "degree"])
         .order_by(vec![Sort::down(col("degree")), Sort::up(col("identifier")), Sort::up(col("value"))])
-        .query();
-    query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(int(limit)), offset: None, limit_by: vec![] });
-    query
+        .limit(limit)
+        .query()
 }

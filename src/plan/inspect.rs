@@ -1,7 +1,7 @@
 //! Questions about what earlier runs left: one profile, one segment, how long steps took.
 
 use kinfold_lang::project::Entity;
-use sqlparser::ast::{Expr, LimitClause, Query};
+use sqlparser::ast::{Expr, Query};
 
 use crate::identity::keys::normaliser;
 use crate::segments::segments_table;
@@ -134,15 +134,14 @@ pub fn segment_members(entity: &Entity, segment: &str, limit: u32) -> Query {
     let member =
         and([eq(col_of("s", "profile_id"), col_of("p", "profile_id")), eq(col_of("s", "segment"), text(segment))]);
     let taken = entity.traits.iter().any(|t| t.name.eq_ignore_ascii_case("entered_at"));
-    let mut query = Select::from(kinfold(&entity.name, "p"))
+    Select::from(kinfold(&entity.name, "p"))
         .join(kinfold(&segments_table(entity), "s"), member)
         .item(col_of("p", "profile_id"), "profile_id")
         .item(col_of("s", "entered_at"), if taken { "_entered_at" } else { "entered_at" })
         .items(entity.traits.iter().map(|t| (col_of("p", &t.name), t.name.clone())))
         .order_by(vec![Sort::up(col("profile_id"))])
-        .query();
-    query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(int(limit)), offset: None, limit_by: vec![] });
-    query
+        .limit(limit)
+        .query()
 }
 
 fn identifiers(entity: &Entity) -> sqlparser::ast::TableFactor {

@@ -102,6 +102,13 @@ pub struct ResolveTables {
     pub profiles: ResolveTable,
 }
 
+impl ResolveTables {
+    pub(crate) fn all_mut(&mut self) -> [&mut ResolveTable; 6] {
+        let Self { identifiers, history, conflicts, shared, health, profiles } = self;
+        [identifiers, history, conflicts, shared, health, profiles]
+    }
+}
+
 /// A table, and its columns in order.
 #[derive(Debug, Clone)]
 pub struct ResolveTable {

@@ -127,7 +127,7 @@ pub fn log_tables() -> Vec<(String, TableSchema)> {
     ]
 }
 
-pub(crate) fn identifiers() -> TableSchema {
+fn identifiers() -> TableSchema {
     TableSchema::new([
         ("identifier", SqlType::Text),
         ("value", SqlType::Text),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::load::load_commit;
-use crate::rows::each_row;
+use crate::rows::{each_row, number, text, text_opt};
 use crate::{AppError, Loaded, Ready, execute, files};
 
 /// What to compare.
@@ -180,9 +180,9 @@ async fn build(
 
 /// Copies what is compared of the base version to where the other's tables are.
 async fn lay_beside(base: &Ready, ready: &Ready, run: &RunContext, entity: &Entity) -> Result<(), AppError> {
-    for table in compare::base_tables(entity) {
-        let rows = base.engine.query(&render(&table.query, base.engine.dialect()), &[]).await?;
-        ready.engine.create_table_from(run, &table.output, vec![rows]).await?;
+    for (query, output) in compare::base_tables(entity) {
+        let rows = base.engine.query(&render(&query, base.engine.dialect()), &[]).await?;
+        ready.engine.create_table_from(run, &output, vec![rows]).await?;
     }
     Ok(())
 }
@@ -248,7 +248,7 @@ async fn compare(ready: &Ready, base: &Ready, entity: &Entity, examples: u32) ->
 type Found = BTreeMap<String, BTreeMap<Option<String>, Vec<(String, u64, String)>>>;
 
 fn add_part(found: &mut Found, row: &Map<String, Value>) {
-    let other = row.get("other_profile_id").and_then(Value::as_str).map(str::to_owned);
+    let other = text_opt(row, "other_profile_id");
     let identifiers = found.entry(text(row, "profile_id")).or_default().entry(other).or_default();
     identifiers.push((text(row, "identifier"), number(row, "count"), text(row, "value")));
 }
@@ -272,12 +272,4 @@ fn in_order(entity: &Entity, change: &'static str, found: Found) -> Vec<Example>
         .collect();
     examples.sort_by_key(|example| Reverse(example.parts.len()));
     examples
-}
-
-fn text(row: &Map<String, Value>, name: &str) -> String {
-    row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn number(row: &Map<String, Value>, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or_default()
 }

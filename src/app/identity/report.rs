@@ -6,7 +6,7 @@ use kinfold_plan::{health, render};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::rows::{QueryResult, each_row, first_rows};
+use crate::rows::{QueryResult, each_row, first_rows, number, text, text_opt};
 use crate::show::find_entity;
 use crate::{AppError, Ready};
 
@@ -134,15 +134,13 @@ struct Counts {
 
 impl Counts {
     fn take(&mut self, row: &Map<String, Value>) {
-        let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-        let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or_default();
-        let age = number("age");
-        self.runs.entry(age).or_insert_with(|| (text("run_id").unwrap_or_default(), text("at").unwrap_or_default()));
-        let key = (text("metric").unwrap_or_default(), text("source"), text("name"));
+        let age = number(row, "age");
+        self.runs.entry(age).or_insert_with(|| (text(row, "run_id"), text(row, "at")));
+        let key = (text(row, "metric"), text_opt(row, "source"), text_opt(row, "name"));
         if let Some(value) =
             age.checked_sub(1).and_then(|i| self.values.entry(key).or_default().get_mut(usize::from(i > 0)))
         {
-            *value = number("value");
+            *value = number(row, "value");
         }
     }
 

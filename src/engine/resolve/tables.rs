@@ -301,7 +301,9 @@ fn by_size(summary: &Summary) -> Vec<(String, u64)> {
 fn profiles(resolution: &Resolution, part: Part, take: Take<'_>) {
     for ids in part.slice(resolution.profiles()).chunks(BATCH_ROWS) {
         let mut out = StringBuilder::new();
-        ids.iter().for_each(|id| out.append_value(id.text().as_str()));
+        for id in ids {
+            out.append_value(id.text().as_str());
+        }
         if !take(vec![Arc::new(out.finish())]) {
             return;
         }

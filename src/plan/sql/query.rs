@@ -3,12 +3,12 @@
 use kinfold_lang::project::TableName;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByKind, Query,
-    Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
+    Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, OrderBy, OrderByKind,
+    Query, Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
     SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
-use super::expr::{Sort, and, col, ident};
+use super::expr::{Sort, and, col, ident, int};
 
 /// A table by its full name, under its own name. Models and our own tables are in the schema `kinfold`.
 pub(crate) fn table(name: &TableName) -> TableFactor {
@@ -67,6 +67,7 @@ pub(crate) struct Select {
     group: Vec<Expr>,
     having: Vec<Expr>,
     order: Vec<Sort>,
+    limit: Option<u32>,
 }
 
 impl Select {
@@ -76,7 +77,7 @@ impl Select {
 
     /// One row, made of nothing.
     pub(crate) fn of_constants() -> Self {
-        Self { items: vec![], from: None, filter: vec![], group: vec![], having: vec![], order: vec![] }
+        Self { items: vec![], from: None, filter: vec![], group: vec![], having: vec![], order: vec![], limit: None }
     }
 
     /// From a stage, under its own name.
@@ -157,6 +158,12 @@ impl Select {
         self
     }
 
+    /// At most so many rows, the first of them.
+    pub(crate) fn limit(mut self, rows: u32) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
     pub(crate) fn query(self) -> Query {
         let all = |conditions: Vec<Expr>| (!conditions.is_empty()).then(|| and(conditions));
         let select = SelectAst {
@@ -189,6 +196,8 @@ impl Select {
         let mut query = query_of(SetExpr::Select(Box::new(select)));
         query.order_by =
             (!order.is_empty()).then_some(OrderBy { kind: OrderByKind::Expressions(order), interpolate: None });
+        query.limit_clause =
+            self.limit.map(|rows| LimitClause::LimitOffset { limit: Some(int(rows)), offset: None, limit_by: vec![] });
         query
     }
 }
