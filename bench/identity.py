@@ -8,6 +8,8 @@
 Makes the data once (see identity_data.py), then runs Kinfold and the peers (identity_peers.py) in turn, each in a process of its
 own. After the first round Kinfold's clusters without limits must be those of scipy, row by row, and each set of rules is held
 against the generator's truth. Prints tables, and leaves everything in `results.json` beside the data.
+
+`all_rules_new_rows` is a run after new files came that hold one row in a hundred; it must end in the clusters of `all_rules`.
 """
 
 import argparse
@@ -40,6 +42,9 @@ RULES = {
 # These are timed; the others run once, to be held against the truth. `again` builds on the tables that `all_rules` left.
 TIMED = ["no_limits", "all_rules"]
 AGAIN = "all_rules again"
+# A build of most rows, which is not timed, then a run once the rest has come.
+NEW_ROWS = "all_rules_new_rows"
+NEW_SHARE = 0.01
 
 GOAL_RATIO = 1 / 3
 GOAL_BYTES = {1_000_000: 2 << 30, 5_000_000: 6 << 30}
@@ -51,7 +56,9 @@ def main() -> None:
     generate(root, args)
     for name in RULES:
         lay_project(root, name)
+    lay_project(root, NEW_ROWS)
     ours = {f"kinfold {name}": kinfold(root, name, args) for name in TIMED} | {f"kinfold {AGAIN}": kinfold(root, "all_rules", args)}
+    ours[f"kinfold {NEW_ROWS}"] = kinfold(root, NEW_ROWS, args)
     peers = {name: peer(root, name, args) for name in peer_names()}
     measured = {name: [] for name in ours | peers}
     for round_number in range(args.rounds):
@@ -59,6 +66,8 @@ def main() -> None:
         for name, command in (ours | peers if round_number % 2 == 0 else peers | ours).items():
             if (rules := name.removeprefix("kinfold ")) in TIMED:
                 shutil.rmtree(root / rules / "lake", ignore_errors=True)
+            if rules == NEW_ROWS:
+                build_without_new_rows(root, args)
             measured[name].append(measure.run(name, command))
         if round_number == 0:
             found = compare(root, args)
@@ -93,9 +102,25 @@ def lay_project(root: pathlib.Path, rules: str) -> None:
     (project / "data").symlink_to(root / "data")
     entity = project / "models" / "customer.yml"
     text = entity.read_text()
-    for pattern, replacement in RULES[rules]:
+    for pattern, replacement in RULES.get(rules, []):
         text = re.sub(pattern, replacement, text)
     entity.write_text(text)
+
+
+def build_without_new_rows(root: pathlib.Path, args: argparse.Namespace) -> None:
+    """Leaves a lake without the new rows of orders and sessions, and the data with them in files of their own."""
+    project = root / NEW_ROWS
+    shutil.rmtree(project / "lake", ignore_errors=True)
+    (project / "data").unlink(missing_ok=True)
+    own = root / "new_rows_data"
+    shutil.rmtree(own, ignore_errors=True)
+    shutil.copytree(root / "data", own, copy_function=os.link)
+    (project / "data").symlink_to(own)
+    new = root / "new_rows"
+    # In a process of its own: see measure.py.
+    subprocess.run([sys.executable, HERE / "identity_new_rows.py", own, new, str(NEW_SHARE)], check=True)
+    measure.run(f"kinfold {NEW_ROWS}: before", kinfold(root, NEW_ROWS, args))
+    shutil.copytree(new, own, dirs_exist_ok=True)
 
 
 def kinfold(root: pathlib.Path, rules: str, args: argparse.Namespace) -> list:
@@ -120,7 +145,7 @@ def compare(root: pathlib.Path, args: argparse.Namespace) -> dict:
     for name in (name for name in RULES if name not in TIMED):
         measure.run(f"kinfold {name}", kinfold(root, name, args))
     # In a process of its own: see measure.py.
-    compared = subprocess.run([sys.executable, HERE / "identity_compare.py", root, *RULES], stdout=subprocess.PIPE, text=True)
+    compared = subprocess.run([sys.executable, HERE / "identity_compare.py", root, NEW_ROWS, *RULES], stdout=subprocess.PIPE, text=True)
     if compared.returncode != 0:
         sys.exit("the results differ")
     return json.loads(compared.stdout)
@@ -134,6 +159,8 @@ def report(root: pathlib.Path, measured: dict[str, list[dict]], found: dict, arg
     measure.print_steps(measured)
     print_quality(found["quality"])
     verdicts = [verdict(name, middle, args.customers) for name in (*TIMED, AGAIN)]
+    full, new = (middle[f"kinfold {name}"]["seconds"] for name in ("all_rules", NEW_ROWS))
+    print(f"{NEW_ROWS}: {new / full:.2f} of a full build (goal at 5 million: 0.05)")
     results = {"machine": measure.machine(), **vars(args), **found, "verdicts": verdicts, "medians": middle, "measured": measured}
     (root / "results.json").write_text(json.dumps(results, indent=1))
     if any(v["missed"] for v in verdicts):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Holds Kinfold's clusters against those of scipy and against the generator's truth. Prints JSON, or says what differs and fails.
 
-    python3 bench/identity_compare.py ROOT RULES...
+    python3 bench/identity_compare.py ROOT NEW_ROWS RULES...
 
-For each of RULES there is a lake `ROOT/RULES/lake`; without limits and shared values its clusters must be those of scipy.
+For each of RULES there is a lake `ROOT/RULES/lake`; without limits and shared values its clusters must be those of scipy. The lake
+`ROOT/NEW_ROWS/lake` was built in two runs, and must have the clusters of `all_rules`.
 """
 
 import json
@@ -18,7 +19,7 @@ LETTERS = {"u": "user_id", "e": "email", "p": "phone", "d": "device", "k": "cook
 
 
 def main() -> None:
-    root, rules = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    root, new_rows, rules = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     peers = root / "peers"
     db = duckdb.connect(config={"temp_directory": str(root / "spilled")})
     letters = " ".join(f"when '{letter}' then '{name}'" for letter, name in LETTERS.items())
@@ -29,6 +30,7 @@ def main() -> None:
         if (path := peers / f"{name}.parquet").exists():
             labels = f"select o.label as a, nodes.label as b from nodes join read_parquet('{path}') as o using (node)"
             same_clusters(db, name, labels)
+    same_after_new_rows(db, root, new_rows)
     own_truth(db, root)
     quality = {name: held_against_truth(db, root / name) for name in rules}
     values = db.execute("select count(*) from nodes").fetchone()[0]
@@ -71,14 +73,27 @@ def same_values(db: duckdb.DuckDBPyConnection) -> None:
         sys.exit("the values differ (scipy's, Kinfold's), for example:\n" + "\n".join(map(str, rows)))
 
 
+def same_after_new_rows(db: duckdb.DuckDBPyConnection, root: pathlib.Path, new_rows: str) -> None:
+    for name, table in ((new_rows, "of_two_runs"), ("all_rules", "of_one_run")):
+        view(db, root / name, "identifiers")
+        db.execute(f"create or replace temp table {table} as select identifier, value, profile_id from identifiers")
+    lone = db.execute("select count(*) from of_two_runs full join of_one_run using (identifier, value) "
+                      "where of_two_runs.profile_id is null or of_one_run.profile_id is null").fetchone()[0]
+    if lone:
+        sys.exit(f"{new_rows}: {lone} values are there after two runs or after one, and not after both")
+    labels = "select t.profile_id as a, o.profile_id as b from of_two_runs as t join of_one_run as o using (identifier, value)"
+    same_clusters(db, new_rows, labels)
+    db.execute("drop table of_two_runs; drop table of_one_run")
+
+
 def same_clusters(db: duckdb.DuckDBPyConnection, name: str, labels: str) -> None:
-    """Row by row: each value has a label `a` and scipy's label `b`. Every `a` must go with one `b`, and every `b` with one `a`."""
+    """Row by row: each value has a label `a` and another label `b`. Every `a` must go with one `b`, and every `b` with one `a`."""
     db.execute(f"create or replace temp table labels as select distinct a, b from ({labels})")
     for one, other in (("a", "b"), ("b", "a")):
         query = f"select {one}, count(*), min({other}), max({other}) from labels group by {one} having count(*) > 1 limit 5"
         if rows := db.execute(query).fetchall():
-            sys.exit(f"the clusters of {name} and scipy differ, for example where {one} is:\n" + "\n".join(map(str, rows)))
-    print(f"the same clusters: {name} and scipy", file=sys.stderr)
+            sys.exit(f"the clusters of {name} and those it must have differ, for example where {one} is:\n" + "\n".join(map(str, rows)))
+    print(f"the clusters are as they must be: {name}", file=sys.stderr)
 
 
 def own_truth(db: duckdb.DuckDBPyConnection, root: pathlib.Path) -> None:

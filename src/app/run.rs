@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use kinfold_base::{PlannedTask, ProgressEvent, RunId, Timestamp};
 use kinfold_engine::RunContext;
-use kinfold_lang::project::SyncRows;
+use kinfold_lang::project::{EntityTable, SyncRows};
 use kinfold_plan::{Plan, Step, Work};
 
 use crate::report::{ErrorReport, RunReport, RunStatus};
@@ -20,6 +20,8 @@ pub struct RunRequest {
     pub no_sync: bool,
     pub dry_run: bool,
     pub as_of: Option<Timestamp>,
+    /// Read all sources anew, whatever earlier runs have kept.
+    pub full: bool,
 }
 
 /// Builds and delivers. A failure of a step is in the report, with exit code; all tables and ledgers are then as they were.
@@ -32,6 +34,7 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     let run = RunContext {
         run_id: RunId::new(options.clock.as_ref()),
         as_of: request.as_of.unwrap_or_else(|| options.clock.now()),
+        full: request.full,
         progress: Arc::clone(&options.progress),
     };
     let whole = ready.plan(run.as_of, &run.run_id);
@@ -129,11 +132,11 @@ impl Selection {
                 syncs.push(name.clone());
                 tables.push(match &sync.rows {
                     SyncRows::Entity(entity) => entity.clone(),
-                    SyncRows::Segment { entity, .. } => format!("{entity}_segments"),
+                    SyncRows::Segment { entity, .. } => EntityTable::Segments.of(entity),
                     SyncRows::Model(model) => model.clone(),
                 });
             } else if let Some(segment) = project.segments.iter().find(|s| s.name == *name) {
-                tables.push(format!("{}_segments", segment.entity));
+                tables.push(EntityTable::Segments.of(&segment.entity));
             } else {
                 tables.push(name.clone());
             }

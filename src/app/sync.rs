@@ -73,6 +73,7 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
     let run = RunContext {
         run_id: RunId::new(clock.as_ref()),
         as_of: clock.now(),
+        full: false,
         progress: Arc::clone(&ready.options.progress),
     };
     let names = if request.names.is_empty() { known } else { request.names.clone() };

@@ -117,6 +117,10 @@ pub(super) struct RunArgs {
     /// The instant that every `within` counts from, such as 2026-01-31T00:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(super) as_of: Option<Timestamp>,
+
+    /// Read all sources anew for identities, instead of only what changed since the last run; the result is the same
+    #[arg(long)]
+    pub(super) full: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,8 +14,13 @@ pub(super) async fn run(args: &RunArgs, options: &Options, printer: &Printer) ->
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let request =
-        RunRequest { select: args.select.clone(), no_sync: args.no_sync, dry_run: args.dry_run, as_of: args.as_of };
+    let request = RunRequest {
+        select: args.select.clone(),
+        no_sync: args.no_sync,
+        dry_run: args.dry_run,
+        as_of: args.as_of,
+        full: args.full,
+    };
     let report = kinfold_app::run(&ready, &request).await?;
     if printer.is_json() {
         printer.json(&report);

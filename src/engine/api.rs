@@ -31,6 +31,8 @@ pub struct Written {
 pub struct RunContext {
     pub run_id: RunId,
     pub as_of: Timestamp,
+    /// Nothing that earlier runs have kept is to be relied on.
+    pub full: bool,
     pub progress: Arc<dyn Progress>,
 }
 
@@ -51,6 +53,40 @@ pub trait MemoryShare: Send {
     /// # Errors
     /// When so much leaves queries nothing to work with.
     fn hold(&mut self, bytes: usize) -> Result<(), EngineError>;
+}
+
+/// What the rows of a query come from, in parts whose rows are the query's, whichever of them are read together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryParts {
+    /// Of the query and of the shape of what it reads. As long as it is the same, a part has the same rows.
+    pub fingerprint: String,
+    /// Each once; usually a file each.
+    pub parts: Vec<QueryPart>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryPart {
+    /// Of the part's content: what changed is another part.
+    pub id: String,
+    pub modified: Timestamp,
+}
+
+/// Rows that some work has kept for its next time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Unique on its shelf.
+    pub name: String,
+    /// What its keeper says of it.
+    pub about: String,
+    pub rows: u64,
+    pub(crate) files: Vec<KeptFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptFile {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
 }
 
 /// Something that the last committed version of a table was asked for and does not have.
@@ -91,6 +127,35 @@ pub trait Engine: Send + Sync {
 
     /// Runs a query of Kinfold's own.
     async fn query(&self, sql: &str, files: &[FileTable]) -> Result<RecordStream, EngineError>;
+
+    /// What a query's rows come from; none if the query may give other rows each time, or that cannot be told.
+    async fn parts(&self, sql: &str) -> Result<Option<QueryParts>, EngineError>;
+
+    /// Runs a query of Kinfold's own as one stream for each thread. `only`: over some of its parts, of which it has no others.
+    async fn query_streams(&self, sql: &str, only: Option<&[String]>) -> Result<Vec<RecordStream>, EngineError>;
+
+    /// What is kept on a shelf. It may be gone at any time: nothing but speed may depend on it.
+    async fn kept(&self, shelf: &str) -> Result<Vec<Kept>, EngineError>;
+
+    /// Keeps rows beside the tables, where no reader of tables looks; at once, whatever becomes of the run. `about` is for the
+    /// keeper to know them by.
+    async fn keep(
+        &self,
+        run: &RunContext,
+        shelf: &str,
+        about: &str,
+        rows: Vec<RecordStream>,
+    ) -> Result<(), EngineError>;
+
+    /// The rows of something kept, as one stream for each thread.
+    async fn kept_rows(
+        &self,
+        shelf: &str,
+        kept: &Kept,
+        columns: &TableSchema,
+    ) -> Result<Vec<RecordStream>, EngineError>;
+
+    async fn forget(&self, shelf: &str, kept: &Kept) -> Result<(), EngineError>;
 
     /// Runs a query that a user wrote: it may read, and nothing else, and only declared tables.
     async fn user_query(&self, sql: &str) -> Result<RecordStream, EngineError>;

@@ -16,9 +16,9 @@ pub(crate) struct Known(pub(crate) ProfileId);
 impl Receive<Known> for Seen {
     type Context = ();
 
-    fn receive(&mut self, at: Ref, known: &Known, (): &()) {
+    fn receive(&mut self, at: Ref, known: &Known, (): &mut ()) {
         if self.previous.is_empty() {
-            self.previous = vec![None; self.first.len()];
+            self.previous = vec![None; self.values.len()];
         }
         let previous = &mut self.previous[at.number() as usize];
         // A value had one profile. Should a table say otherwise, the order of its rows must not decide.
@@ -193,7 +193,7 @@ fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId
         if label == NO_CLUSTER || ids[cluster].is_some() {
             return;
         }
-        let first = shard.attributes.first[number];
+        let first = shard.attributes.values[number].first;
         let (oldest_first, oldest_node) = &mut oldest[cluster];
         let is_older = *oldest_node == u32::MAX
             || first < *oldest_first

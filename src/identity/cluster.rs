@@ -1,11 +1,11 @@
 //! Which values belong together.
 
-use crate::graph::Rows;
 use crate::intern::Ref;
 use crate::limits;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rebuild::{self, Edge, Refused};
+use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::union_find::UnionFind;
 

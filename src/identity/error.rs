@@ -8,6 +8,8 @@ pub enum IdentityError {
     Misuse(&'static str),
     #[error("there are more identifier values than the identity kernel can hold (about 4 billion)")]
     TooManyValues,
+    #[error("there are more rows that link identifiers than the identity kernel can hold (about 250 billion)")]
+    TooManyRows,
     #[error("an entity can have at most 255 identifiers")]
     TooManyIdentifiers,
     /// Index `never` of [`crate::Rules::pins`].

@@ -1,12 +1,14 @@
-//! Rows on their way in: values become integers, rows that link are kept, what is known of each value is summed up.
+//! Rows on their way in: values become integers, each combination of them is kept once, what is known of each value is summed up.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::graph::{Block, Graph};
-use crate::intern::{self, Receive, Ref, SHARDS, Shard, Staged, Unknown};
-use crate::{IdentityError, ProfileId, Rules, TextColumn, TimeColumn};
+use crate::graph::Graph;
+use crate::intern::{self, Attributes, Receive, Ref, SHARDS, Shard, Staged, Unknown};
+use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
+use crate::{IdentityError, ProfileId, RowSource, Rules, TextColumn, TimeColumn};
 
-/// How many values wait before the shards take them: some 35 MB at 20 bytes a value.
+/// How many values wait in a feeder before the shards take them: some 20 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
 
 /// Sorts after every instant.
@@ -14,31 +16,49 @@ pub(crate) const UNKNOWN_FIRST: i64 = i64::MAX;
 /// Sorts before every instant.
 pub(crate) const UNKNOWN_LAST: i64 = i64::MIN;
 
-/// Collects the rows of an entity's sources. Only the distinct values, and the rows that link two or more, stay in memory.
+/// Collects the rows of an entity's sources, which come in through any number of [`Feeder`]s at the same time. Only the distinct
+/// values, and the distinct rows that link two or more or are to be kept, stay in memory.
 #[derive(Debug)]
 pub struct Evidence {
-    rules: Rules,
+    shared: Arc<Collected>,
     /// How many values wait; only tests change it.
     pub(crate) flush_at: usize,
+    feeders: AtomicUsize,
+}
+
+/// What all feeders fill.
+#[derive(Debug)]
+struct Collected {
+    rules: Rules,
     /// For each of [`Rules::sources`], the number of the first one of the same name.
     same_as: Vec<u16>,
-    shards: Vec<Shard<Seen>>,
-    staged: Staged<Sighting>,
-    /// One for each value of each row in `open`.
-    slots: Vec<AtomicU32>,
-    open: Block,
-    blocks: Vec<Block>,
+    shards: Vec<Mutex<Shard<Seen>>>,
+    rows: Vec<OpenRows>,
+    /// How much memory all of it holds, and what waits in feeders.
+    bytes: AtomicUsize,
+}
+
+/// Whether a row is new. No result depends on it: it only tells apart which rows can be had again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// An earlier run has kept it.
+    Known,
+    Fresh,
+    /// Fresh, and so new that it may well be taken back: kept apart.
+    Newest,
+}
+
+impl Novelty {
+    /// In the order of their numbers.
+    pub(crate) const ALL: [Self; 3] = [Self::Known, Self::Fresh, Self::Newest];
 }
 
 /// When and where each value of a shard was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Microseconds; [`UNKNOWN_FIRST`] if no row says.
-    pub(crate) first: Vec<i64>,
-    /// Microseconds; [`UNKNOWN_LAST`] if no row says.
-    pub(crate) last: Vec<i64>,
-    /// `stride` bytes a value, one bit a source, lowest first.
-    pub(crate) sources: Vec<u8>,
+    pub(crate) values: Vec<SeenValue>,
+    /// `stride` bytes a value: a bit for each source that [`SeenValue::sources`] has none for, lowest first.
+    pub(crate) more_sources: Vec<u8>,
     pub(crate) stride: usize,
     /// The profile that had each value in the last run. Empty if none had any.
     pub(crate) previous: Vec<Option<ProfileId>>,
@@ -46,64 +66,85 @@ pub(crate) struct Seen {
     pub(crate) bereft: Vec<ProfileId>,
 }
 
-impl Seen {
-    /// How much memory it holds.
-    pub(crate) fn bytes(&self) -> usize {
-        (self.first.capacity() + self.last.capacity()) * size_of::<i64>()
-            + self.sources.capacity()
+/// Side by side, as each sighting touches all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SeenValue {
+    /// Microseconds; [`UNKNOWN_FIRST`] if no row says.
+    pub(crate) first: i64,
+    /// Microseconds; [`UNKNOWN_LAST`] if no row says.
+    pub(crate) last: i64,
+    /// A bit for each of the first sources, lowest first.
+    pub(crate) sources: u64,
+}
+
+impl Attributes for Seen {
+    fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<SeenValue>()
+            + self.more_sources.capacity()
             + self.previous.capacity() * size_of::<Option<ProfileId>>()
     }
+}
 
+impl Seen {
     pub(crate) fn shrink(&mut self) {
-        self.first.shrink_to_fit();
-        self.last.shrink_to_fit();
-        self.sources.shrink_to_fit();
+        self.values.shrink_to_fit();
+        self.more_sources.shrink_to_fit();
     }
 }
 
-/// One value on one row.
+/// Rows that wait in a feeder until their values have numbers.
 #[derive(Debug)]
-struct Sighting {
-    first: i64,
-    last: i64,
-    /// Where the value's number is to be written; none if its row links nothing.
-    slot: Option<u32>,
+pub(crate) struct Waiting {
+    /// The number under which the source counts.
     source: u16,
+    width: usize,
+    /// Row after row, one for each column.
+    refs: Vec<Ref>,
+    first: Vec<i64>,
+    last: Vec<i64>,
 }
 
-impl Receive<Sighting> for Seen {
-    type Context = [AtomicU32];
+/// A value in a feeder: the place in [`Waiting::refs`] where its number is to be written.
+type Slot = u32;
 
-    fn miss(&mut self, _: &Sighting) {}
+impl Receive<Slot> for Seen {
+    type Context = Waiting;
+
+    fn miss(&mut self, _: &Slot) {}
 
     #[inline]
-    fn receive(&mut self, at: Ref, seen: &Sighting, slots: &[AtomicU32]) {
+    fn receive(&mut self, at: Ref, slot: &Slot, waiting: &mut Waiting) {
         let number = at.number() as usize;
-        if number >= self.first.len() {
-            self.first.resize(number + 1, UNKNOWN_FIRST);
-            self.last.resize(number + 1, UNKNOWN_LAST);
-            self.sources.resize((number + 1) * self.stride, 0);
+        if number >= self.values.len() {
+            let nothing = SeenValue { first: UNKNOWN_FIRST, last: UNKNOWN_LAST, sources: 0 };
+            self.values.resize(number + 1, nothing);
+            self.more_sources.resize((number + 1) * self.stride, 0);
         }
-        self.first[number] = self.first[number].min(seen.first);
-        self.last[number] = self.last[number].max(seen.last);
-        let source = usize::from(seen.source);
-        self.sources[number * self.stride + source / 8] |= 1 << (source % 8);
-        if let Some(slot) = seen.slot {
-            // Each slot belongs to one value; the threads' end publishes what they wrote.
-            slots[slot as usize].store(at.0, Ordering::Relaxed);
+        let slot = *slot as usize;
+        let row = slot / waiting.width;
+        let value = &mut self.values[number];
+        value.first = value.first.min(waiting.first[row]);
+        value.last = value.last.max(waiting.last[row]);
+        match usize::from(waiting.source).checked_sub(u64::BITS as usize) {
+            None => value.sources |= 1 << waiting.source,
+            Some(more) => self.more_sources[number * self.stride + more / 8] |= 1 << (more % 8),
         }
+        waiting.refs[slot] = at;
     }
 }
 
 impl Evidence {
     /// # Errors
     /// When there are more than 255 identifiers, or a source or a pin names one that doesn't exist.
-    pub fn new(mut rules: Rules) -> Result<Self, IdentityError> {
+    pub fn new(rules: Rules) -> Result<Self, IdentityError> {
         if rules.identifiers.len() > usize::from(u8::MAX) {
             return Err(IdentityError::TooManyIdentifiers);
         }
         if rules.sources.iter().flat_map(|s| &s.identifiers).any(|i| *i >= rules.identifiers.len()) {
             return Err(IdentityError::Misuse("a source of an identifier that does not exist"));
+        }
+        if rules.sources.iter().any(|s| s.identifiers.is_empty()) {
+            return Err(IdentityError::Misuse("a source without identifiers"));
         }
         if rules.pins.iter().flat_map(|p| &p.values).any(|(i, _)| *i >= rules.identifiers.len()) {
             return Err(IdentityError::Misuse("a pin of an identifier that does not exist"));
@@ -111,83 +152,197 @@ impl Evidence {
         if rules.sources.len() > usize::from(u16::MAX) {
             return Err(IdentityError::Misuse("more than 65,535 sources"));
         }
-        rules.threads = rules.threads.max(1);
         let first_of_name = |name: &str| rules.sources.iter().position(|s| s.name == name).unwrap_or_default();
         let same_as = rules.sources.iter().map(|s| first_of_name(&s.name) as u16).collect();
-        let stride = rules.sources.len().div_ceil(8);
-        let shard = || Shard::new(Seen { stride, ..Seen::default() });
+        let stride = rules.sources.len().saturating_sub(u64::BITS as usize).div_ceil(8);
+        let shard = || Mutex::new(Shard::new(Seen { stride, ..Seen::default() }));
         let shards = (0..SHARDS).map(|_| shard()).collect();
-        let (slots, open) = (Vec::new(), Block::default());
-        Ok(Self { rules, flush_at: FLUSH_AT, same_as, shards, staged: Staged::new(), slots, open, blocks: Vec::new() })
+        let rows = rules.sources.iter().map(|_| OpenRows::new()).collect();
+        let shared = Collected { rules, same_as, shards, rows, bytes: AtomicUsize::new(0) };
+        Ok(Self { shared: Arc::new(shared), flush_at: FLUSH_AT, feeders: AtomicUsize::new(0) })
     }
 
-    /// Takes in rows of `rules.sources[source]`: one text column for each of its identifiers, in its order, and when the
-    /// rows were first and last seen. Values are normalised already; a missing or empty one is none.
-    ///
-    /// The time it takes comes in lumps: every half a million values, all threads put them in their places.
+    /// A way in for rows of `rules.sources[source]`. Each thread has its own.
     ///
     /// # Errors
-    /// When the columns don't fit the source or one another, or there is no room for more values.
-    pub fn push(
-        &mut self,
-        source: usize,
-        columns: &[&dyn TextColumn],
-        first_seen: &dyn TimeColumn,
-        last_seen: &dyn TimeColumn,
-    ) -> Result<(), IdentityError> {
-        let Some(identifiers) = self.rules.sources.get(source).map(|s| s.identifiers.clone()) else {
+    /// When there is no such source.
+    pub fn feeder(&self, source: usize, novelty: Novelty) -> Result<Feeder, IdentityError> {
+        let Some(RowSource { identifiers, keep_rows, .. }) = self.shared.rules.sources.get(source) else {
             return Err(IdentityError::Misuse("rows of a source that does not exist"));
         };
-        let rows = columns.first().map_or(0, |c| c.len());
-        if columns.len() != identifiers.len() || columns.iter().any(|c| c.len() != rows) {
-            return Err(IdentityError::Misuse("columns that do not fit their source"));
-        }
-        let text = |column: usize, row: usize| columns[column].text(row).filter(|v| !v.is_empty());
-        for row in 0..rows {
-            let first = first_seen.micros(row).unwrap_or(UNKNOWN_FIRST);
-            let last = last_seen.micros(row).unwrap_or(UNKNOWN_LAST);
-            let links = (0..columns.len()).filter(|c| text(*c, row).is_some()).nth(1).is_some();
-            let base = self.slots.len() as u32;
-            if links {
-                self.slots.extend((0..columns.len()).map(|_| AtomicU32::new(Ref::NONE.0)));
-                self.open.push(source as u16, first);
-            }
-            for (column, identifier) in identifiers.iter().enumerate() {
-                let Some(value) = text(column, row) else { continue };
-                let slot = links.then_some(base + column as u32);
-                let sighting = Sighting { first, last, slot, source: self.same_as[source] };
-                self.staged.push(*identifier as u8, value, sighting)?;
-            }
-            if self.staged.len() >= self.flush_at {
-                self.flush()?;
-            }
-        }
-        Ok(())
+        let waiting = Waiting {
+            source: self.shared.same_as[source],
+            width: identifiers.len(),
+            refs: vec![],
+            first: vec![],
+            last: vec![],
+        };
+        Ok(Feeder {
+            shared: Arc::clone(&self.shared),
+            number: self.feeders.fetch_add(1, Ordering::Relaxed),
+            flush_at: self.flush_at,
+            source,
+            novelty,
+            identifiers: identifiers.iter().map(|i| *i as u8).collect(),
+            keep_rows: *keep_rows,
+            staged: Staged::new(),
+            waiting,
+            by_shard: (0..ROW_SHARDS).map(|_| vec![]).collect(),
+            bytes: 0,
+        })
     }
 
     /// How much memory is held, in bytes.
     pub fn bytes(&self) -> usize {
-        let shards: usize = self.shards.iter().map(|shard| shard.bytes() + shard.attributes.bytes()).sum();
-        let open = self.staged.bytes() + self.slots.capacity() * size_of::<AtomicU32>() + self.open.bytes();
-        shards + open + self.blocks.iter().map(Block::bytes).sum::<usize>()
+        self.shared.bytes.load(Ordering::Relaxed)
     }
 
     /// Ends the input.
     ///
     /// # Errors
+    /// When a feeder is not finished.
+    pub fn seal(self) -> Result<Graph, IdentityError> {
+        let collected = Arc::into_inner(self.shared).ok_or(IdentityError::Misuse("rows that still come in"))?;
+        let Collected { rules, same_as, shards, rows, .. } = collected;
+        let identifiers = rules.sources.iter().map(|s| s.identifiers.iter().map(|i| *i as u8).collect::<Vec<_>>());
+        let rows = Rows::new(identifiers.zip(rows));
+        Ok(Graph::new(rules, self.flush_at, same_as, shards, rows))
+    }
+}
+
+/// One of the ways by which rows of a source come in. What waits in it is lost unless it is finished.
+#[derive(Debug)]
+pub struct Feeder {
+    shared: Arc<Collected>,
+    /// So that feeders begin with different shards.
+    number: usize,
+    flush_at: usize,
+    source: usize,
+    novelty: Novelty,
+    identifiers: Vec<u8>,
+    keep_rows: bool,
+    staged: Staged<Slot>,
+    waiting: Waiting,
+    /// For each shard of rows the hashes and numbers of those that go there; empty between flushes.
+    by_shard: Vec<Vec<(u32, u32)>>,
+    /// How much of [`Collected::bytes`] is this feeder's own.
+    bytes: usize,
+}
+
+impl Feeder {
+    /// Takes in rows: one text column for each of the source's identifiers, in its order, and when the rows were first and last
+    /// seen. Values are normalised already; a missing or empty one is none. Tells how many rows hold a value.
+    ///
+    /// The time it takes comes in lumps: every half a million values, all are put in their places.
+    ///
+    /// # Errors
+    /// When the columns don't fit the source or one another, or there is no room for more values.
+    pub fn push(
+        &mut self,
+        columns: &[&dyn TextColumn],
+        first_seen: &dyn TimeColumn,
+        last_seen: &dyn TimeColumn,
+    ) -> Result<usize, IdentityError> {
+        let rows = columns.first().map_or(0, |c| c.len());
+        if columns.len() != self.identifiers.len() || columns.iter().any(|c| c.len() != rows) {
+            return Err(IdentityError::Misuse("columns that do not fit their source"));
+        }
+        let mut usable = 0;
+        for row in 0..rows {
+            let start = self.waiting.refs.len();
+            for (column, identifier) in columns.iter().zip(&self.identifiers) {
+                let value = column.text(row).filter(|value| !value.is_empty());
+                if let Some(value) = value {
+                    self.staged.push(*identifier, value, self.waiting.refs.len() as Slot)?;
+                }
+                // A place for the number, which tells until then whether there is to be one.
+                self.waiting.refs.push(if value.is_some() { Ref(0) } else { Ref::NONE });
+            }
+            if self.waiting.refs[start..].iter().all(|at| *at == Ref::NONE) {
+                self.waiting.refs.truncate(start);
+                continue;
+            }
+            usable += 1;
+            self.waiting.first.push(first_seen.micros(row).unwrap_or(UNKNOWN_FIRST));
+            self.waiting.last.push(last_seen.micros(row).unwrap_or(UNKNOWN_LAST));
+            if self.staged.len() >= self.flush_at {
+                self.flush()?;
+            }
+        }
+        Ok(usable)
+    }
+
+    /// How much memory the whole evidence holds, in bytes.
+    pub fn evidence_bytes(&self) -> usize {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Ends this feeder's input.
+    ///
+    /// # Errors
     /// When there is no room for the last values.
-    pub fn seal(mut self) -> Result<Graph, IdentityError> {
-        self.flush()?;
-        Ok(Graph::new(self.rules, self.flush_at, self.same_as, self.shards, self.blocks))
+    pub fn finish(mut self) -> Result<(), IdentityError> {
+        self.flush()
     }
 
     fn flush(&mut self) -> Result<(), IdentityError> {
-        intern::flush(&mut self.shards, &mut self.staged, Unknown::Add, &self.slots[..], self.rules.threads)?;
-        if !self.slots.is_empty() {
-            let mut block = std::mem::take(&mut self.open);
-            block.refs = self.slots.drain(..).map(|slot| Ref(slot.into_inner())).collect();
-            self.blocks.push(block);
-        }
+        let first_shard = self.number * 37;
+        let shards = &self.shared.shards;
+        let mut grown = intern::flush(shards, &mut self.staged, Unknown::Add, first_shard, &mut self.waiting)?;
+        grown += self.flush_rows(first_shard)?;
+        let own = self.staged.bytes() + self.waiting.bytes();
+        grown += own.cast_signed() - self.bytes.cast_signed();
+        self.bytes = own;
+        add(&self.shared.bytes, grown);
         Ok(())
     }
+
+    /// Puts the waiting rows, whose values have numbers by now, in their places.
+    fn flush_rows(&mut self, first_shard: usize) -> Result<isize, IdentityError> {
+        let Waiting { refs, first, last, width, .. } = &mut self.waiting;
+        for (number, row) in (0..).zip(refs.chunks_exact(*width)) {
+            let links = row.iter().filter(|at| **at != Ref::NONE).nth(1).is_some();
+            if links || self.keep_rows {
+                let (shard, hash) = rows::hash(row);
+                self.by_shard[shard].push((hash, number));
+            }
+        }
+        let tables = self.shared.rows[self.source].tables(self.novelty);
+        let mut grown = 0;
+        for i in 0..ROW_SHARDS {
+            let shard = (first_shard + i) % ROW_SHARDS;
+            if self.by_shard[shard].is_empty() {
+                continue;
+            }
+            let mut table = tables[shard].lock().unwrap_or_else(PoisonError::into_inner);
+            let before = table.bytes();
+            for (hash, number) in self.by_shard[shard].drain(..) {
+                let number = number as usize;
+                let refs = &refs[number * *width..(number + 1) * *width];
+                let last = self.keep_rows.then_some(last[number]);
+                table.add(hash, NewRow { refs, first: first[number], last })?;
+            }
+            grown += table.bytes().cast_signed() - before.cast_signed();
+        }
+        refs.clear();
+        first.clear();
+        last.clear();
+        Ok(grown)
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        add(&self.shared.bytes, -self.bytes.cast_signed());
+    }
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.refs.capacity() * size_of::<Ref>() + (self.first.capacity() + self.last.capacity()) * size_of::<i64>()
+    }
+}
+
+fn add(counter: &AtomicUsize, difference: isize) {
+    counter.fetch_add(difference.cast_unsigned(), Ordering::Relaxed);
 }

@@ -1,7 +1,11 @@
 //! Values to dense integers: an interner in shards, so that each thread owns some of them and each fits the cache.
 //!
-//! A value's hash picks its shard. Values wait in a [`Staged`] until many have come together; then every shard takes its
-//! own in one go, while its table is in the cache. Nothing is locked and no two threads touch one shard.
+//! A value's hash picks its shard. Values wait in a [`Staged`], of which each thread has its own, until many have come together;
+//! then every shard takes its own in one go, while its table is in the cache. Threads begin with different shards, so that they
+//! seldom wait for one another.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -15,8 +19,6 @@ pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 const MAX_PER_SHARD: usize = (1 << (32 - SHARD_BITS)) - 1;
 /// Tests make do with few bits, so that different values often have one hash.
 const HASH_BITS: u32 = if cfg!(test) { 0x3f } else { u32::MAX };
-/// Fewer staged values than this are not worth a thread.
-const WORTH_THREADS: usize = 4096;
 
 /// Where a value is kept, as long as values still arrive: its shard in the low bits, its number in the shard above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,52 +131,79 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     text: String,
-    /// Where each value ends in the text; it begins where the one before it ends.
-    ends: Vec<u32>,
-    identifiers: Vec<u8>,
+    list: Vec<Name>,
+}
+
+/// Side by side, as most looks need both.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    /// Where the value ends in the text; it begins where the one before it ends.
+    end: u32,
+    identifier: u8,
 }
 
 impl Names {
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.list.len()
     }
 
     #[inline]
     pub(crate) fn value(&self, number: usize) -> &str {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize };
-        &self.text[start..self.ends[number] as usize]
+        self.text(self.place(number))
     }
 
-    pub(crate) fn identifiers(&self) -> &[u8] {
-        &self.identifiers
+    /// Where a value lies in the text.
+    #[inline]
+    pub(crate) fn place(&self, number: usize) -> Range<usize> {
+        let start = if number == 0 { 0 } else { self.list[number - 1].end as usize };
+        start..self.list[number].end as usize
+    }
+
+    #[inline]
+    pub(crate) fn text(&self, place: Range<usize>) -> &str {
+        &self.text[place]
+    }
+
+    #[inline]
+    pub(crate) fn identifier(&self, number: usize) -> u8 {
+        self.list[number].identifier
+    }
+
+    pub(crate) fn identifiers(&self) -> impl ExactSizeIterator<Item = u8> {
+        self.list.iter().map(|name| name.identifier)
     }
 
     #[inline]
     fn is(&self, number: u32, identifier: u8, value: &str) -> bool {
         let number = number as usize;
-        self.identifiers[number] == identifier && self.value(number) == value
+        self.identifier(number) == identifier && self.value(number) == value
     }
 
     fn push(&mut self, identifier: u8, value: &str) -> Result<u32, IdentityError> {
-        let number = self.ends.len();
+        let number = self.list.len();
         if number >= MAX_PER_SHARD {
             return Err(IdentityError::TooManyValues);
         }
         let end = u32::try_from(self.text.len() + value.len()).map_err(|_| IdentityError::TooManyValues)?;
         self.text.push_str(value);
-        self.ends.push(end);
-        self.identifiers.push(identifier);
+        self.list.push(Name { end, identifier });
         Ok(number as u32)
     }
 }
 
+/// What is kept for each of a shard's values.
+pub(crate) trait Attributes {
+    /// How much memory it holds.
+    fn bytes(&self) -> usize;
+}
+
 /// What a shard does with a staged value, once it knows the value's number.
 pub(crate) trait Receive<T> {
-    /// What all shards share meanwhile.
-    type Context: Sync + ?Sized;
+    /// What the staged values have in common.
+    type Context;
 
     /// Values get their numbers from 0 up, but are not always received in that order.
-    fn receive(&mut self, at: Ref, payload: &T, context: &Self::Context);
+    fn receive(&mut self, at: Ref, payload: &T, context: &mut Self::Context);
 
     /// The value is not known, and was not to be added.
     fn miss(&mut self, payload: &T);
@@ -189,20 +218,22 @@ impl<A> Shard<A> {
         Self { table: HashTable::new(), names: Names::default(), attributes }
     }
 
-    /// How much memory the shard holds, without its attributes.
-    pub(crate) fn bytes(&self) -> usize {
+    /// How much memory the shard holds.
+    pub(crate) fn bytes(&self) -> usize
+    where
+        A: Attributes,
+    {
         let names = &self.names;
         self.table.allocation_size()
             + names.text.capacity()
-            + names.ends.capacity() * size_of::<u32>()
-            + names.identifiers.capacity()
+            + names.list.capacity() * size_of::<Name>()
+            + self.attributes.bytes()
     }
 
     /// Gives back what growing left over.
     pub(crate) fn shrink(&mut self) {
         self.names.text.shrink_to_fit();
-        self.names.ends.shrink_to_fit();
-        self.names.identifiers.shrink_to_fit();
+        self.names.list.shrink_to_fit();
     }
 
     /// Gives back what is needed to find a value again.
@@ -242,36 +273,31 @@ pub(crate) enum Unknown {
     Skip,
 }
 
-/// Hands every staged value to its shard, on up to `threads` threads, and empties the staging area.
+/// Hands every staged value to its shard, beginning with that of some number, and empties the staging area. Tells by how much
+/// the shards have grown.
 ///
 /// # Errors
 /// When a shard is full; the shards are then of no use any more.
-pub(crate) fn flush<T: Send, A: Send + Receive<T>>(
-    shards: &mut [Shard<A>],
+pub(crate) fn flush<T, A: Receive<T> + Attributes>(
+    shards: &[Mutex<Shard<A>>],
     staged: &mut Staged<T>,
     unknown: Unknown,
-    context: &A::Context,
-    threads: usize,
-) -> Result<(), IdentityError> {
-    let threads = if staged.len < WORTH_THREADS { 1 } else { threads.clamp(1, SHARDS) };
-    let per_thread = SHARDS.div_ceil(threads);
+    first_shard: usize,
+    context: &mut A::Context,
+) -> Result<isize, IdentityError> {
     staged.len = 0;
-    let work = |first: usize, shards: &mut [Shard<A>], staged: &mut [StagedShard<T>]| {
-        shards
-            .iter_mut()
-            .zip(staged)
-            .enumerate()
-            .try_for_each(|(i, (shard, staged))| take(first + i, shard, staged, unknown, context))
-    };
-    if threads == 1 {
-        return work(0, shards, &mut staged.shards);
+    let mut grown = 0;
+    for i in 0..SHARDS {
+        let index = (first_shard + i) % SHARDS;
+        if staged.shards[index].items.is_empty() {
+            continue;
+        }
+        let mut shard = shards[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shard.bytes();
+        take(index, &mut shard, &mut staged.shards[index], unknown, context)?;
+        grown += shard.bytes().cast_signed() - before.cast_signed();
     }
-    std::thread::scope(|scope| {
-        let parts = shards.chunks_mut(per_thread).zip(staged.shards.chunks_mut(per_thread)).enumerate();
-        let running: Vec<_> =
-            parts.map(|(i, (shards, staged))| scope.spawn(move || work(i * per_thread, shards, staged))).collect();
-        running.into_iter().try_for_each(|thread| thread.join().expect("a shard's thread does not panic"))
-    })
+    Ok(grown)
 }
 
 fn take<T, A: Receive<T>>(
@@ -279,7 +305,7 @@ fn take<T, A: Receive<T>>(
     shard: &mut Shard<A>,
     staged: &mut StagedShard<T>,
     unknown: Unknown,
-    context: &A::Context,
+    context: &mut A::Context,
 ) -> Result<(), IdentityError> {
     // Numbers first and values after: each loop waits for memory for many items at once.
     let mut guesses = Vec::with_capacity(staged.items.len());

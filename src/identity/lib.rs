@@ -3,7 +3,7 @@
 //! The way through this crate, each step a type that the next one is made from:
 //!
 //! ```text
-//! Evidence ──push rows──▶ seal ──▶ Graph ──push_previous──▶ resolve ──▶ Resolution ──▶ identifiers, profiles,
+//! Evidence ──feed rows──▶ seal ──▶ Graph ──feed previous──▶ resolve ──▶ Resolution ──▶ identifiers, profiles,
 //!                                                                                   conflicts, history
 //! ```
 //!
@@ -37,6 +37,7 @@ mod pins;
 mod profile_id;
 mod rebuild;
 mod resolution;
+mod rows;
 mod rules;
 mod shared;
 mod summary;
@@ -48,11 +49,11 @@ mod tests;
 
 pub use column::{TextColumn, TimeColumn};
 pub use error::IdentityError;
-pub use evidence::Evidence;
-pub use graph::Graph;
+pub use evidence::{Evidence, Feeder, Novelty};
+pub use graph::{Graph, PreviousFeeder};
 pub use profile_id::{ProfileId, ProfileIdText};
 pub use resolution::{
-    Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, Resolution,
+    Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, KeptRow, Resolution,
     RowCursor, SharedValue, SourceSet,
 };
 pub use rules::{IdentifierRule, Limit, Pin, PinKind, RowSource, Rules};

@@ -34,8 +34,8 @@ pub(crate) fn broken(nodes: &Nodes, clustering: &Clustering, limits: &[Limited])
     let mut broken = vec![false; clustering.clusters];
     let mut labels = clustering.labels.iter();
     for shard in &nodes.shards {
-        for (identifier, label) in shard.names().identifiers().iter().zip(labels.by_ref()) {
-            let Some(limit) = place[usize::from(*identifier)] else { continue };
+        for (identifier, label) in shard.names().identifiers().zip(labels.by_ref()) {
+            let Some(limit) = place[usize::from(identifier)] else { continue };
             let count = &mut counts[*label as usize * limits.len() + limit];
             *count += 1;
             broken[*label as usize] |= *count > limits[limit].count;
@@ -58,10 +58,10 @@ fn acquit(nodes: &Nodes, clustering: &Clustering, limits: &[Limited], counts: &[
     nodes.each(|node, shard, number| {
         let label = clustering.labels[node as usize];
         if suspects[label as usize]
-            && let Some(limit) = place[usize::from(shard.names().identifiers()[number])]
+            && let Some(limit) = place[usize::from(shard.names().identifier(number))]
             && is_over(label as usize, limit)
         {
-            seen.push((label, limit, shard.attributes.first[number]));
+            seen.push((label, limit, shard.attributes.values[number].first));
         }
     });
     seen.sort_unstable();

@@ -1,6 +1,7 @@
 //! The values of an entity as nodes of a graph: dense integers from 0.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::evidence::{Seen, UNKNOWN_FIRST, UNKNOWN_LAST};
 use crate::intern::{Ref, SHARDS, Shard};
@@ -11,6 +12,8 @@ pub(crate) struct Nodes {
     pub(crate) shards: Vec<Shard<Seen>>,
     /// The number of each shard's first node, then the number of nodes.
     starts: Vec<u32>,
+    /// For each node whether rows are taken to be without it; empty if that holds for none.
+    aside: Vec<bool>,
 }
 
 impl Nodes {
@@ -22,17 +25,28 @@ impl Nodes {
             next += shard.names().len() as u32;
         }
         starts.push(next);
-        Self { shards, starts }
+        Self { shards, starts, aside: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.starts[SHARDS] as usize
     }
 
-    /// The node of a value that the interner keeps at `at`; none for [`Ref::NONE`].
+    /// The node of a value that the interner keeps at `at`; none for [`Ref::NONE`], and for what is set aside.
     #[inline]
     pub(crate) fn node(&self, at: Ref) -> Option<u32> {
-        (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())
+        let node = (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())?;
+        (!self.aside.get(node as usize).is_some_and(|aside| *aside)).then_some(node)
+    }
+
+    /// Takes the nodes for which `aside` holds off every row.
+    pub(crate) fn set_aside(&mut self, aside: Vec<bool>) {
+        self.aside = aside;
+    }
+
+    /// Where the text lies of the value that the interner keeps at `at`; none for [`Ref::NONE`].
+    pub(crate) fn place_of_text(&self, at: Ref) -> Option<(usize, Range<usize>)> {
+        (at != Ref::NONE).then(|| (at.shard(), self.shards[at.shard()].names().place(at.number() as usize)))
     }
 
     /// Calls `each` with every node, the shard it is kept in, and its number there.
@@ -55,13 +69,13 @@ impl Nodes {
 
     pub(crate) fn identifier(&self, node: u32) -> u8 {
         let (shard, number) = self.place(node);
-        shard.names().identifiers()[number]
+        shard.names().identifier(number)
     }
 
     /// When the node's value was first seen, in microseconds, or [`UNKNOWN_FIRST`].
     pub(crate) fn first(&self, node: u32) -> i64 {
         let (shard, number) = self.place(node);
-        shard.attributes.first[number]
+        shard.attributes.values[number].first
     }
 
     pub(crate) fn value(&self, node: u32) -> &str {
@@ -73,8 +87,9 @@ impl Nodes {
     /// identifier; of those the smaller value.
     pub(crate) fn by_age(&self, a: u32, b: u32) -> Ordering {
         let ((shard_a, a), (shard_b, b)) = (self.place(a), self.place(b));
-        let key =
-            |shard: &Shard<Seen>, number: usize| (shard.attributes.first[number], shard.names().identifiers()[number]);
+        let key = |shard: &Shard<Seen>, number: usize| {
+            (shard.attributes.values[number].first, shard.names().identifier(number))
+        };
         key(shard_a, a).cmp(&key(shard_b, b)).then_with(|| shard_a.names().value(a).cmp(shard_b.names().value(b)))
     }
 }

@@ -4,12 +4,13 @@ use crate::assign::Assignment;
 use std::ops::Range;
 
 use crate::cluster::{Clustering, NO_CLUSTER};
-use crate::intern::SHARDS;
+use crate::intern::{Ref, SHARDS};
 use crate::nodes::{Nodes, known_first, known_last};
 use crate::rebuild::{Obstacle, Refused};
+use crate::rows::{ROW_SHARDS, RowTable, Rows};
 use crate::shared::Shared;
 use crate::summary::EdgeCount;
-use crate::{Limit, ProfileId, Rules};
+use crate::{Limit, Novelty, ProfileId, Rules};
 
 /// The profiles of an entity. All of it can be read many times, and from several threads.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Resolution {
     /// For each source, the number of the first one of the same name.
     pub(crate) same_as: Vec<u16>,
     pub(crate) nodes: Nodes,
+    /// The fresh ones of sources that keep their rows.
+    pub(crate) rows: Rows,
     pub(crate) clustering: Clustering,
     pub(crate) assignment: Assignment,
     /// In the order in which they are told.
@@ -41,13 +44,22 @@ pub struct IdentifierRow<'a> {
 
 /// The sources that a value was seen in.
 #[derive(Debug, Clone, Copy)]
-pub struct SourceSet<'a>(&'a [u8]);
+pub struct SourceSet<'a> {
+    first: u64,
+    more: &'a [u8],
+}
 
 impl SourceSet<'_> {
     /// Indices into [`Rules::sources`], ascending; of sources with one name, the first stands for all.
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        let has = move |source: &usize| self.0[source / 8] >> (source % 8) & 1 == 1;
-        (0..self.0.len() * 8).filter(has)
+        let mut bits = self.first;
+        let first = std::iter::from_fn(move || {
+            let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
+            bits &= bits.wrapping_sub(1);
+            lowest
+        });
+        let has = move |more: &usize| self.more[more / 8] >> (more % 8) & 1 == 1;
+        first.chain((0..self.more.len() * 8).filter(has).map(|more| more + u64::BITS as usize))
     }
 }
 
@@ -57,6 +69,28 @@ pub struct IdentifierValue<'a> {
     /// An index into [`Rules::identifiers`].
     pub identifier: usize,
     pub value: &'a str,
+}
+
+/// A row of a source.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptRow<'a> {
+    nodes: &'a Nodes,
+    refs: &'a [Ref],
+    /// Microseconds since 1970, UTC; none if no row of this combination says.
+    pub first_seen: Option<i64>,
+    pub last_seen: Option<i64>,
+}
+
+impl<'a> KeptRow<'a> {
+    /// One column's values of several rows. `column`: an index into the identifiers of the rows' source.
+    pub fn column(rows: &[Self], column: usize) -> impl Iterator<Item = Option<&'a str>> {
+        // Values lie all over memory. To look for all of them first, and read them then, is to wait for many at a time.
+        let places: Vec<_> = rows.iter().map(|row| row.nodes.place_of_text(row.refs[column])).collect();
+        rows.iter().map(|row| row.nodes).zip(places).map(|(nodes, place)| {
+            let (shard, place) = place?;
+            Some(nodes.shards[shard].names().text(place))
+        })
+    }
 }
 
 /// An edge that was refused, because `b`'s profile and `a`'s must not be one.
@@ -194,6 +228,34 @@ impl Resolution {
         IdentifierRows { resolution: self, cursor, shards }
     }
 
+    /// One of several parts of a source's rows of one novelty, each combination of values once, in no particular order; about
+    /// equally large. Empty for known rows, and unless the source keeps its rows.
+    pub fn rows_part(
+        &self,
+        source: usize,
+        novelty: Novelty,
+        part: usize,
+        parts: usize,
+    ) -> impl Iterator<Item = KeptRow<'_>> {
+        let width = self.rules.sources[source].identifiers.len();
+        let tables = self.rows.of(source, novelty);
+        let start = |part: usize| (ROW_SHARDS * part.min(parts) / parts.max(1)).min(tables.len());
+        tables[start(part)..start(part + 1)].iter().flat_map(move |table| {
+            let row = move |row: usize| KeptRow {
+                nodes: &self.nodes,
+                refs: table.refs(row, width),
+                first_seen: known_first(table.first(row)),
+                last_seen: known_last(table.last(row)),
+            };
+            (0..table.len()).map(row)
+        })
+    }
+
+    /// How many rows [`Resolution::rows_part`] gives in all its parts.
+    pub fn row_count(&self, source: usize, novelty: Novelty) -> usize {
+        self.rows.of(source, novelty).iter().map(RowTable::len).sum()
+    }
+
     fn conflict(&self, refused: &Refused) -> Conflict<'_> {
         let edge = &refused.edge;
         Conflict {
@@ -249,8 +311,8 @@ impl<'a> Iterator for IdentifierRows<'a> {
                 *at = RowCursor { identifier: at.identifier + 1, shard: self.shards.start, number: 0 };
                 continue;
             };
-            let rest = shard.names().identifiers().get(at.number as usize..).unwrap_or_default();
-            let Some(skip) = rest.iter().position(|identifier| *identifier == at.identifier) else {
+            let mut rest = shard.names().identifiers().skip(at.number as usize);
+            let Some(skip) = rest.position(|identifier| identifier == at.identifier) else {
                 *at = RowCursor { shard: at.shard + 1, number: 0, ..*at };
                 continue;
             };
@@ -261,14 +323,16 @@ impl<'a> Iterator for IdentifierRows<'a> {
             if label == NO_CLUSTER {
                 continue;
             }
-            let seen = &shard.attributes;
+            let attributes = &shard.attributes;
+            let seen = attributes.values[number];
+            let more = number * attributes.stride..(number + 1) * attributes.stride;
             return Some(IdentifierRow {
                 identifier: usize::from(at.identifier),
                 value: shard.names().value(number),
                 profile_id: assignment.ids[label as usize],
-                first_seen: known_first(seen.first[number]),
-                last_seen: known_last(seen.last[number]),
-                sources: SourceSet(&seen.sources[number * seen.stride..(number + 1) * seen.stride]),
+                first_seen: known_first(seen.first),
+                last_seen: known_last(seen.last),
+                sources: SourceSet { first: seen.sources, more: &attributes.more_sources[more] },
             });
         }
         None

@@ -13,8 +13,6 @@ pub struct Rules {
     pub sources: Vec<RowSource>,
     /// What people say of single values, whatever the rows say.
     pub pins: Vec<Pin>,
-    /// How many threads may work at once; 0 counts as 1. No result depends on it.
-    pub threads: usize,
 }
 
 /// One kind of identifier.
@@ -78,4 +76,6 @@ pub struct RowSource {
     pub name: String,
     /// What each text column of its rows holds: an index into [`Rules::identifiers`].
     pub identifiers: Vec<usize>,
+    /// Whether its rows can be had again, each combination of values once: [`Resolution::rows_part`](crate::Resolution::rows_part).
+    pub keep_rows: bool,
 }

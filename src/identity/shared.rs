@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use crate::Rules;
-use crate::graph::Rows;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
+use crate::rows::Rows;
 
 /// Fewer pairs than this are not worth a look at which of them are the same.
 const TIDY_AT: usize = if cfg!(test) { 8 } else { 1 << 20 };
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
 
 /// Takes the values that many share off the rows, and tells them by identifier, degree (the highest first) and value. Those that
 /// pins link are taken off, but not told.
-pub(crate) fn set_aside(nodes: &Nodes, rows: &mut Rows, rules: &Rules, pins: &Pins) -> Vec<Shared> {
+pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pins) -> Vec<Shared> {
     if rules.identifiers.iter().all(|rule| rule.shared_above.is_none()) {
         return Vec::new();
     }
@@ -33,11 +33,12 @@ pub(crate) fn set_aside(nodes: &Nodes, rows: &mut Rows, rules: &Rules, pins: &Pi
     for value in &shared {
         aside[value.node as usize] = true;
     }
-    rows.set_aside(nodes, &aside);
+    let mut told = aside.clone();
     for node in pins.always.iter().flatten() {
-        aside[*node as usize] = false;
+        told[*node as usize] = false;
     }
-    shared.retain(|value| aside[value.node as usize]);
+    nodes.set_aside(aside);
+    shared.retain(|value| told[value.node as usize]);
     let rank = |value: &Shared| (nodes.identifier(value.node), Reverse(value.degree));
     shared.sort_unstable_by(|x, y| rank(x).cmp(&rank(y)).then_with(|| nodes.value(x.node).cmp(nodes.value(y.node))));
     shared

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::cluster::NO_CLUSTER;
 use crate::{ProfileId, Resolution};
 
-/// How many pairs of values of two identifiers the rows of a source hold. A pair on several rows counts as often.
+/// How many pairs of values of two identifiers the rows of a source hold, each combination of values taken once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EdgeCount {
     /// An index into [`Rules::sources`](crate::Rules::sources); of sources with one name, the first stands for all.
@@ -46,7 +46,7 @@ impl Resolution {
         self.nodes.each(|node, shard, number| {
             let label = self.clustering.labels[node as usize];
             if label != NO_CLUSTER {
-                values[usize::from(shard.names().identifiers()[number])] += 1;
+                values[usize::from(shard.names().identifier(number))] += 1;
                 sizes[label as usize] += 1;
             }
         });

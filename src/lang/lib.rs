@@ -12,6 +12,7 @@ pub mod ast;
 mod check;
 mod checks;
 mod docs;
+mod entity_table;
 mod order;
 mod parse;
 pub mod project;

@@ -6,6 +6,8 @@
 use kinfold_base::{SecretRef, Setting, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
 use sqlparser::ast;
 
+pub use crate::entity_table::EntityTable;
+
 /// A checked project.
 #[derive(Debug, Clone)]
 pub struct Project {

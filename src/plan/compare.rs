@@ -3,7 +3,7 @@
 //! Both versions are built without being shown to readers. What the base version made is then laid beside the other's tables, under
 //! the names that this module gives.
 
-use kinfold_lang::project::Entity;
+use kinfold_lang::project::{Entity, EntityTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::segments::segments_table;
@@ -28,6 +28,9 @@ pub fn rehearsal(mut plan: Plan) -> Plan {
                 for table in resolve.tables.all_mut() {
                     table.output.keep = KeepTable::Scratch;
                 }
+                for rows in &mut resolve.rows {
+                    rows.keep = false;
+                }
             }
             Work::View { .. } | Work::Expect { .. } => {}
         }
@@ -43,7 +46,7 @@ pub fn base_tables(entity: &Entity) -> [(Query, Output); 2] {
         (query, Output { name: to.to_owned(), keep: KeepTable::Scratch })
     };
     [
-        table(&format!("{}_identifiers", entity.name), BASE_IDENTIFIERS, &["identifier", "value", "profile_id"]),
+        table(&EntityTable::Identifiers.of(&entity.name), BASE_IDENTIFIERS, &["identifier", "value", "profile_id"]),
         table(&segments_table(entity), BASE_SEGMENTS, &["segment", "profile_id"]),
     ]
 }
@@ -166,7 +169,7 @@ fn stages(entity: &Entity) -> Stages {
     let mut stages = Stages::default();
     let either = |name: &str| coalesce(vec![col_of("h", name), col_of("b", name)]);
     let same = and(["identifier", "value"].map(|c| eq(col_of("h", c), col_of("b", c))));
-    let seen = Select::from(kinfold(&format!("{}_identifiers", entity.name), "h"))
+    let seen = Select::from(kinfold(&EntityTable::Identifiers.of(&entity.name), "h"))
         .full_join(kinfold(BASE_IDENTIFIERS, "b"), same)
         .item(either("identifier"), "identifier")
         .item(either("value"), "value")

@@ -3,7 +3,7 @@
 //! A profile's values come from `<entity>_identifiers` by its id, so that a query is as small for a profile of ten thousand
 //! values as for one of two, and holds no personal data but a value that was asked for.
 
-use kinfold_lang::project::{Entity, Link, Project, TableName};
+use kinfold_lang::project::{Entity, EntityTable, Link, Project, TableName};
 use sqlparser::ast::{Expr, Query};
 
 use crate::identity::keys::{allowed, id_name, normalised, normaliser, raw_items};
@@ -94,7 +94,7 @@ pub fn refused(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
     let profile = |end: &str| format!("profile_{end}");
     for (end, other) in [("a", "b"), ("b", "a")] {
         let edges = Select::from(relation(None, "own", None))
-            .join(kinfold(&format!("{}_conflicts", entity.name), "c"), ends("own", end))
+            .join(kinfold(&EntityTable::Conflicts.of(&entity.name), "c"), ends("own", end))
             .left_join(known("other"), ends("other", other))
             .items(columns.map(|name| (col_of("c", name), name.to_owned())));
         // Both halves have their columns in one order.
@@ -199,11 +199,11 @@ fn combinations(entity: &Entity, link: &Link, key: &[String], profiles: &[&str],
 }
 
 fn identifiers(entity: &Entity) -> String {
-    format!("{}_identifiers", entity.name)
+    EntityTable::Identifiers.of(&entity.name)
 }
 
 fn shared(entity: &Entity) -> String {
-    format!("{}_shared", entity.name)
+    EntityTable::Shared.of(&entity.name)
 }
 
 fn of_profiles(profiles: &[&str]) -> Expr {

@@ -1,6 +1,6 @@
 //! Questions about what earlier runs left: one profile, one segment, how long steps took.
 
-use kinfold_lang::project::Entity;
+use kinfold_lang::project::{Entity, EntityTable};
 use sqlparser::ast::{Expr, Query};
 
 use crate::identity::keys::normaliser;
@@ -106,7 +106,7 @@ pub fn segment_counts(entity: &Entity, segment: &str) -> Query {
         derived(Select::from(kinfold(table, "t")).item(count_rows().build(), name).filter(filter).query(), name)
     };
     let of_segment = || eq(col("segment"), text(segment));
-    let table = format!("{}_segment_changes", entity.name);
+    let table = EntityTable::SegmentChanges.of(&entity.name);
     // The last run is the last that built segments, whether it changed this one or not.
     let last_run = Select::from(kinfold("runs", "r"))
         .item(Aggregate::new("max", vec![col("run_id")]).build(), "run_id")
@@ -145,7 +145,7 @@ pub fn segment_members(entity: &Entity, segment: &str, limit: u32) -> Query {
 }
 
 fn identifiers(entity: &Entity) -> sqlparser::ast::TableFactor {
-    kinfold(&format!("{}_identifiers", entity.name), "i")
+    kinfold(&EntityTable::Identifiers.of(&entity.name), "i")
 }
 
 fn is_profile(profile_id: &str) -> Expr {

@@ -133,9 +133,9 @@ pub struct ResolveIdentifier {
     pub shared_above: Option<u32>,
 }
 
-/// Combinations of identifiers that occur in one table, hardly any twice. The query's columns, in order: one text column, normalised,
-/// blocked values null, for each entry of `identifiers`; then `first_seen_at`, `last_seen_at` (timestamps, null if unknown).
-/// Rows with no identifier at all are left out.
+/// Combinations of identifiers that occur in one table, some of them more than once. The query's columns, in order: one text column,
+/// normalised, blocked values null, for each entry of `identifiers`; then `first_seen_at`, `last_seen_at` (timestamps, null if
+/// unknown).
 #[derive(Debug, Clone)]
 pub struct ResolveRows {
     /// The table's full name, as it appears in `sources`.
@@ -143,4 +143,6 @@ pub struct ResolveRows {
     /// Indices into [`Resolve::identifiers`], ascending.
     pub identifiers: Vec<usize>,
     pub query: ast::Query,
+    /// Whether what comes of them is worth keeping for the next run: not where the run reads the table for other ends anyway.
+    pub keep: bool,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use kinfold_base::{RunId, Timestamp};
-use kinfold_lang::project::{Entity, Project, Segment, TableName};
+use kinfold_lang::project::{Entity, EntityTable, Project, Segment, TableName};
 use sqlparser::ast::Query;
 
 use crate::step::{KeepTable, Output, Plan, Step, StepKind, Work};
@@ -41,8 +41,11 @@ pub fn plan(project: &Project, input: &PlanInput) -> Plan {
     for entity in &project.entities {
         let segments: Vec<&Segment> = project.segments.iter().filter(|s| s.entity == entity.name).collect();
         add_entity(&mut steps, entity, &segments, input);
-        let read =
-            [format!("{}_identifiers", entity.name), tables::aliases_table(entity), segments::segments_table(entity)];
+        let read = [
+            EntityTable::Identifiers.of(&entity.name),
+            tables::aliases_table(entity),
+            segments::segments_table(entity),
+        ];
         previous.extend(tables::entity_tables(entity).into_iter().filter(|(name, _)| read.contains(name)));
     }
     Plan { steps: steps.list, previous }
@@ -150,7 +153,7 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     let query = members.query(entity, &scans, input.as_of);
     let members = segments::segments_table(entity);
     let members = steps.table(members, StepKind::Segments, KeepTable::Replace, needs, query);
-    let name = format!("{}_segment_changes", entity.name);
+    let name = EntityTable::SegmentChanges.of(&entity.name);
     let query = segments::changes(entity, input.run_id.as_str(), input.as_of);
     let needs = Needs { carries_on: true, ..from(&[], members) };
     steps.table(name, StepKind::Segments, KeepTable::Append, needs, query);

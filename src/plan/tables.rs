@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kinfold_base::{SqlType, TableSchema};
-use kinfold_lang::project::{Entity, Project, Sync, SyncRows};
+use kinfold_lang::project::{Entity, EntityTable, Project, Sync, SyncRows};
 
 use crate::segments::segments_table;
 use crate::sql::columns_in;
@@ -12,35 +12,35 @@ use crate::step::{KeepTable, Output, ResolveTable, ResolveTables};
 /// Every table that is written for an entity, without its schema, in the order of DESIGN's table.
 #[must_use]
 pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
-    let named = |suffix: &str, schema| (format!("{}{suffix}", entity.name), schema);
+    let named = |table: EntityTable, schema| (table.of(&entity.name), schema);
     let profile = [("profile_id".to_owned(), SqlType::Text)].into_iter();
     let traits = entity.traits.iter().map(|t| (t.name.clone(), t.ty.clone()));
     vec![
-        named("", TableSchema::new(profile.chain(traits))),
-        named("_identifiers", identifiers()),
-        named("_history", history()),
-        named("_aliases", aliases()),
-        named("_conflicts", conflicts()),
-        named("_shared", shared()),
-        named("_health", health()),
-        (segments_table(entity), segments()),
-        named("_segment_changes", segment_changes()),
+        named(EntityTable::Profiles, TableSchema::new(profile.chain(traits))),
+        named(EntityTable::Identifiers, identifiers()),
+        named(EntityTable::History, history()),
+        named(EntityTable::Aliases, aliases()),
+        named(EntityTable::Conflicts, conflicts()),
+        named(EntityTable::Shared, shared()),
+        named(EntityTable::Health, health()),
+        named(EntityTable::Segments, segments()),
+        named(EntityTable::SegmentChanges, segment_changes()),
     ]
 }
 
 /// The tables that the clustering kernel makes for an entity.
 #[must_use]
 pub fn resolve_tables(entity: &str) -> ResolveTables {
-    let table = |suffix: &str, keep, columns| {
-        let output = Output { name: format!("{entity}_{suffix}"), keep };
+    let table = |table: EntityTable, keep, columns| {
+        let output = Output { name: table.of(entity), keep };
         ResolveTable { output, columns }
     };
     ResolveTables {
-        identifiers: table("identifiers", KeepTable::Replace, identifiers()),
-        history: table("history", KeepTable::Append, history()),
-        conflicts: table("conflicts", KeepTable::Replace, conflicts()),
-        shared: table("shared", KeepTable::Replace, shared()),
-        health: table("health", KeepTable::Append, health()),
+        identifiers: table(EntityTable::Identifiers, KeepTable::Replace, identifiers()),
+        history: table(EntityTable::History, KeepTable::Append, history()),
+        conflicts: table(EntityTable::Conflicts, KeepTable::Replace, conflicts()),
+        shared: table(EntityTable::Shared, KeepTable::Replace, shared()),
+        health: table(EntityTable::Health, KeepTable::Append, health()),
         profiles: ResolveTable {
             output: Output { name: profiles_table(entity), keep: KeepTable::Scratch },
             columns: TableSchema::new([("profile_id", SqlType::Text)]),
@@ -55,7 +55,7 @@ pub(crate) fn profiles_table(entity: &str) -> String {
 
 /// Where an entity's former profile ids lead to.
 pub(crate) fn aliases_table(entity: &Entity) -> String {
-    format!("{}_aliases", entity.name)
+    EntityTable::Aliases.of(&entity.name)
 }
 
 /// The tables that a run must have built before a sync can deliver, each with the columns that the sync reads; none for a model.
@@ -72,7 +72,7 @@ pub fn tables_of_sync(project: &Project, sync: &Sync) -> Vec<(String, Vec<String
     let all = |schema: TableSchema| schema.columns.into_iter().map(|c| c.name).collect();
     let mut tables = vec![
         (entity.name.clone(), read.into_iter().filter(is_trait).collect()),
-        (format!("{}_identifiers", entity.name), all(identifiers())),
+        (EntityTable::Identifiers.of(&entity.name), all(identifiers())),
     ];
     tables.extend(is_segment.then(|| (segments_table(entity), all(segments()))));
     tables

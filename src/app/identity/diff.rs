@@ -165,7 +165,7 @@ async fn build(
 ) -> Result<(RunContext, Vec<String>), AppError> {
     let options = &ready.options;
     let progress = Arc::clone(&options.progress);
-    let run = RunContext { run_id: RunId::new(options.clock.as_ref()), as_of, progress };
+    let run = RunContext { run_id: RunId::new(options.clock.as_ref()), as_of, full: false, progress };
     ready.open_previous().await?;
     let names: Vec<String> = entities.iter().map(|e| segments_table(e)).collect();
     let plan = compare::rehearsal(select(&ready.plan(as_of, &run.run_id), &names));

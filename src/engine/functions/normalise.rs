@@ -129,6 +129,14 @@ fn phone(region: Option<&ColumnarValue>) -> Result<Phone> {
 }
 
 fn over(array: &ArrayRef, apply: &dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>) -> Result<ArrayRef> {
+    if let Some(values) = array.as_string_view_opt() {
+        // Most columns hold identifiers in their form already: then nothing is copied.
+        let mut buffer = String::new();
+        let mut is_same = |value: &str| apply(value, &mut buffer).is_some_and(|form| std::ptr::eq(form, value));
+        if values.iter().flatten().all(&mut is_same) {
+            return Ok(Arc::clone(array));
+        }
+    }
     Ok(Arc::new(match array.data_type() {
         DataType::Utf8View => each(array.as_string_view().iter(), apply),
         DataType::Utf8 => each(array.as_string::<i32>().iter(), apply),

@@ -23,6 +23,7 @@ use object_store::prefix::PrefixStore;
 
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
+use crate::lake::delta_source::DeltaSource;
 use crate::stores::{Place, Stores, delta_url};
 
 /// A checkpoint sums up the log every so many commits.
@@ -53,7 +54,8 @@ pub(crate) async fn source_table(
             .hint("check the path; take the table out of the project if it is no longer used"));
     }
     table.update_datafusion_session(state).map_err(|e| failure::delta(e, &name))?;
-    table.table_provider().await.map_err(|e| failure::query(e, &name))
+    let table = DeltaSource::new(table).await.map_err(|e| failure::query(e, &name))?;
+    Ok(Arc::new(table))
 }
 
 /// How many rows a table holds, if every file says so.

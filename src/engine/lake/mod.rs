@@ -11,11 +11,14 @@
 mod catalog;
 mod compact;
 mod delta;
+mod delta_source;
 mod discover;
 mod files;
 mod infer;
+mod kept;
 mod memory;
 mod named;
+mod parts;
 mod previous;
 mod scratch;
 mod session;
@@ -35,15 +38,16 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{Clock, SignedDuration, TableSchema};
 use kinfold_lang::project::{SourceTable, StorageRule};
 use kinfold_plan::{Dialect, KeepTable, Output};
 
-use crate::api::{Engine, FileTable, Gap, MemoryShare, RecordStream, RunContext, Written};
+use crate::api::{Engine, FileTable, Gap, Kept, MemoryShare, QueryParts, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
@@ -51,7 +55,7 @@ use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
 use crate::lake::write::{Batches, Purpose, Target};
 use crate::stores::{Place, SecretResolver, Stores};
-use crate::types::table_schema;
+use crate::types::{plain_schema, table_schema};
 
 /// How many sources or tables are opened at once.
 const CONCURRENT_TABLES: usize = 8;
@@ -284,6 +288,10 @@ impl LakeEngine {
     }
 }
 
+fn of_schema(streams: Vec<Batches>, schema: &SchemaRef) -> Vec<RecordStream> {
+    streams.into_iter().map(|batches| RecordStream { schema: Arc::clone(schema), batches }).collect()
+}
+
 /// The stream, its errors in plain words.
 fn named_errors(stream: datafusion::execution::SendableRecordBatchStream, what: &str) -> Batches {
     let what = what.to_owned();
@@ -372,6 +380,77 @@ impl Engine for LakeEngine {
         self.run_in_memory(&session, &plan, what).await
     }
 
+    async fn parts(&self, sql: &str) -> Result<Option<QueryParts>, EngineError> {
+        let what = "the query";
+        let plan = self.plan(sql, what).await?;
+        parts::of(sql, &plan).map_err(|e| failure::query(e, what))
+    }
+
+    async fn query_streams(&self, sql: &str, only: Option<&[String]>) -> Result<Vec<RecordStream>, EngineError> {
+        let what = "the query";
+        let failed = |e| failure::query(e, what);
+        let mut plan = self.plan(sql, what).await?;
+        if let Some(ids) = only {
+            match parts::only(plan, ids).boxed().await.map_err(failed)? {
+                Some(some) => plan = some,
+                None => return Ok(Vec::new()),
+            }
+        }
+        if parts::is_row_by_row(&plan).map_err(failed)? {
+            let plan = Self::physical(&self.state, &plan, what).await?;
+            let schema = plan.schema();
+            let streams = self.streams(&self.state, plan, what)?;
+            return Ok(of_schema(streams, &schema));
+        }
+        let RecordStream { schema, batches } = self.run_in_memory(&self.state, &plan, what).await?;
+        Ok(of_schema(write::share(batches, self.threads), &schema))
+    }
+
+    async fn kept(&self, shelf: &str) -> Result<Vec<Kept>, EngineError> {
+        kept::list(&kept::shelf(&self.tables, shelf)).await
+    }
+
+    async fn keep(
+        &self,
+        run: &RunContext,
+        shelf: &str,
+        about: &str,
+        rows: Vec<RecordStream>,
+    ) -> Result<(), EngineError> {
+        let shelf = kept::shelf(&self.tables, shelf);
+        let (name, dir) = kept::new_place(&shelf);
+        let mut files = Vec::new();
+        if let Some(first) = rows.first() {
+            let table = "what is kept".to_owned();
+            let schema = write::written_schema(&first.schema, &table)?;
+            let memory = Arc::clone(&self.state.runtime_env().memory_pool);
+            let target = Target { dir, table, schema, purpose: Purpose::Cache, memory };
+            let streams = rows.into_iter().map(|stream| stream.batches).collect();
+            files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
+        }
+        kept::finish(&shelf, &name, about, &files).await
+    }
+
+    async fn kept_rows(
+        &self,
+        shelf: &str,
+        kept: &Kept,
+        columns: &TableSchema,
+    ) -> Result<Vec<RecordStream>, EngineError> {
+        let what = "what an earlier run has kept";
+        let failed = |e| failure::query(e, what);
+        let shelf = kept::shelf(&self.tables, shelf);
+        let table = kept::table(&self.state, &shelf, kept, &plain_schema(columns)).await?;
+        let plan = LogicalPlanBuilder::scan("kept", provider_as_source(table), None).map_err(failed)?;
+        let plan = Self::physical(&self.state, &plan.build().map_err(failed)?, what).await?;
+        let schema = plan.schema();
+        Ok(of_schema(self.streams(&self.state, plan, what)?, &schema))
+    }
+
+    async fn forget(&self, shelf: &str, kept: &Kept) -> Result<(), EngineError> {
+        kept::forget(&kept::shelf(&self.tables, shelf), kept).await
+    }
+
     async fn user_query(&self, sql: &str) -> Result<RecordStream, EngineError> {
         let session = self.session(GivenTables::default(), true);
         let plan = user_sql::plan(&session, sql, &self.names).await?;
@@ -449,6 +528,7 @@ impl Engine for LakeEngine {
 
     async fn vacuum(&self, keep: SignedDuration) -> Result<(), EngineError> {
         let now = self.clock.now();
+        kept::sweep(&self.tables, now).await?;
         for name in previous::table_names(&self.tables).await? {
             self.compact(&name).await?;
             let removed = delta::vacuum(&self.tables.child(&name), &name, keep, now).await?;

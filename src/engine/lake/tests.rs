@@ -4,6 +4,7 @@ mod bad_input;
 mod contracting;
 mod reading;
 mod resolving;
+mod reusing;
 mod writing;
 
 use std::path::Path;
@@ -152,6 +153,7 @@ pub(super) fn run(name: &str) -> RunContext {
     RunContext {
         run_id: RunId::from(name.to_owned()),
         as_of: "2026-01-31T12:00:00Z".parse().unwrap(),
+        full: false,
         progress: Arc::new(Silent),
     }
 }

@@ -33,6 +33,8 @@ const ROW_GROUP_ROWS: usize = 256 * 1024;
 /// A row group of fewer rows, where they are large.
 const ROW_GROUP_BYTES: usize = 128 << 20;
 const LEAST_ROW_GROUP_BYTES: usize = 1 << 20;
+/// Columns of Kinfold's own tables in which nearly every value is another one: looking for equal ones would be in vain.
+const UNIQUE: [&str; 3] = ["profile_id", "other_profile_id", "value"];
 /// How much is gathered before it is sent to a store.
 const UPLOAD_BYTES: usize = 8 << 20;
 /// What all writers of a table may hold together, as a part of the memory limit.
@@ -50,6 +52,8 @@ pub(crate) struct WrittenFile {
 pub(crate) enum Purpose {
     /// For readers, for years: small.
     Keep,
+    /// For later runs alone: quick, and not too large.
+    Cache,
     /// For the next step of the run: quick.
     Scratch,
 }
@@ -181,7 +185,7 @@ async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Resu
         let batch = cast(&batch, &schema, &table)?;
         if writer.is_none() {
             let out = BufWriter::with_capacity(Arc::clone(&dir.store), job.path.clone(), UPLOAD_BYTES);
-            let properties = properties(purpose, job.row_group_bytes);
+            let properties = properties(&schema, purpose, job.row_group_bytes);
             let new = AsyncArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))
                 .map_err(|e| failure::query(e.into(), &what))?;
             writer = Some(new);
@@ -209,20 +213,20 @@ fn row_group_bytes(memory: &dyn MemoryPool, writers: usize) -> usize {
     }
 }
 
-fn properties(purpose: Purpose, row_group_bytes: usize) -> WriterProperties {
+fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(format!("kinfold {}", env!("CARGO_PKG_VERSION")))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(row_group_bytes));
-    match purpose {
-        Purpose::Keep => builder
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .build(),
-        Purpose::Scratch => {
-            builder.set_compression(Compression::UNCOMPRESSED).set_statistics_enabled(EnabledStatistics::Chunk).build()
-        }
-    }
+    let compression = match purpose {
+        Purpose::Keep => Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()),
+        Purpose::Cache => Compression::SNAPPY,
+        Purpose::Scratch => Compression::UNCOMPRESSED,
+    };
+    let builder = builder.set_compression(compression).set_statistics_enabled(EnabledStatistics::Chunk);
+    let is_unique = |field: &&Arc<Field>| UNIQUE.iter().any(|name| field.name() == name) || purpose == Purpose::Cache;
+    let unique = schema.fields().iter().filter(|field| is_unique(field) && !field.data_type().is_nested());
+    unique.fold(builder, |builder, f| builder.set_column_dictionary_enabled(f.name().as_str().into(), false)).build()
 }
 
 /// The batch in the types of the schema, by position.

@@ -2,33 +2,27 @@
 //!
 //! Nothing is collected: a batch is pushed into the kernel and dropped, and rows of the result are made as they are written.
 
+mod read;
+mod reuse;
 mod tables;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use kinfold_base::ProgressEvent;
+use futures::StreamExt;
 use kinfold_identity::{
-    Evidence, Graph, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowSource, Rules, Summary,
-    TextColumn, TimeColumn,
+    Evidence, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowSource, Rules, Summary, TextColumn,
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, render};
-use tokio::sync::mpsc;
 
-use crate::api::{Engine, MemoryShare, RunContext, Written};
+use self::read::Text;
+use self::reuse::Reading;
+use crate::api::{Engine, Kept, RunContext, Written};
 use crate::error::{EngineError, ErrorKind};
-use crate::failure::{self, bug, input};
-use crate::types::timestamp_type;
+use crate::failure::{bug, input};
 
 /// Batches that may wait between two ends.
 const QUEUE: usize = 4;
-/// How many sources are read at the same time.
-const SOURCES_AT_ONCE: usize = 2;
 /// How many of the largest profiles are told by name.
 const LARGEST: usize = 20;
 
@@ -61,18 +55,14 @@ pub async fn resolve(
     work: &Resolve,
 ) -> Result<Resolved, EngineError> {
     let pins = read_pins(engine, work).await?;
-    let rules = rules(work, threads, pins);
+    let is_kept = work.rows.iter().any(|rows| rows.keep);
+    let kept = if is_kept { engine.kept(&work.entity).await? } else { vec![] };
+    let readings = readings(engine, run, work, &kept).await?;
+    let rules = rules(work, &readings, pins);
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
     let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
-    let (graph, mut memory) = read_rows(engine, run, task, work, evidence, memory).await?;
-    if graph.values() == 0 {
-        return Err(input(format!(
-            "the entity `{}` has no identifiers: no row of its sources holds a usable one",
-            work.entity
-        ))
-        .hint("check the columns under `ids`, and what `block` and the identifiers' types leave out"));
-    }
-    let graph = read_previous(engine, work, graph).await?;
+    let (graph, mut memory) = read::rows(engine, run, task, work, &readings, evidence, memory).await?;
+    read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = blocking(move || {
         let resolution = graph.resolve()?;
@@ -81,8 +71,13 @@ pub async fn resolve(
     })
     .await?
     .map_err(|e: IdentityError| identity(&e, &work.entity))?;
-    let warnings = judge(work, &resolution, &summary)?;
-    let written = tables::write(engine, run, work, &Arc::new(resolution), summary).await?;
+    let mut warnings = judge(work, &resolution, &summary)?;
+    let resolution = Arc::new(resolution);
+    let written = tables::write(engine, run, work, threads, &resolution, summary).await?;
+    if is_kept && let Err(e) = keep(engine, run, work, threads, &readings, &kept, &resolution).await {
+        warnings
+            .push(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message));
+    }
     Ok(Resolved { written, warnings })
 }
 
@@ -145,7 +140,7 @@ async fn read_pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>, Engi
     Ok(pins)
 }
 
-fn rules(work: &Resolve, threads: usize, pins: Vec<Pin>) -> Rules {
+fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules {
     let limit = |limit: project::Limit| Limit {
         count: limit.count,
         within_micros: limit.within.map(|w| i64::try_from(w.as_micros()).unwrap_or(i64::MAX)),
@@ -159,158 +154,54 @@ fn rules(work: &Resolve, threads: usize, pins: Vec<Pin>) -> Rules {
         sources: work
             .rows
             .iter()
-            .map(|r| RowSource { name: r.source.clone(), identifiers: r.identifiers.clone() })
+            .zip(readings)
+            .map(|(rows, reading)| RowSource {
+                name: rows.source.clone(),
+                identifiers: rows.identifiers.clone(),
+                keep_rows: reading.is_some(),
+            })
             .collect(),
         pins,
-        threads,
     }
 }
 
-async fn read_rows(
+/// How each source is read; none where all of it is, each time.
+async fn readings(
     engine: &dyn Engine,
     run: &RunContext,
-    task: &str,
     work: &Resolve,
-    mut evidence: Evidence,
-    mut memory: Box<dyn MemoryShare>,
-) -> Result<(Graph, Box<dyn MemoryShare>), EngineError> {
-    let (send, mut receive) = mpsc::channel::<(usize, RecordBatch)>(QUEUE);
-    let taking = tokio::task::spawn_blocking(move || {
-        while let Some((source, batch)) = receive.blocking_recv() {
-            push(&mut evidence, source, &batch)?;
-            memory.hold(evidence.bytes()).map_err(Pushing::Engine)?;
-        }
-        Ok((evidence.seal().map_err(Pushing::Kernel)?, memory))
-    });
-    let read = AtomicU64::new(0);
-    let told = |rows: u64| {
-        let rows = read.fetch_add(rows, Ordering::Relaxed) + rows;
-        run.progress.on(ProgressEvent::Advanced { task, rows });
-    };
-    let sources = work.rows.iter().enumerate();
-    // While the rows of one source come out of its last operator, on one thread, the next one is read already.
-    let reads: Vec<_> = sources.map(|(i, _)| read_source(engine, work, i, send.clone(), &told).boxed()).collect();
-    drop(send);
-    let read = stream::iter(reads).buffer_unordered(SOURCES_AT_ONCE).try_collect::<()>().await;
-    let graph = taking.await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?;
-    read?;
-    graph.map_err(|e: Pushing| e.explain(&work.entity))
+    kept: &[Kept],
+) -> Result<Vec<Option<Reading>>, EngineError> {
+    let mut readings = vec![];
+    let usable = if run.full { &[] } else { kept };
+    for rows in &work.rows {
+        let parts = if rows.keep { engine.parts(&render(&rows.query, engine.dialect())).await? } else { None };
+        readings.push(parts.map(|parts| reuse::plan(parts, usable, run.as_of)));
+    }
+    Ok(readings)
 }
 
-/// Sends the rows of one source to the kernel, for as long as it takes them: should it stop, it says why itself.
-async fn read_source(
+/// Keeps what was read for the first time, for the next run, and forgets what that makes useless.
+async fn keep(
     engine: &dyn Engine,
+    run: &RunContext,
     work: &Resolve,
-    source: usize,
-    send: mpsc::Sender<(usize, RecordBatch)>,
-    told: &(dyn Fn(u64) + Sync),
+    threads: usize,
+    readings: &[Option<Reading>],
+    kept: &[Kept],
+    resolution: &Arc<Resolution>,
 ) -> Result<(), EngineError> {
-    let rows = &work.rows[source];
-    let mut batches = engine.query(&render(&rows.query, engine.dialect()), &[]).await?.batches;
-    let mut is_empty = true;
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        let count = batch.num_rows() as u64;
-        is_empty &= count == 0;
-        if send.send((source, batch)).await.is_err() {
-            return Ok(());
-        }
-        told(count);
-    }
-    if is_empty { Err(no_identifiers(&rows.source, &work.entity)) } else { Ok(()) }
-}
-
-/// A table that is to tell who is who and doesn't is a mistake, in the project or in what delivers the table: were it passed over,
-/// profiles would quietly fall apart.
-fn no_identifiers(source: &str, entity: &str) -> EngineError {
-    input(format!("{source}: no row holds a usable identifier of the entity `{entity}`"))
-        .hint("check the columns under `ids`, what `block` and the identifiers' types leave out, and whether the table has rows")
-}
-
-/// Why a batch could not be taken in.
-enum Pushing {
-    Kernel(IdentityError),
-    Engine(EngineError),
-}
-
-impl Pushing {
-    fn explain(self, entity: &str) -> EngineError {
-        match self {
-            Self::Kernel(e) => identity(&e, entity),
-            Self::Engine(e) => e,
+    for (source, (rows, reading)) in work.rows.iter().zip(readings).enumerate() {
+        for (novelty, about) in reading.iter().flat_map(Reading::to_keep) {
+            let streams = tables::source_rows(resolution, threads, source, novelty, &read::kept_columns(rows));
+            engine.keep(run, &work.entity, &about, streams).await?;
         }
     }
-}
-
-fn push(evidence: &mut Evidence, source: usize, batch: &RecordBatch) -> Result<(), Pushing> {
-    let Some(values) = batch.num_columns().checked_sub(2) else {
-        return Err(Pushing::Engine(bug("a query of identifiers has no columns for times")));
-    };
-    let texts =
-        batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Engine)?;
-    let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
-    let time = |i: usize| Micros::new(batch.column(i)).map_err(Pushing::Engine);
-    evidence.push(source, &texts, &time(values)?, &time(values + 1)?).map_err(Pushing::Kernel)
-}
-
-async fn read_previous(engine: &dyn Engine, work: &Resolve, mut graph: Graph) -> Result<Graph, EngineError> {
-    let mut batches = engine.query(&render(&work.previous, engine.dialect()), &[]).await?.batches;
-    let (send, mut receive) = mpsc::channel::<RecordBatch>(QUEUE);
-    let taking = tokio::task::spawn_blocking(move || {
-        while let Some(batch) = receive.blocking_recv() {
-            let columns =
-                batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>().map_err(Pushing::Engine)?;
-            let [identifiers, values, ids] = columns.as_slice() else {
-                return Err(Pushing::Engine(bug("the last run's identifiers have other columns than were asked for")));
-            };
-            graph.push_previous(identifiers, values, ids).map_err(Pushing::Kernel)?;
-        }
-        Ok(graph)
-    });
-    while let Some(batch) = batches.next().await {
-        if send.send(batch?).await.is_err() {
-            break;
-        }
+    let used: Vec<&str> = readings.iter().flatten().flat_map(|r| &r.known).map(|kept| kept.name.as_str()).collect();
+    for useless in kept.iter().filter(|kept| !used.contains(&kept.name.as_str())) {
+        engine.forget(&work.entity, useless).await?;
     }
-    drop(send);
-    let graph = taking.await.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?;
-    graph.map_err(|e| e.explain(&work.entity))
-}
-
-/// A column of text, as the kernel reads it.
-struct Text(StringViewArray);
-
-impl Text {
-    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &DataType::Utf8View).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
-        Ok(Self(column.as_string_view().clone()))
-    }
-}
-
-impl TextColumn for Text {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn text(&self, row: usize) -> Option<&str> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-}
-
-/// A column of instants, as the kernel reads it.
-struct Micros(PrimitiveArray<TimestampMicrosecondType>);
-
-impl Micros {
-    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &timestamp_type()).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
-        Ok(Self(column.as_primitive::<TimestampMicrosecondType>().clone()))
-    }
-}
-
-impl TimeColumn for Micros {
-    fn micros(&self, row: usize) -> Option<i64> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {

@@ -8,7 +8,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field};
 use futures::{StreamExt, stream};
-use kinfold_identity::{ChangeKind, Conflict, ConflictReason, Resolution, Rules, Summary};
+use kinfold_base::TableSchema;
+use kinfold_identity::{ChangeKind, Conflict, ConflictReason, KeptRow, Novelty, Resolution, Rules, Summary};
 use kinfold_plan::{Resolve, ResolveTable};
 use tokio::sync::mpsc;
 
@@ -54,6 +55,7 @@ pub(super) async fn write(
     engine: &dyn Engine,
     run: &RunContext,
     work: &Resolve,
+    threads: usize,
     resolution: &Arc<Resolution>,
     summary: Summary,
 ) -> Result<Vec<Written>, EngineError> {
@@ -80,18 +82,55 @@ pub(super) async fn write(
         (&tables.profiles, Arc::new(profiles)),
     ];
     // Each part is a file.
-    let parts = resolution.rules().threads.clamp(1, 1 + resolution.identifier_count() / WORTH_A_PART);
+    let parts = threads.clamp(1, 1 + resolution.identifier_count() / WORTH_A_PART);
     let mut written = Vec::new();
     for (table, make) in outputs {
-        let part = |index| produce(table, Arc::clone(resolution), Part { index, of: parts }, Arc::clone(&make));
-        written.push(engine.create_table_from(run, &table.output, (0..parts).map(part).collect()).await?);
+        let streams = produce_all(&table.columns, resolution, parts, &make);
+        written.push(engine.create_table_from(run, &table.output, streams).await?);
     }
     Ok(written)
 }
 
+/// A source's rows of one novelty, each combination of values once, with the columns given: values, then the first and last time.
+pub(super) fn source_rows(
+    resolution: &Arc<Resolution>,
+    threads: usize,
+    source: usize,
+    novelty: Novelty,
+    columns: &TableSchema,
+) -> Vec<RecordStream> {
+    let make: Make = Arc::new(move |resolution, part, take| {
+        let width = resolution.rules().sources[source].identifiers.len();
+        let mut rows = resolution.rows_part(source, novelty, part.index, part.of);
+        loop {
+            let batch: Vec<KeptRow<'_>> = rows.by_ref().take(BATCH_ROWS).collect();
+            if batch.is_empty() {
+                return;
+            }
+            let values = |column| Arc::new(KeptRow::column(&batch, column).collect::<StringArray>()) as ArrayRef;
+            let time = |at: fn(&KeptRow<'_>) -> Option<i64>| {
+                let times = batch.iter().map(at).collect::<TimestampMicrosecondArray>();
+                Arc::new(times.with_timezone(UTC)) as ArrayRef
+            };
+            let mut arrays: Vec<ArrayRef> = (0..width).map(values).collect();
+            arrays.extend([time(|row| row.first_seen), time(|row| row.last_seen)]);
+            if !take(arrays) {
+                return;
+            }
+        }
+    });
+    let parts = threads.clamp(1, 1 + resolution.row_count(source, novelty) / WORTH_A_PART);
+    produce_all(columns, resolution, parts, &make)
+}
+
+fn produce_all(columns: &TableSchema, resolution: &Arc<Resolution>, parts: usize, make: &Make) -> Vec<RecordStream> {
+    let part = |index| produce(columns, Arc::clone(resolution), Part { index, of: parts }, Arc::clone(make));
+    (0..parts).map(part).collect()
+}
+
 /// A stream of what `make` makes, on a thread of its own.
-fn produce(table: &ResolveTable, resolution: Arc<Resolution>, part: Part, make: Make) -> RecordStream {
-    let schema = plain_schema(&table.columns);
+fn produce(columns: &TableSchema, resolution: Arc<Resolution>, part: Part, make: Make) -> RecordStream {
+    let schema = plain_schema(columns);
     let (send, receive) = mpsc::channel::<Result<RecordBatch, EngineError>>(QUEUE);
     let columns = Arc::clone(&schema);
     tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! Times the kernel on made-up customers: `cargo run --release -p kinfold-identity --example bench [CUSTOMERS] [THREADS]`.
+//! Times the kernel on made-up customers: `cargo run --release -p kinfold-identity --example bench [CUSTOMERS]`. All on one thread.
 //!
 //! About 6.3 rows and 13.6 values a customer, some shared by many (kiosk cookies, family phones, shared inboxes). Making the
 //! values is not counted.
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use kinfold_identity::{
-    ChangeKind, Evidence, Graph, IdentifierRule, Limit, Resolution, RowCursor, RowSource, Rules, TextColumn,
+    ChangeKind, Evidence, Graph, IdentifierRule, Limit, Novelty, Resolution, RowCursor, RowSource, Rules, TextColumn,
     TimeColumn, normalise,
 };
 
@@ -30,10 +30,9 @@ const SOURCES: [(&str, &[usize]); 4] = [
 ];
 
 fn main() {
-    let argument = |i: usize, default: usize| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(default);
-    let (customers, threads) = (argument(1, 1_000_000) as u64, argument(2, 2));
-    let rules = rules(threads);
-    println!("{customers} customers, {threads} threads");
+    let customers = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1_000_000_u64);
+    let rules = rules();
+    println!("{customers} customers");
 
     normalisers();
     println!("\nfrom nothing:");
@@ -105,24 +104,27 @@ fn each_batch(rules: &Rules, customers: u64, mut each: impl FnMut(usize, &Batch)
 }
 
 fn run(rules: &Rules, customers: u64, previous: Option<&Resolution>) -> Resolution {
-    let mut evidence = Evidence::new(rules.clone()).expect("the rules are sound");
+    let evidence = Evidence::new(rules.clone()).expect("the rules are sound");
     let (mut rows, mut values) = (0, 0);
+    let feeder = |source| evidence.feeder(source, Novelty::Fresh).expect("there is such a source");
+    let mut feeders: Vec<_> = (0..rules.sources.len()).map(feeder).collect();
     let mut took = each_batch(rules, customers, |source, batch| {
         let columns: Vec<&dyn TextColumn> = batch.columns.iter().map(|c| c as _).collect();
         rows += batch.first.len();
         values += batch.first.len() * columns.len();
         let start = Instant::now();
-        evidence.push(source, &columns, &batch.first, &batch.first).expect("the columns fit");
+        feeders[source].push(&columns, &batch.first, &batch.first).expect("the columns fit");
         start.elapsed()
     });
     let start = Instant::now();
-    let mut graph: Graph = evidence.seal().expect("there is room");
+    feeders.into_iter().for_each(|feeder| feeder.finish().expect("there is room"));
+    let graph: Graph = evidence.seal().expect("there is room");
     took += start.elapsed();
     println!("{rows} rows, {values} values, {} distinct", graph.values());
     tell("intern", took);
 
     if let Some(previous) = previous {
-        tell("previous", push_previous(&mut graph, previous));
+        tell("previous", push_previous(&graph, previous));
     }
     let start = Instant::now();
     let resolution = graph.resolve().expect("there is room");
@@ -147,7 +149,8 @@ fn run(rules: &Rules, customers: u64, previous: Option<&Resolution>) -> Resoluti
     resolution
 }
 
-fn push_previous(graph: &mut Graph, previous: &Resolution) -> Duration {
+fn push_previous(graph: &Graph, previous: &Resolution) -> Duration {
+    let mut feeder = graph.previous_feeder();
     let mut took = Duration::ZERO;
     let mut cursor = RowCursor::default();
     loop {
@@ -160,27 +163,32 @@ fn push_previous(graph: &mut Graph, previous: &Resolution) -> Duration {
         }
         cursor = rows.cursor();
         if columns[0].is_empty() {
-            return took;
+            let start = Instant::now();
+            feeder.finish().expect("there is room");
+            return took + start.elapsed();
         }
         let start = Instant::now();
-        graph.push_previous(&columns[0], &columns[1], &columns[2]).expect("the ids are Kinfold's");
+        feeder.push(&columns[0], &columns[1], &columns[2]).expect("the ids are Kinfold's");
         took += start.elapsed();
     }
 }
 
-fn rules(threads: usize) -> Rules {
+fn rules() -> Rules {
     let identifier = |(name, count): (&str, u32)| {
         let limit = Some(Limit { count, within_micros: None });
         IdentifierRule { name: name.into(), limit, shared_above: None }
     };
-    let source = |(name, ids): &(&str, &[usize])| RowSource { name: (*name).into(), identifiers: ids.to_vec() };
+    let source = |(name, ids): &(&str, &[usize])| RowSource {
+        name: (*name).into(),
+        identifiers: ids.to_vec(),
+        keep_rows: false,
+    };
     let identifiers = [("user_id", 1), ("crm_id", 3), ("email", 5), ("phone", 3), ("cookie", 50)];
     Rules {
         entity: "customer".into(),
         identifiers: identifiers.into_iter().map(identifier).collect(),
         sources: SOURCES.iter().map(source).collect(),
         pins: vec![],
-        threads,
     }
 }
 

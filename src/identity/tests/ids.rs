@@ -106,7 +106,7 @@ fn many_rows_give_the_same_on_any_number_of_threads() {
     assert!(!expected.conflicts.is_empty());
     let turned: Vec<Row> = rows.into_iter().rev().collect();
     for threads in [2, 7] {
-        let feeding = Feeding { batch: 777, flush_at: 10_000, threads };
+        let feeding = Feeding { batch: 777, flush_at: 10_000, threads, known: 1000, newest: 500 };
         assert_eq!(run(&rules, &turned, &[], feeding), expected);
         let again = run(&rules, &turned, &expected.as_previous(), feeding);
         assert_eq!((again.values, again.changes), (expected.values.clone(), BTreeSet::new()));
@@ -115,21 +115,44 @@ fn many_rows_give_the_same_on_any_number_of_threads() {
 
 #[test]
 fn misuse_is_told() {
-    let mut evidence = Evidence::new(rules(&[None; 2], &[("crm", &[0, 1])])).unwrap();
+    let evidence = Evidence::new(rules(&[None; 2], &[("crm", &[0, 1])])).unwrap();
     let (one, two) = (vec![Some("a".to_owned())], vec![Some("b".to_owned()), None]);
     let times = vec![None, None];
-    assert!(matches!(evidence.push(1, &[&one, &one], &times, &times), Err(IdentityError::Misuse(_))));
-    assert!(matches!(evidence.push(0, &[&one], &times, &times), Err(IdentityError::Misuse(_))));
-    assert!(matches!(evidence.push(0, &[&one, &two], &times, &times), Err(IdentityError::Misuse(_))));
+    assert!(matches!(evidence.feeder(1, Novelty::Fresh), Err(IdentityError::Misuse(_))));
+    let mut feeder = evidence.feeder(0, Novelty::Fresh).unwrap();
+    assert!(matches!(feeder.push(&[&one], &times, &times), Err(IdentityError::Misuse(_))));
+    assert!(matches!(feeder.push(&[&one, &two], &times, &times), Err(IdentityError::Misuse(_))));
+    drop(feeder);
     let pinned = Rules { pins: vec![pin(PinKind::Never, (0, "a"), (2, "b"))], ..rules(&[None; 2], &[]) };
     assert!(matches!(Evidence::new(pinned), Err(IdentityError::Misuse(_))));
     let missing = Evidence::new(rules(&[None], &[("crm", &[0, 1])]));
     assert!(matches!(missing, Err(IdentityError::Misuse(_))));
     let too_many = Evidence::new(rules(&[None; 256], &[]));
     assert!(matches!(too_many, Err(IdentityError::TooManyIdentifiers)));
-    let mut graph = evidence.seal().unwrap();
+    let open = Evidence::new(rules(&[None], &[("crm", &[0])])).unwrap();
+    let _feeder = open.feeder(0, Novelty::Fresh).unwrap();
+    assert!(matches!(open.seal(), Err(IdentityError::Misuse(_))));
+    let graph = evidence.seal().unwrap();
+    let mut previous = graph.previous_feeder();
     let ids = vec![Some("not an id".to_owned())];
-    assert_eq!(graph.push_previous(&vec![Some("id0".into())], &one, &ids), Err(IdentityError::ForeignProfileId));
-    assert!(matches!(graph.push_previous(&one, &two, &ids), Err(IdentityError::Misuse(_))));
+    assert_eq!(previous.push(&vec![Some("id0".into())], &one, &ids), Err(IdentityError::ForeignProfileId));
+    assert!(matches!(previous.push(&one, &two, &ids), Err(IdentityError::Misuse(_))));
+    drop(previous);
     assert_eq!(graph.resolve().unwrap().identifier_count(), 0);
+}
+
+#[test]
+fn a_value_may_be_of_very_many_sources() {
+    let names: Vec<String> = (0..150).map(|i| format!("s{i:03}")).collect();
+    let sources: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &[0_usize] as &[usize])).collect();
+    let rules = rules(&[None], &sources);
+    let of = |value: &str, sources: &[usize]| {
+        sources.iter().map(|s| (*s, vec![Some(value.to_owned())], None, None)).collect::<Vec<Row>>()
+    };
+    let (many, few) = ([0, 1, 63, 64, 65, 71, 72, 149], [64]);
+    let outcome = run(&rules, &[of("a", &many), of("b", &few)].concat(), &[], PLAIN);
+    for (value, sources) in [("a", &many[..]), ("b", &few)] {
+        let told = &outcome.values[&(0, value.to_owned())].3;
+        assert_eq!(told, &sources.iter().map(|s| names[*s].clone()).collect::<Vec<_>>());
+    }
 }

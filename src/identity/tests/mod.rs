@@ -10,8 +10,8 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Change, ConflictReason, Evidence, IdentifierRule, IdentityError, Limit, Pin, PinKind, ProfileId, Resolution,
-    RowCursor, RowSource, Rules,
+    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, Limit, Novelty, Pin, PinKind,
+    ProfileId, Resolution, RowCursor, RowSource, Rules,
 };
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
@@ -23,9 +23,13 @@ struct Feeding {
     batch: usize,
     flush_at: usize,
     threads: usize,
+    /// So many of the first rows are known from an earlier run.
+    known: usize,
+    /// So many of the last rows are the newest.
+    newest: usize,
 }
 
-const PLAIN: Feeding = Feeding { batch: usize::MAX, flush_at: usize::MAX, threads: 1 };
+const PLAIN: Feeding = Feeding { batch: usize::MAX, flush_at: usize::MAX, threads: 1, known: 0, newest: 0 };
 
 /// What one value ended with: its profile, first and last time, and sources.
 type Seen = (String, Option<i64>, Option<i64>, Vec<String>);
@@ -43,6 +47,7 @@ struct Outcome {
     /// What is seen with too many of which identifier, and how many.
     shared: Vec<(Value, usize, u64)>,
     unused_pins: Vec<usize>,
+    edges: Vec<EdgeCount>,
 }
 
 impl Outcome {
@@ -75,13 +80,16 @@ fn rules(limits: &[Option<u32>], sources: &[(&str, &[usize])]) -> Rules {
         limit: count.map(|count| Limit { count, within_micros: None }),
         shared_above: None,
     };
-    let source = |(name, ids): &(&str, &[usize])| RowSource { name: (*name).to_owned(), identifiers: ids.to_vec() };
+    let source = |(name, ids): &(&str, &[usize])| RowSource {
+        name: (*name).to_owned(),
+        identifiers: ids.to_vec(),
+        keep_rows: true,
+    };
     Rules {
         entity: "customer".into(),
         identifiers: limits.iter().enumerate().map(identifier).collect(),
         sources: sources.iter().map(source).collect(),
         pins: vec![],
-        threads: 1,
     }
 }
 
@@ -105,28 +113,77 @@ fn try_run(
     previous: &[(Value, String)],
     feeding: Feeding,
 ) -> Result<Outcome, IdentityError> {
-    let mut evidence = Evidence::new(Rules { threads: feeding.threads, ..rules.clone() }).unwrap();
+    Ok(outcome(&resolve(rules, rows, previous, feeding)?))
+}
+
+fn resolve(
+    rules: &Rules,
+    rows: &[Row],
+    previous: &[(Value, String)],
+    feeding: Feeding,
+) -> Result<Resolution, IdentityError> {
+    let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
-    for same_source in rows.chunk_by(|a, b| a.0 == b.0) {
-        for batch in same_source.chunks(feeding.batch.min(same_source.len())) {
-            let source = batch[0].0;
-            let width = rules.sources[source].identifiers.len();
-            let column = |c: usize| batch.iter().map(|row| row.1[c].clone()).collect::<Vec<_>>();
-            let columns: Vec<_> = (0..width).map(column).collect();
-            let columns: Vec<&dyn crate::TextColumn> = columns.iter().map(|c| c as _).collect();
-            let first: Vec<_> = batch.iter().map(|row| row.2).collect();
-            let last: Vec<_> = batch.iter().map(|row| row.3).collect();
-            evidence.push(source, &columns, &first, &last).unwrap();
+    let (known, fresh) = rows.split_at(feeding.known.min(rows.len()));
+    let (fresh, newest) = fresh.split_at(fresh.len().saturating_sub(feeding.newest));
+    for (rows, novelty) in [(known, Novelty::Known), (fresh, Novelty::Fresh), (newest, Novelty::Newest)] {
+        in_parts(rows, feeding.threads, |rows| {
+            for same_source in rows.chunk_by(|a, b| a.0 == b.0) {
+                let mut feeder = evidence.feeder(same_source[0].0, novelty).unwrap();
+                for batch in same_source.chunks(feeding.batch.min(same_source.len())) {
+                    let width = rules.sources[batch[0].0].identifiers.len();
+                    let column = |c: usize| batch.iter().map(|row| row.1[c].clone()).collect::<Vec<_>>();
+                    let columns: Vec<_> = (0..width).map(column).collect();
+                    let columns: Vec<&dyn crate::TextColumn> = columns.iter().map(|c| c as _).collect();
+                    let first: Vec<_> = batch.iter().map(|row| row.2).collect();
+                    let last: Vec<_> = batch.iter().map(|row| row.3).collect();
+                    let usable = feeder.push(&columns, &first, &last).unwrap();
+                    let has_value = |row: &&Row| row.1.iter().any(Option::is_some);
+                    assert_eq!(usable, batch.iter().filter(has_value).count());
+                }
+                feeder.finish().unwrap();
+            }
+        });
+    }
+    let graph = evidence.seal().unwrap();
+    in_parts(previous, feeding.threads, |previous| {
+        let mut feeder = graph.previous_feeder();
+        for batch in previous.chunks(feeding.batch.min(previous.len().max(1))) {
+            let names: Vec<_> = batch.iter().map(|((identifier, _), _)| Some(format!("id{identifier}"))).collect();
+            let values: Vec<_> = batch.iter().map(|((_, value), _)| Some(value.clone())).collect();
+            let ids: Vec<_> = batch.iter().map(|(_, id)| Some(id.clone())).collect();
+            feeder.push(&names, &values, &ids).unwrap();
         }
+        feeder.finish().unwrap();
+    });
+    graph.resolve()
+}
+
+/// Works on parts of the rows, each on a thread of its own if there are several.
+fn in_parts<T: Sync>(rows: &[T], threads: usize, work: impl Fn(&[T]) + Sync) {
+    if threads < 2 {
+        return work(rows);
     }
-    let mut graph = evidence.seal().unwrap();
-    for batch in previous.chunks(feeding.batch.min(previous.len().max(1))) {
-        let names: Vec<_> = batch.iter().map(|((identifier, _), _)| Some(format!("id{identifier}"))).collect();
-        let values: Vec<_> = batch.iter().map(|((_, value), _)| Some(value.clone())).collect();
-        let ids: Vec<_> = batch.iter().map(|(_, id)| Some(id.clone())).collect();
-        graph.push_previous(&names, &values, &ids).unwrap();
-    }
-    Ok(outcome(&graph.resolve()?))
+    std::thread::scope(|scope| {
+        for part in rows.chunks(rows.len().div_ceil(threads).max(1)) {
+            scope.spawn(|| work(part));
+        }
+    });
+}
+
+/// The rows of one novelty, as the next run is given them.
+fn kept(resolution: &Resolution, novelty: Novelty) -> Vec<Row> {
+    let sources = 0..resolution.rules().sources.len();
+    let parts = sources.flat_map(|source| (0..3).map(move |part| (source, part)));
+    let rows = parts.flat_map(|(source, part)| {
+        let rows = resolution.rows_part(source, novelty, part, 3);
+        rows.map(move |row| {
+            let width = resolution.rules().sources[source].identifiers.len();
+            let value = |column| KeptRow::column(&[row], column).next().flatten().map(str::to_owned);
+            (source, (0..width).map(value).collect(), row.first_seen, row.last_seen)
+        })
+    });
+    rows.collect()
 }
 
 fn outcome(resolution: &Resolution) -> Outcome {
@@ -168,5 +225,6 @@ fn outcome(resolution: &Resolution) -> Outcome {
         resolution.conflicts().map(|c| (end(c.a), end(c.b), c.reason, source_name(c.source), c.first_seen)).collect();
     outcome.shared = resolution.shared().map(|s| (end(s.value), s.linked, s.degree)).collect();
     outcome.unused_pins = resolution.unused_pins().to_vec();
+    outcome.edges = resolution.summary(0).edges;
     outcome
 }

@@ -165,7 +165,7 @@ fn many_rows_with_pins_give_the_same_on_any_number_of_threads() {
     assert!(!expected.shared.is_empty() && !expected.unused_pins.is_empty());
     let turned: Vec<Row> = rows.into_iter().rev().collect();
     for threads in [2, 7] {
-        let feeding = Feeding { batch: 777, flush_at: 10_000, threads };
+        let feeding = Feeding { batch: 777, flush_at: 10_000, threads, known: 1000, newest: 500 };
         assert_eq!(run(&rules, &turned, &[], feeding), expected);
     }
 }

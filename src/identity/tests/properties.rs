@@ -69,7 +69,9 @@ fn sound() -> impl Strategy<Value = Said> {
 }
 
 fn feeding() -> impl Strategy<Value = Feeding> {
-    (1..20_usize, 1..50_usize, 1..4_usize).prop_map(|(batch, flush_at, threads)| Feeding { batch, flush_at, threads })
+    let known_and_newest = (0..40_usize, 0..10_usize);
+    (1..20_usize, 1..50_usize, 1..4_usize, known_and_newest)
+        .prop_map(|(batch, flush_at, threads, (known, newest))| Feeding { batch, flush_at, threads, known, newest })
 }
 
 proptest! {
@@ -237,11 +239,49 @@ proptest! {
         }
         let whole = run(&rules, &seen, &[], PLAIN);
         prop_assert_eq!(last.clusters(), whole.clusters());
+        prop_assert_eq!(&last.edges, &whole.edges);
         prop_assert_eq!((&last.conflicts, &last.shared), (&whole.conflicts, &whole.shared));
         // What a rebuild makes of it, which knows of the last run: nothing changes, not even an id.
         let rebuilt = run(&rules, &seen, &last.as_previous(), PLAIN);
         prop_assert_eq!(&rebuilt.values, &last.values);
         prop_assert!(rebuilt.changes.is_empty());
+    }
+
+    #[test]
+    fn rows_that_were_kept_stand_for_those_they_were_made_of(
+        batches in prop::collection::vec(rows(), 1..5),
+        taken_back in 0..10_usize,
+        said in sound(),
+    ) {
+        let rules = said.rules();
+        // What each run read, and what was kept of it.
+        let (mut read, mut parts): (Vec<Vec<Row>>, Vec<Vec<Row>>) = (vec![], vec![]);
+        let mut previous = vec![];
+        for batch in batches {
+            let known = parts.concat();
+            let rows = [known.clone(), batch.clone()].concat();
+            let newest = batch.len() / 3;
+            let feeding = Feeding { known: known.len(), newest, ..PLAIN };
+            let resolution = resolve(&rules, &rows, &previous, feeding).unwrap();
+            prop_assert_eq!(kept(&resolution, Novelty::Known), vec![]);
+            let (fresh, newest) = batch.split_at(batch.len() - newest);
+            for (rows, novelty) in [(fresh, Novelty::Fresh), (newest, Novelty::Newest)] {
+                read.push(rows.to_vec());
+                parts.push(kept(&resolution, novelty));
+                prop_assert!(parts.last().unwrap().len() <= rows.len());
+            }
+            let now = outcome(&resolution);
+            prop_assert_eq!(&now, &run(&rules, &read.concat(), &previous, PLAIN));
+            previous = now.as_previous();
+        }
+        // One part is taken back.
+        if taken_back < parts.len() {
+            parts.remove(taken_back);
+            read.remove(taken_back);
+        }
+        let known = parts.concat();
+        let now = run(&rules, &known, &previous, Feeding { known: known.len(), ..PLAIN });
+        prop_assert_eq!(now, run(&rules, &read.concat(), &previous, PLAIN));
     }
 
     #[test]

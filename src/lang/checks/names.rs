@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use kinfold_base::{Diagnostic, Span};
 
 use crate::ast::{File, Text};
+use crate::entity_table::EntityTable;
 use crate::rule::Rule;
 
 pub(crate) const RULES: &[&Rule] = &[&BAD_NAME, &RESERVED_NAME, &DUPLICATE_NAME, &NAME_CLASH];
@@ -21,18 +22,6 @@ pub(crate) const NAME_CLASH: Rule = Rule::error("name-clash", "a name is that of
 
 const SCHEMAS: &[&str] = &["kinfold", "previous", "files", "information_schema"];
 const RUN_TABLES: &[&str] = &["runs", "sync_runs", "sync_log"];
-const ENTITY_TABLES: &[&str] = &[
-    "",
-    "_identifiers",
-    "_history",
-    "_aliases",
-    "_conflicts",
-    "_shared",
-    "_health",
-    "_components",
-    "_segments",
-    "_segment_changes",
-];
 
 /// Looks at every name that the files declare.
 pub(crate) fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) {
@@ -96,8 +85,8 @@ fn repeated(what: &str, names: &mut dyn Iterator<Item = &Text>, diagnostics: &mu
 fn clashes(file: &File, diagnostics: &mut Vec<Diagnostic>) {
     let mut made: BTreeMap<String, Option<&Text>> = RUN_TABLES.iter().map(|t| ((*t).to_owned(), None)).collect();
     for entity in &file.entities {
-        for suffix in ENTITY_TABLES {
-            made.insert(format!("{}{suffix}", entity.name.as_str().to_ascii_lowercase()), Some(&entity.name));
+        for table in EntityTable::ALL {
+            made.insert(table.of(&entity.name.as_str().to_ascii_lowercase()), Some(&entity.name));
         }
     }
     let named = file.models.iter().map(|m| ("model", &m.name)).chain(file.entities.iter().map(|e| ("entity", &e.name)));

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kinfold_lang::project::{Entity, Field, Project, Sync, SyncRows, TableName};
+use kinfold_lang::project::{Entity, EntityTable, Field, Project, Sync, SyncRows, TableName};
 use sqlparser::ast::Query;
 
 use crate::segments::segments_table;
@@ -86,7 +86,7 @@ fn newest_values(entity: &Entity, identifiers: &[&str]) -> Query {
         let value = Aggregate::last(col("value"), col("last_seen_at")).filter([eq(col("identifier"), text(name))]);
         (value.build(), (*name).to_owned())
     };
-    Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"))
+    Select::from(kinfold(&EntityTable::Identifiers.of(&entity.name), "i"))
         .column("profile_id")
         .items(identifiers.iter().map(newest))
         .filter([in_list(col("identifier"), identifiers.iter().map(|name| text(name)).collect(), false)])

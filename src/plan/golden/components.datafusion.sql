@@ -1,152 +1,124 @@
 -- table _customer_component_rows
+WITH "read" AS (
+  SELECT
+    CAST(NULL AS VARCHAR) AS "i0",
+    CAST("i1" AS VARCHAR) AS "i1",
+    CAST("i2" AS VARCHAR) AS "i2",
+    CAST("i3" AS VARCHAR) AS "i3",
+    CAST(NULL AS VARCHAR) AS "i4"
+  FROM
+    (
+      WITH "rows" AS (
+        SELECT
+          "id" AS "raw_crm_id",
+          "email" AS "raw_email",
+          "phone" AS "raw_phone",
+          CAST("updated_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
+        FROM
+          "crm"."contacts"
+      ), "normalised" AS (
+        SELECT
+          kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) AS "id_crm_id",
+          CASE
+            WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
+              NULL
+            ELSE
+              kinfold_email(CAST("raw_email" AS VARCHAR))
+          END AS "id_email",
+          kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
+          "at"
+        FROM
+          "rows"
+      )
+      SELECT
+        "id_crm_id",
+        "id_email",
+        "id_phone",
+        "at" AS "first_seen_at",
+        "at" AS "last_seen_at"
+      FROM
+        "normalised"
+    ) AS "r" ("i1", "i2", "i3", "first_seen_at", "last_seen_at")
+  UNION ALL
+  SELECT
+    CAST("i0" AS VARCHAR) AS "i0",
+    CAST(NULL AS VARCHAR) AS "i1",
+    CAST(NULL AS VARCHAR) AS "i2",
+    CAST(NULL AS VARCHAR) AS "i3",
+    CAST("i4" AS VARCHAR) AS "i4"
+  FROM
+    (
+      WITH "rows" AS (
+        SELECT
+          "user_id" AS "raw_user_id",
+          "anonymous_id" AS "raw_cookie",
+          CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
+        FROM
+          "web"."events"
+      ), "normalised" AS (
+        SELECT
+          kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+          kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
+          "at"
+        FROM
+          "rows"
+      )
+      SELECT
+        "id_user_id",
+        "id_cookie",
+        "at" AS "first_seen_at",
+        "at" AS "last_seen_at"
+      FROM
+        "normalised"
+    ) AS "r" ("i0", "i4", "first_seen_at", "last_seen_at")
+  UNION ALL
+  SELECT
+    CAST("i0" AS VARCHAR) AS "i0",
+    CAST(NULL AS VARCHAR) AS "i1",
+    CAST("i2" AS VARCHAR) AS "i2",
+    CAST(NULL AS VARCHAR) AS "i3",
+    CAST(NULL AS VARCHAR) AS "i4"
+  FROM
+    (
+      WITH "rows" AS (
+        SELECT
+          "user_id" AS "raw_user_id",
+          "email" AS "raw_email",
+          CAST(NULL AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
+        FROM
+          "shop"."orders"
+      ), "normalised" AS (
+        SELECT
+          kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
+          CASE
+            WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
+              NULL
+            ELSE
+              kinfold_email(CAST("raw_email" AS VARCHAR))
+          END AS "id_email",
+          "at"
+        FROM
+          "rows"
+      )
+      SELECT
+        "id_user_id",
+        "id_email",
+        "at" AS "first_seen_at",
+        "at" AS "last_seen_at"
+      FROM
+        "normalised"
+    ) AS "r" ("i0", "i2", "first_seen_at", "last_seen_at")
+)
 SELECT
-  CAST(NULL AS VARCHAR) AS "i0",
-  CAST("i1" AS VARCHAR) AS "i1",
-  CAST("i2" AS VARCHAR) AS "i2",
-  CAST("i3" AS VARCHAR) AS "i3",
-  CAST(NULL AS VARCHAR) AS "i4"
+  "i0",
+  "i1",
+  "i2",
+  "i3",
+  "i4"
 FROM
-  (
-    WITH "rows" AS (
-      SELECT
-        "id" AS "raw_crm_id",
-        "email" AS "raw_email",
-        "phone" AS "raw_phone",
-        CAST("updated_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
-      FROM
-        "crm"."contacts"
-    ), "grouped" AS (
-      SELECT
-        "raw_crm_id",
-        "raw_email",
-        "raw_phone",
-        min("at") AS "first_seen_at",
-        max("at") AS "last_seen_at"
-      FROM
-        "rows"
-      GROUP BY
-        "raw_crm_id", "raw_email", "raw_phone"
-    ), "keyed" AS (
-      SELECT
-        kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) AS "id_crm_id",
-        CASE
-          WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
-            NULL
-          ELSE
-            kinfold_email(CAST("raw_email" AS VARCHAR))
-        END AS "id_email",
-        kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
-        "first_seen_at",
-        "last_seen_at"
-      FROM
-        "grouped"
-    )
-    SELECT
-      "id_crm_id",
-      "id_email",
-      "id_phone",
-      "first_seen_at",
-      "last_seen_at"
-    FROM
-      "keyed"
-    WHERE
-      ("id_crm_id" IS NOT NULL) OR ("id_email" IS NOT NULL) OR ("id_phone" IS NOT NULL)
-  ) AS "r" ("i1", "i2", "i3", "first_seen_at", "last_seen_at")
-UNION ALL
-SELECT
-  CAST("i0" AS VARCHAR) AS "i0",
-  CAST(NULL AS VARCHAR) AS "i1",
-  CAST(NULL AS VARCHAR) AS "i2",
-  CAST(NULL AS VARCHAR) AS "i3",
-  CAST("i4" AS VARCHAR) AS "i4"
-FROM
-  (
-    WITH "rows" AS (
-      SELECT
-        "user_id" AS "raw_user_id",
-        "anonymous_id" AS "raw_cookie",
-        CAST("occurred_at" AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
-      FROM
-        "web"."events"
-    ), "grouped" AS (
-      SELECT
-        "raw_user_id",
-        "raw_cookie",
-        min("at") AS "first_seen_at",
-        max("at") AS "last_seen_at"
-      FROM
-        "rows"
-      GROUP BY
-        "raw_user_id", "raw_cookie"
-    ), "keyed" AS (
-      SELECT
-        kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
-        kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
-        "first_seen_at",
-        "last_seen_at"
-      FROM
-        "grouped"
-    )
-    SELECT
-      "id_user_id",
-      "id_cookie",
-      "first_seen_at",
-      "last_seen_at"
-    FROM
-      "keyed"
-    WHERE
-      ("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL)
-  ) AS "r" ("i0", "i4", "first_seen_at", "last_seen_at")
-UNION ALL
-SELECT
-  CAST("i0" AS VARCHAR) AS "i0",
-  CAST(NULL AS VARCHAR) AS "i1",
-  CAST("i2" AS VARCHAR) AS "i2",
-  CAST(NULL AS VARCHAR) AS "i3",
-  CAST(NULL AS VARCHAR) AS "i4"
-FROM
-  (
-    WITH "rows" AS (
-      SELECT
-        "user_id" AS "raw_user_id",
-        "email" AS "raw_email",
-        CAST(NULL AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
-      FROM
-        "shop"."orders"
-    ), "grouped" AS (
-      SELECT
-        "raw_user_id",
-        "raw_email",
-        min("at") AS "first_seen_at",
-        max("at") AS "last_seen_at"
-      FROM
-        "rows"
-      GROUP BY
-        "raw_user_id", "raw_email"
-    ), "keyed" AS (
-      SELECT
-        kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
-        CASE
-          WHEN (kinfold_email(CAST("raw_email" AS VARCHAR)) IN (kinfold_email('Test@test.com'))) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$') THEN
-            NULL
-          ELSE
-            kinfold_email(CAST("raw_email" AS VARCHAR))
-        END AS "id_email",
-        "first_seen_at",
-        "last_seen_at"
-      FROM
-        "grouped"
-    )
-    SELECT
-      "id_user_id",
-      "id_email",
-      "first_seen_at",
-      "last_seen_at"
-    FROM
-      "keyed"
-    WHERE
-      ("id_user_id" IS NOT NULL) OR ("id_email" IS NOT NULL)
-  ) AS "r" ("i0", "i2", "first_seen_at", "last_seen_at");
+  "read"
+GROUP BY
+  "i0", "i1", "i2", "i3", "i4";
 
 -- table _customer_component_values
 WITH "found" AS (

@@ -274,17 +274,7 @@ WITH "rows" AS (
     CAST(NULL AS TIMESTAMP(6) WITH TIME ZONE) AS "at"
   FROM
     "shop"."orders"
-), "grouped" AS (
-  SELECT
-    "raw_user_id",
-    "raw_email",
-    min("at") AS "first_seen_at",
-    max("at") AS "last_seen_at"
-  FROM
-    "rows"
-  GROUP BY
-    "raw_user_id", "raw_email"
-), "keyed" AS (
+), "normalised" AS (
   SELECT
     kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
     CASE
@@ -293,20 +283,17 @@ WITH "rows" AS (
       ELSE
         kinfold_email(CAST("raw_email" AS VARCHAR))
     END AS "id_email",
-    "first_seen_at",
-    "last_seen_at"
+    "at"
   FROM
-    "grouped"
+    "rows"
 )
 SELECT
   "id_user_id",
   "id_email",
-  "first_seen_at",
-  "last_seen_at"
+  "at" AS "first_seen_at",
+  "at" AS "last_seen_at"
 FROM
-  "keyed"
-WHERE
-  ("id_user_id" IS NOT NULL) OR ("id_email" IS NOT NULL);
+  "normalised";
 
 -- table customer_aliases (Replace)
 WITH "moved" AS (

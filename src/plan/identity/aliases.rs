@@ -4,7 +4,7 @@
 //! an alias leads to where the profile went that it led to before.
 
 use kinfold_base::{RunId, Timestamp};
-use kinfold_lang::project::Entity;
+use kinfold_lang::project::{Entity, EntityTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
@@ -21,7 +21,7 @@ const KEPT: [&str; 3] = ["old_profile_id", "identifier", "value"];
 pub(crate) fn aliases(entity: &Entity, run_id: &RunId, as_of: Timestamp) -> Query {
     let change = |names: &[&str]| in_list(col("change"), names.iter().map(|name| text(name)).collect(), false);
     let history = || {
-        let table = kinfold(&format!("{}_history", entity.name), "h");
+        let table = kinfold(&EntityTable::History.of(&entity.name), "h");
         Select::from(table).filter([eq(col("run_id"), text(run_id.as_str()))])
     };
     let mut stages = Stages::default();
@@ -62,7 +62,7 @@ pub(crate) fn aliases(entity: &Entity, run_id: &RunId, as_of: Timestamp) -> Quer
         .items(["identifier", "value"].map(|name| (of(name), name.to_owned())))
         .item(case([(differs(now(), of("before")), instant(as_of))], Some(of("changed_at"))), "changed_at")
         .left_join(relation(None, "back", None), eq(col_of("back", "profile_id"), of("old_profile_id")))
-        .left_join(kinfold(&format!("{}_identifiers", entity.name), "i"), same)
+        .left_join(kinfold(&EntityTable::Identifiers.of(&entity.name), "i"), same)
         .filter([is_null(col_of("back", "profile_id"))]);
     stages.finish(query.query())
 }

@@ -2,7 +2,7 @@
 //!
 //! Values are normalised after grouping by the raw ones, since a table has far fewer distinct identifiers than rows.
 
-use kinfold_lang::project::{Block, Entity, Identifier, IdentifierType};
+use kinfold_lang::project::{Block, Entity, EntityTable, Identifier, IdentifierType};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
@@ -92,7 +92,7 @@ pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, own_ids
     }
     let name = |index: usize| text(&identifier(entity, index).name);
     let id = |index: usize| col_of(stage, &id_name(entity, index));
-    let known = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"));
+    let known = Select::from(kinfold(&EntityTable::Identifiers.of(&entity.name), "i"));
     let (known, on) = if let [(index, _)] = ids {
         let known = known.columns(["value", "profile_id"]).filter([eq(col("identifier"), name(*index))]);
         (known, eq(col_of("known", "value"), id(*index)))
@@ -116,7 +116,7 @@ pub(crate) fn add_owned(stages: &mut Stages, entity: &Entity, ids: &Ids, own_ids
 fn add_owned_by_any(stages: &mut Stages, entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) {
     let known = |index: usize| format!("known_{}", identifier(entity, index).name);
     for (index, _) in ids {
-        let query = Select::from(kinfold(&format!("{}_identifiers", entity.name), "i"))
+        let query = Select::from(kinfold(&EntityTable::Identifiers.of(&entity.name), "i"))
             .columns(["value", "profile_id"])
             .filter([eq(col("identifier"), text(&identifier(entity, *index).name))]);
         stages.add(&known(*index), query.query());

@@ -13,7 +13,7 @@ use crate::tables::resolve_tables;
 
 pub(crate) use aliases::aliases;
 pub use contraction::{Contraction, MakeTable};
-use keys::{has_identifier, id_name, normalised, normaliser, raw_items, raw_name};
+use keys::{id_name, normalised, normaliser, raw_items};
 
 /// What the kernel is given for one entity. `keyed` names, for a link, a scratch table that holds the link's combinations of
 /// identifiers, with `first_seen_at` and `last_seen_at`, if there is one: the link's own table is then not scanned once more.
@@ -28,7 +28,8 @@ pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) 
     let rows = entity.links.iter().map(|link| ResolveRows {
         source: link.table.to_string(),
         identifiers: link.ids.iter().map(|(index, _)| *index).collect(),
-        query: combinations(entity, link, keyed(link)),
+        query: link_rows(entity, link, keyed(link)),
+        keep: keyed(link).is_none(),
     });
     let tables = resolve_tables(&entity.name);
     let previous = Select::from(previous(&tables.identifiers.output.name, "p"));
@@ -54,23 +55,20 @@ pub(crate) fn pinned_values(entity: &Entity) -> Option<Query> {
     (!entity.pins.is_empty()).then(|| Select::of_constants().items(values).query())
 }
 
-/// Grouped by the raw values, so that few are normalised. Two raw values that are one when normalised are left to the kernel:
-/// there are few of them, and to group once more costs more than all else.
-fn combinations(entity: &Entity, link: &Link, keyed: Option<String>) -> Query {
+/// Rows as they are: the kernel keeps each combination of values once, which costs it less than an engine pays for grouping by texts.
+fn link_rows(entity: &Entity, link: &Link, keyed: Option<String>) -> Query {
     let times = ["first_seen_at", "last_seen_at"];
     let ids: Vec<String> = link.ids.iter().map(|(index, _)| id_name(entity, *index)).collect();
-    let columns = || ids.iter().map(String::as_str).chain(times);
+    let ids = || ids.iter().map(String::as_str);
     if let Some(name) = keyed {
-        return Select::from(kinfold(&name, "k")).columns(columns()).query();
+        return Select::from(kinfold(&name, "k")).columns(ids().chain(times)).query();
     }
     let mut stages = Stages::default();
     let rows = Select::from(table(&link.table)).items(raw_items(entity, &link.ids)).item(seen_at(link), "at");
     stages.add("rows", rows.query());
-    let raw: Vec<String> = link.ids.iter().map(|(index, _)| raw_name(entity, *index)).collect();
-    let raw = || raw.iter().map(String::as_str);
-    stages.add("grouped", Select::from_stage("rows").columns(raw()).items(seen("at", "at")).group_by(raw()).query());
-    stages.add("keyed", normalised(entity, &link.ids, "grouped", &times.map(str::to_owned)));
-    stages.finish(Select::from_stage("keyed").columns(columns()).filter([has_identifier(entity, &link.ids)]).query())
+    stages.add("normalised", normalised(entity, &link.ids, "rows", &["at".to_owned()]));
+    let seen = times.map(|name| (col("at"), name.to_owned()));
+    stages.finish(Select::from_stage("normalised").columns(ids()).items(seen).query())
 }
 
 /// When a row came about; null if the link does not say.

@@ -6,7 +6,7 @@ mod layers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kinfold_base::{SqlType, Timestamp};
-use kinfold_lang::project::{Entity, Segment, Top, TopCount};
+use kinfold_lang::project::{Entity, EntityTable, Segment, Top, TopCount};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
@@ -213,5 +213,5 @@ pub(crate) fn changes(entity: &Entity, run_id: &str, as_of: Timestamp) -> Query 
 /// The name of the table that says who is in which segment of an entity.
 #[must_use]
 pub fn segments_table(entity: &Entity) -> String {
-    format!("{}_segments", entity.name)
+    EntityTable::Segments.of(&entity.name)
 }

@@ -21,6 +21,7 @@ fn over(identifiers: &[&str], sources: &[(&[usize], &str)]) -> Resolve {
             source: "shop.orders".to_owned(),
             identifiers: of.to_vec(),
             query: query(&format!("SELECT {columns}{times} FROM shop.orders WHERE {condition}")),
+            keep: false,
         }
     };
     Resolve {

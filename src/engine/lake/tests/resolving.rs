@@ -29,6 +29,7 @@ pub(super) fn work() -> Resolve {
                 "SELECT kinfold_email(email), phone, min(at) AS first_seen_at, max(at) AS last_seen_at \
                  FROM shop.orders GROUP BY 1, 2",
             ),
+            keep: false,
         }],
         pins: vec![],
         pinned_values: None,
@@ -103,7 +104,7 @@ async fn an_entity_without_identifiers_is_an_error() {
     lake.file("a.csv", "email,phone,at\n-,,2026-01-01\n");
     lake.open("a.csv", CSV).await.unwrap();
     let error = resolve_again(&lake.engine, &run("r"), &work()).await.expect_err("nothing to resolve");
-    assert_eq!(error.message, "the entity `customer` has no identifiers: no row of its sources holds a usable one");
+    assert_eq!(error.message, "shop.orders: no row holds a usable identifier of the entity `customer`");
 }
 
 #[tokio::test(flavor = "multi_thread")]

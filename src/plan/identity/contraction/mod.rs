@@ -27,7 +27,7 @@
 
 mod script;
 
-use kinfold_lang::project::Entity;
+use kinfold_lang::project::{Entity, EntityTable};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query, TableFactor};
 
 use crate::sql::{
@@ -172,7 +172,7 @@ impl Contraction {
             .item(case_of(col_of("v", "identifier"), names, None), "identifier")
             .item(col_of("v", "value"), "value")
             .item(col_of("s", "component"), "component");
-        MakeTable { table: format!("{}_components", self.entity), query: stages.finish(query.query()) }
+        MakeTable { table: EntityTable::Components.of(&self.entity), query: stages.finish(query.query()) }
     }
 
     fn table(&self, what: &str) -> String {
@@ -187,7 +187,7 @@ impl Contraction {
         relation(None, &self.table(what), Some(alias))
     }
 
-    /// The rows of all sources, with a column for every identifier.
+    /// The rows of all sources, with a column for every identifier; each combination once.
     fn all_rows(&self) -> Query {
         let of = |rows: &ResolveRows| {
             let own: Vec<String> = rows.identifiers.iter().map(|i| column(*i)).collect();
@@ -198,8 +198,12 @@ impl Contraction {
                 .items((0..self.identifiers.len()).map(|i| (cast_text(value(i)), column(i))))
                 .query()
         };
-        let columns = || (0..self.identifiers.len()).map(|i| (cast_text(null()), column(i)));
-        union_all(self.rows.iter().map(of)).unwrap_or_else(|| nothing(columns()))
+        let columns: Vec<String> = (0..self.identifiers.len()).map(column).collect();
+        let none = || nothing(columns.iter().map(|name| (cast_text(null()), name.clone())));
+        let names = || columns.iter().map(String::as_str);
+        let mut stages = Stages::default();
+        stages.add("read", union_all(self.rows.iter().map(of)).unwrap_or_else(none));
+        stages.finish(Select::from_stage("read").columns(names()).group_by(names()).query())
     }
 
     /// Each value once, numbered.

@@ -1,0 +1,154 @@
+//! Rows that work keeps for its next time, on shelves beside the tables.
+//!
+//! Under `_kept/<shelf>/` lies for each thing kept a folder of Parquet files and, created last, a JSON file that names them: what
+//! has no such file is as good as not there.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionState;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
+use serde_json::{Value, json};
+
+use crate::api::{Kept, KeptFile};
+use crate::error::EngineError;
+use crate::failure;
+use crate::lake::staged;
+use crate::lake::write::WrittenFile;
+use crate::stores::Place;
+
+/// What begins with `_` is no table.
+const FOLDER: &str = "_kept";
+/// How many are looked at, or deleted, at once.
+const CONCURRENT: usize = 8;
+
+/// Where a shelf is, below the place of the tables.
+pub(crate) fn shelf(tables: &Place, name: &str) -> Place {
+    tables.child(FOLDER).child(name)
+}
+
+/// Everything on a shelf, by name.
+pub(crate) async fn list(shelf: &Place) -> Result<Vec<Kept>, EngineError> {
+    let failed = |e| failure::store(e, &shelf.label);
+    let listed = match shelf.store.list_with_delimiter(Some(&shelf.path)).await {
+        Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let read = |meta: ObjectMeta| {
+        async move {
+            let name = meta.location.filename().and_then(|name| name.strip_suffix(".json")).map(str::to_owned);
+            let Some(name) = name else { return Ok(None) };
+            let content = match shelf.store.get(&meta.location).await {
+                Ok(found) => found.bytes().await.map_err(failed)?,
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(e) => return Err(failed(e)),
+            };
+            // What cannot be read is not relied on.
+            Ok(serde_json::from_slice(&content).ok().and_then(|value: Value| kept(name, &value)))
+        }
+        .boxed()
+    };
+    let reads: Vec<_> = listed.objects.into_iter().map(read).collect();
+    let found: Vec<Option<Kept>> = stream::iter(reads).buffered(CONCURRENT).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn kept(name: String, value: &Value) -> Option<Kept> {
+    let file = |value: &Value| {
+        let name = value.get("name")?.as_str()?.to_owned();
+        Some(KeptFile { name, bytes: value.get("bytes")?.as_u64()?, rows: value.get("rows")?.as_u64()? })
+    };
+    let files = value.get("files")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
+    let about = value.get("about")?.as_str()?.to_owned();
+    Some(Kept { name, about, rows: files.iter().map(|file| file.rows).sum(), files })
+}
+
+/// A new place on a shelf.
+pub(crate) fn new_place(shelf: &Place) -> (String, Place) {
+    let name = new_writer_id();
+    let place = shelf.child(&name);
+    (name, place)
+}
+
+/// Makes files that were written to a place count.
+pub(crate) async fn finish(shelf: &Place, name: &str, about: &str, files: &[WrittenFile]) -> Result<(), EngineError> {
+    let file = |file: &WrittenFile| json!({"name": file.meta.location.filename().unwrap_or_default(), "bytes": file.meta.size, "rows": file.rows});
+    let content = json!({"about": about, "files": files.iter().map(file).collect::<Vec<_>>()}).to_string();
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    let put = shelf.store.put_opts(&manifest(shelf, name), content.into(), options).await;
+    put.map(drop).map_err(|e| failure::store(e, &shelf.label))
+}
+
+/// What was kept, as a table.
+pub(crate) async fn table(
+    state: &SessionState,
+    shelf: &Place,
+    kept: &Kept,
+    columns: &SchemaRef,
+) -> Result<Arc<dyn TableProvider>, EngineError> {
+    let place = shelf.child(&kept.name);
+    let file = |file: &KeptFile| {
+        let location = place.path.clone().join(file.name.as_str());
+        let meta = ObjectMeta {
+            location,
+            // Never written again under one name.
+            last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        };
+        WrittenFile { meta, rows: file.rows }
+    };
+    let files: Vec<WrittenFile> = kept.files.iter().map(file).collect();
+    staged::table(state, &place, "what was kept", columns, &files).await
+}
+
+/// Deletes what was kept: first what makes it count.
+pub(crate) async fn forget(shelf: &Place, kept: &Kept) -> Result<(), EngineError> {
+    let place = shelf.child(&kept.name);
+    let files = kept.files.iter().map(|file| place.path.clone().join(file.name.as_str()));
+    for path in std::iter::once(manifest(shelf, &kept.name)).chain(files) {
+        match shelf.store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(e) => return Err(failure::store(e, &shelf.label)),
+        }
+    }
+    Ok(())
+}
+
+/// Removes files that runs which died have left, on any shelf.
+pub(crate) async fn sweep(tables: &Place, now: Timestamp) -> Result<(), EngineError> {
+    /// A run that writes now has not finished yet: its files are never older than this.
+    const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(48);
+    let place = tables.child(FOLDER);
+    let failed = |e| failure::store(e, &place.label);
+    let cutoff = (now - LONGEST_RUN).as_millisecond();
+    let mut finished = HashSet::new();
+    let mut old = Vec::new();
+    let mut listed = place.store.list(Some(&place.path));
+    while let Some(meta) = listed.try_next().await.map_err(failed)? {
+        match meta.location.as_ref().strip_suffix(".json") {
+            Some(of) => drop(finished.insert(of.to_owned())),
+            None if meta.last_modified.timestamp_millis() < cutoff => old.push(meta.location),
+            None => {}
+        }
+    }
+    old.retain(|file| file.as_ref().rsplit_once('/').is_some_and(|(folder, _)| !finished.contains(folder)));
+    let mut deleted = place.store.delete_stream(stream::iter(old.into_iter().map(Ok)).boxed());
+    while let Some(result) = deleted.next().await {
+        match result {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    Ok(())
+}
+
+fn manifest(shelf: &Place, name: &str) -> Path {
+    shelf.path.clone().join(format!("{name}.json"))
+}

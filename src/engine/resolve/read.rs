@@ -1,0 +1,244 @@
+//! Rows of sources on their way into the kernel: several streams at once, each on a thread with a way in of its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kinfold_base::{ProgressEvent, SqlType, TableSchema};
+use kinfold_identity::{Evidence, Feeder, Graph, IdentityError, Novelty, PreviousFeeder, TextColumn, TimeColumn};
+use kinfold_plan::{Resolve, ResolveRows, render};
+use tokio::task::JoinSet;
+
+use super::identity;
+use super::reuse::Reading;
+use crate::api::{Engine, MemoryShare, RecordStream, RunContext};
+use crate::error::EngineError;
+use crate::failure::{self, bug, input};
+use crate::types::timestamp_type;
+
+/// How many sources are read at the same time: while the last rows of one come in, the next is begun.
+const SOURCES_AT_ONCE: usize = 2;
+
+/// What those who feed the kernel share.
+struct Feeding {
+    run: RunContext,
+    task: String,
+    entity: String,
+    rows: AtomicU64,
+    memory: Mutex<Box<dyn MemoryShare>>,
+}
+
+impl Feeding {
+    fn told(&self, rows: usize) {
+        let rows = self.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
+        self.run.progress.on(ProgressEvent::Advanced { task: &self.task, rows });
+    }
+
+    fn hold(&self, bytes: usize) -> Result<(), EngineError> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).hold(bytes)
+    }
+
+    fn explain(&self, error: &IdentityError) -> EngineError {
+        identity(error, &self.entity)
+    }
+}
+
+/// Reads all sources, each as `readings` says; whole where they say nothing.
+///
+/// # Errors
+/// When a query fails, a source has no usable identifier, or memory does not suffice.
+pub(super) async fn rows(
+    engine: &dyn Engine,
+    run: &RunContext,
+    task: &str,
+    work: &Resolve,
+    readings: &[Option<Reading>],
+    evidence: Evidence,
+    memory: Box<dyn MemoryShare>,
+) -> Result<(Graph, Box<dyn MemoryShare>), EngineError> {
+    let feeding = Arc::new(Feeding {
+        run: run.clone(),
+        task: task.to_owned(),
+        entity: work.entity.clone(),
+        rows: AtomicU64::new(0),
+        memory: Mutex::new(memory),
+    });
+    let sources = work.rows.iter().zip(readings).enumerate();
+    let reads: Vec<_> = sources
+        .map(|(source, (rows, reading))| {
+            let (evidence, feeding) = (&evidence, &feeding);
+            async move {
+                let usable = read_source(engine, work, source, reading.as_ref(), evidence, feeding).await?;
+                if usable == 0 { Err(no_identifiers(&rows.source, &work.entity)) } else { Ok(()) }
+            }
+            .boxed()
+        })
+        .collect();
+    stream::iter(reads).buffer_unordered(SOURCES_AT_ONCE).try_collect::<()>().await?;
+    let feeding = Arc::into_inner(feeding).ok_or_else(|| bug("rows still come in"))?;
+    let graph = evidence.seal().map_err(|e| feeding.explain(&e))?;
+    Ok((graph, feeding.memory.into_inner().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Gives the number of rows with a usable identifier.
+async fn read_source(
+    engine: &dyn Engine,
+    work: &Resolve,
+    source: usize,
+    reading: Option<&Reading>,
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<usize, EngineError> {
+    let rows = &work.rows[source];
+    let sql = render(&rows.query, engine.dialect());
+    let feed = |streams, novelty| feed(streams, source, novelty, evidence, feeding);
+    let Some(reading) = reading else {
+        return feed(engine.query_streams(&sql, None).await?, Novelty::Fresh).await;
+    };
+    let columns = kept_columns(rows);
+    let mut usable = 0;
+    for (kept, novelty) in [(&reading.known, Novelty::Known), (&reading.merged, Novelty::Fresh)] {
+        for kept in kept {
+            let streams = engine.kept_rows(&work.entity, kept, &columns).await.map_err(read_all_again)?;
+            usable += feed(streams, novelty).await.map_err(read_all_again)?;
+        }
+    }
+    for (parts, novelty) in [(&reading.fresh, Novelty::Fresh), (&reading.newest, Novelty::Newest)] {
+        usable += feed(engine.query_streams(&sql, Some(parts)).await?, novelty).await?;
+    }
+    Ok(usable)
+}
+
+/// The columns of what is kept of a source's rows.
+pub(super) fn kept_columns(rows: &ResolveRows) -> TableSchema {
+    let values = (0..rows.identifiers.len()).map(|i| (format!("value_{i}"), SqlType::Text));
+    let times = ["first_seen_at", "last_seen_at"].map(|name| (name.to_owned(), SqlType::Timestamp));
+    TableSchema::new(values.chain(times))
+}
+
+fn read_all_again(error: EngineError) -> EngineError {
+    match &error.hint {
+        Some(_) => error,
+        None => error.hint("run with --full to read all sources anew"),
+    }
+}
+
+/// A table that is to tell who is who and doesn't is a mistake, in the project or in what delivers the table: were it passed over,
+/// profiles would quietly fall apart.
+fn no_identifiers(source: &str, entity: &str) -> EngineError {
+    input(format!("{source}: no row holds a usable identifier of the entity `{entity}`"))
+        .hint("check the columns under `ids`, what `block` and the identifiers' types leave out, and whether the table has rows")
+}
+
+async fn feed(
+    streams: Vec<RecordStream>,
+    source: usize,
+    novelty: Novelty,
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<usize, EngineError> {
+    let mut tasks = JoinSet::new();
+    for stream in streams {
+        let feeder = evidence.feeder(source, novelty).map_err(|e| feeding.explain(&e))?;
+        tasks.spawn(feed_one(stream, feeder, Arc::clone(feeding)));
+    }
+    Ok(all(tasks).await?.into_iter().sum())
+}
+
+async fn feed_one(mut stream: RecordStream, mut feeder: Feeder, feeding: Arc<Feeding>) -> Result<usize, EngineError> {
+    let mut usable = 0;
+    while let Some(batch) = stream.batches.next().await {
+        let batch = batch?;
+        usable += push(&mut feeder, &batch, &feeding)?;
+        feeding.hold(feeder.evidence_bytes())?;
+        feeding.told(batch.num_rows());
+    }
+    feeder.finish().map_err(|e| feeding.explain(&e))?;
+    Ok(usable)
+}
+
+fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<usize, EngineError> {
+    let Some(values) = batch.num_columns().checked_sub(2) else {
+        return Err(bug("a query of identifiers has no columns for times"));
+    };
+    let texts = batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
+    let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
+    let time = |i: usize| Micros::new(batch.column(i));
+    feeder.push(&texts, &time(values)?, &time(values + 1)?).map_err(|e| feeding.explain(&e))
+}
+
+/// Lets the kernel know what the last run made of the values.
+///
+/// # Errors
+/// When the last run's table cannot be read, or is none that Kinfold wrote.
+pub(super) async fn previous(engine: &dyn Engine, work: &Resolve, graph: &Graph) -> Result<(), EngineError> {
+    let mut tasks = JoinSet::new();
+    for stream in engine.query_streams(&render(&work.previous, engine.dialect()), None).await? {
+        tasks.spawn(feed_previous(stream, graph.previous_feeder(), work.entity.clone()));
+    }
+    all(tasks).await.map(drop)
+}
+
+async fn feed_previous(
+    mut stream: RecordStream,
+    mut feeder: PreviousFeeder,
+    entity: String,
+) -> Result<(), EngineError> {
+    while let Some(batch) = stream.batches.next().await {
+        let batch = batch?;
+        let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
+        let [identifiers, values, ids] = columns.as_slice() else {
+            return Err(bug("the last run's identifiers have other columns than were asked for"));
+        };
+        feeder.push(identifiers, values, ids).map_err(|e| identity(&e, &entity))?;
+    }
+    feeder.finish().map_err(|e| identity(&e, &entity))
+}
+
+/// What all tasks give. After the first error the others are stopped.
+async fn all<T: 'static>(mut tasks: JoinSet<Result<T, EngineError>>) -> Result<Vec<T>, EngineError> {
+    let mut done = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        done.push(joined.map_err(|e| bug(format!("the identity kernel broke off: {e}")))??);
+    }
+    Ok(done)
+}
+
+/// A column of text, as the kernel reads it.
+pub(super) struct Text(StringViewArray);
+
+impl Text {
+    pub(super) fn new(column: &ArrayRef) -> Result<Self, EngineError> {
+        let column = cast(column, &DataType::Utf8View).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
+        Ok(Self(column.as_string_view().clone()))
+    }
+}
+
+impl TextColumn for Text {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn text(&self, row: usize) -> Option<&str> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+}
+
+/// A column of instants, as the kernel reads it.
+struct Micros(PrimitiveArray<TimestampMicrosecondType>);
+
+impl Micros {
+    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
+        let column = cast(column, &timestamp_type()).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
+        Ok(Self(column.as_primitive::<TimestampMicrosecondType>().clone()))
+    }
+}
+
+impl TimeColumn for Micros {
+    fn micros(&self, row: usize) -> Option<i64> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+}

@@ -1,0 +1,261 @@
+//! Rows of values, each combination once: what links values, and what is kept of a source's rows.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use hashbrown::HashTable;
+
+use crate::IdentityError;
+use crate::evidence::{Novelty, UNKNOWN_LAST};
+use crate::intern::Ref;
+use crate::nodes::Nodes;
+use crate::summary::EdgeCount;
+
+/// Each is guarded on its own, so that threads seldom wait for one another.
+pub(crate) const ROW_SHARDS: usize = 64;
+
+/// Distinct rows of one source, in the order of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct RowTable {
+    table: HashTable<Entry>,
+    /// Row after row, one for each column of the source; [`Ref::NONE`] where a value is missing.
+    refs: Vec<Ref>,
+    /// When each row was first seen.
+    first: Vec<i64>,
+    /// When each row was last seen, where that is kept.
+    last: Vec<i64>,
+    /// Whether each row is in another table, too; empty if none is.
+    repeats: Vec<bool>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: u32,
+    row: u32,
+}
+
+/// A row on its way in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) refs: &'a [Ref],
+    pub(crate) first: i64,
+    /// None where it is not kept.
+    pub(crate) last: Option<i64>,
+}
+
+/// The shard of a row, from one half of its hash, and the other half.
+#[inline]
+pub(crate) fn hash(refs: &[Ref]) -> (usize, u32) {
+    let mix = |hash: u64, at: &Ref| (hash.rotate_left(23) ^ u64::from(at.0)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = refs.iter().fold(0x51_7cc1_b727_220a, mix);
+    let hash = hash ^ hash >> 29;
+    ((hash >> 48) as usize % ROW_SHARDS, hash as u32)
+}
+
+/// Over 64 bits, as the table uses both ends.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl RowTable {
+    /// Adds a row, or what is new of one that is there.
+    ///
+    /// # Errors
+    /// When there is no room for more rows.
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u32, row: NewRow<'_>) -> Result<(), IdentityError> {
+        let width = row.refs.len();
+        let refs = &self.refs;
+        let same = |entry: &Entry| {
+            entry.hash == hash && refs[entry.row as usize * width..(entry.row as usize + 1) * width] == *row.refs
+        };
+        if let Some(entry) = self.table.find(spread(hash), same) {
+            let at = entry.row as usize;
+            self.first[at] = self.first[at].min(row.first);
+            if let Some(last) = row.last {
+                self.last[at] = self.last[at].max(last);
+            }
+            return Ok(());
+        }
+        let number = u32::try_from(self.first.len()).map_err(|_| IdentityError::TooManyRows)?;
+        self.refs.extend_from_slice(row.refs);
+        self.first.push(row.first);
+        self.last.extend(row.last);
+        self.table.insert_unique(spread(hash), Entry { hash, row: number }, |entry| spread(entry.hash));
+        Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.first.len()
+    }
+
+    /// The values of a row of so many columns.
+    pub(crate) fn refs(&self, row: usize, width: usize) -> &[Ref] {
+        &self.refs[row * width..(row + 1) * width]
+    }
+
+    pub(crate) fn first(&self, row: usize) -> i64 {
+        self.first[row]
+    }
+
+    pub(crate) fn last(&self, row: usize) -> i64 {
+        self.last.get(row).copied().unwrap_or(UNKNOWN_LAST)
+    }
+
+    /// How much memory it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.allocation_size()
+            + self.refs.capacity() * size_of::<Ref>()
+            + (self.first.capacity() + self.last.capacity()) * size_of::<i64>()
+            + self.repeats.capacity()
+    }
+
+    /// Whether it has a row with these values.
+    fn has(&self, refs: &[Ref]) -> bool {
+        let (hash, width) = (hash(refs).1, refs.len());
+        self.table
+            .find(spread(hash), |entry| entry.hash == hash && self.refs(entry.row as usize, width) == refs)
+            .is_some()
+    }
+
+    /// Notes which rows one of the other tables has, too.
+    fn note_repeats(&mut self, others: &[&Self], width: usize) {
+        if others.iter().any(|other| other.len() > 0) {
+            let is_repeat = |row: &[Ref]| others.iter().any(|other| other.has(row));
+            self.repeats = self.refs.chunks_exact(width).map(is_repeat).collect();
+        }
+    }
+
+    /// Gives back what is needed to find a row again, and what growing left over.
+    fn forget(&mut self) {
+        self.table = HashTable::new();
+        self.refs.shrink_to_fit();
+        self.first.shrink_to_fit();
+        self.last.shrink_to_fit();
+    }
+}
+
+/// A source's rows while they come in: for each [`Novelty`], tables that each have the rows of one shard.
+#[derive(Debug)]
+pub(crate) struct OpenRows([Vec<Mutex<RowTable>>; Novelty::ALL.len()]);
+
+impl OpenRows {
+    pub(crate) fn new() -> Self {
+        Self(Novelty::ALL.map(|_| (0..ROW_SHARDS).map(|_| Mutex::default()).collect()))
+    }
+
+    pub(crate) fn tables(&self, novelty: Novelty) -> &[Mutex<RowTable>] {
+        &self.0[novelty as usize]
+    }
+}
+
+/// One source's distinct rows, for each [`Novelty`] by shards. A row may be of several novelties.
+#[derive(Debug)]
+struct SourceRows {
+    /// The identifier of each column.
+    identifiers: Vec<u8>,
+    tables: [Vec<RowTable>; Novelty::ALL.len()],
+}
+
+/// The rows of all sources. An edge is not stored: every pair on a row is one.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    sources: Vec<SourceRows>,
+}
+
+impl Rows {
+    /// Each source's identifiers, and its rows.
+    pub(crate) fn new(sources: impl Iterator<Item = (Vec<u8>, OpenRows)>) -> Self {
+        Self { sources: sources.map(|(identifiers, open)| SourceRows::new(identifiers, open)).collect() }
+    }
+
+    /// The identifier of each column of a source.
+    pub(crate) fn identifiers(&self, source: u16) -> &[u8] {
+        &self.sources[usize::from(source)].identifiers
+    }
+
+    /// Calls `each` with the source, the time and the values of every row, some of them more than once.
+    pub(crate) fn each(&self, mut each: impl FnMut(u16, i64, &[Ref])) {
+        for (number, source) in (0_u16..).zip(&self.sources) {
+            for table in source.tables.iter().flatten() {
+                for (row, first) in table.refs.chunks_exact(source.identifiers.len()).zip(&table.first) {
+                    each(number, *first, row);
+                }
+            }
+        }
+    }
+
+    /// The rows of a source that are of one novelty, in [`ROW_SHARDS`] parts or, if they are not kept, in none.
+    pub(crate) fn of(&self, source: usize, novelty: Novelty) -> &[RowTable] {
+        &self.sources[source].tables[novelty as usize]
+    }
+
+    /// Gives back all rows but those of some sources that an earlier run has not read.
+    pub(crate) fn retain_fresh(&mut self, of: impl Fn(usize) -> bool) {
+        for (number, source) in self.sources.iter_mut().enumerate() {
+            for (novelty, tables) in Novelty::ALL.iter().zip(&mut source.tables) {
+                if *novelty == Novelty::Known || !of(number) {
+                    *tables = Vec::new();
+                }
+            }
+        }
+    }
+
+    /// How much memory they hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.sources.iter().flat_map(|source| source.tables.iter().flatten()).map(RowTable::bytes).sum()
+    }
+
+    /// How many pairs of values the distinct rows hold, by source and identifiers. `same_as`: the number under which each source
+    /// counts.
+    pub(crate) fn count_edges(&self, nodes: &Nodes, same_as: &[u16]) -> Vec<EdgeCount> {
+        let mut counts = BTreeMap::new();
+        for (source, same) in self.sources.iter().zip(same_as) {
+            let columns = &source.identifiers;
+            // One number for each two columns.
+            let mut pairs = vec![0; columns.len().pow(2)];
+            for row in source.distinct() {
+                for (i, a) in row.iter().enumerate().filter(|(_, a)| nodes.node(**a).is_some()) {
+                    for (j, b) in row.iter().enumerate().skip(i + 1) {
+                        pairs[i * row.len() + j] += u64::from(a != b && nodes.node(*b).is_some());
+                    }
+                }
+            }
+            for (place, count) in pairs.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let (a, b) = (columns[place / columns.len()], columns[place % columns.len()]);
+                *counts.entry((*same, a.min(b), a.max(b))).or_default() += count;
+            }
+        }
+        let count = |((source, a, b), count)| EdgeCount {
+            source: usize::from(source),
+            identifiers: [usize::from(a), usize::from(b)],
+            count,
+        };
+        counts.into_iter().map(count).collect()
+    }
+}
+
+impl SourceRows {
+    fn new(identifiers: Vec<u8>, open: OpenRows) -> Self {
+        let inner = |shard: Mutex<RowTable>| shard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = open.0.map(|shards| shards.into_iter().map(inner).collect::<Vec<_>>());
+        for i in 1..tables.len() {
+            let (others, rest) = tables.split_at_mut(i);
+            for (shard, table) in rest[0].iter_mut().enumerate() {
+                let others: Vec<&RowTable> = others.iter().map(|tables| &tables[shard]).collect();
+                table.note_repeats(&others, identifiers.len());
+            }
+        }
+        tables.iter_mut().flatten().for_each(RowTable::forget);
+        Self { identifiers, tables }
+    }
+
+    /// Every combination of values once.
+    fn distinct(&self) -> impl Iterator<Item = &[Ref]> {
+        self.tables.iter().flatten().flat_map(|table| {
+            let rows = table.refs.chunks_exact(self.identifiers.len()).enumerate();
+            rows.filter(|(row, _)| !table.repeats.get(*row).is_some_and(|repeats| *repeats)).map(|(_, refs)| refs)
+        })
+    }
+}
