@@ -13,7 +13,7 @@ use kinfold_identity::{
     Evidence, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowSource, Rules, Summary, TextColumn,
 };
 use kinfold_lang::project;
-use kinfold_plan::{Resolve, render};
+use kinfold_plan::{KeepTable, Resolve, render};
 
 use self::read::Text;
 use self::reuse::Reading;
@@ -55,8 +55,9 @@ pub async fn resolve(
     work: &Resolve,
 ) -> Result<Resolved, EngineError> {
     let pins = read_pins(engine, work).await?;
-    let is_kept = work.rows.iter().any(|rows| rows.keep);
-    let kept = if is_kept { engine.kept(&work.entity).await? } else { vec![] };
+    // What is kept is for those who see the tables: a rehearsal leaves it alone.
+    let is_shown = work.tables.identifiers.output.keep != KeepTable::Scratch;
+    let kept = if is_shown { engine.kept(&work.entity).await? } else { vec![] };
     let readings = readings(engine, run, work, &kept).await?;
     let rules = rules(work, &readings, pins);
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
@@ -74,7 +75,7 @@ pub async fn resolve(
     let mut warnings = judge(work, &resolution, &summary)?;
     let resolution = Arc::new(resolution);
     let written = tables::write(engine, run, work, threads, &resolution, summary).await?;
-    if is_kept && let Err(e) = keep(engine, run, work, threads, &readings, &kept, &resolution).await {
+    if is_shown && let Err(e) = keep(engine, run, work, threads, &readings, &kept, &resolution).await {
         warnings
             .push(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message));
     }

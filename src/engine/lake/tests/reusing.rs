@@ -136,6 +136,24 @@ async fn what_more_than_one_table_is_needed_for_is_one_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_stays_that_no_run_uses() {
+    let lake = Lake::new();
+    lake.file("orders/1.csv", "email,phone,at\na@x.org,p1,2026-01-01\n");
+    let keeping = keeping(ROWS);
+    let mut rehearsal = keeping.clone();
+    rehearsal.rows[0].keep = false;
+    rehearsal.tables.identifiers.output.keep = KeepTable::Scratch;
+    let mut shared = keeping.clone();
+    shared.rows[0].keep = false;
+    for (work, rows) in [(&keeping, vec![1]), (&rehearsal, vec![1]), (&shared, vec![])] {
+        let engine = lake.another_engine();
+        engine.open_sources(&[source(&lake.path("orders/"), CSV, &[])]).await.unwrap();
+        resolve_again(&engine, &run("r"), work).await.unwrap();
+        assert_eq!(kept_rows(&engine).await, rows);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delta_table_is_read_by_its_files() {
     let lake = Lake::new();
     let write = async |rows: &str, name: &str| {
