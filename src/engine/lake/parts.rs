@@ -4,6 +4,7 @@
 //! made of all files that it reads.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -55,7 +56,8 @@ pub(crate) async fn only(plan: LogicalPlan, ids: &[String]) -> Result<Option<Log
     let scans = scans(&plan)?.unwrap_or_default();
     let (true, [scan]) = (is_divisible(&plan, &scans)?, scans.as_slice()) else { return Ok(Some(plan)) };
     let table = source_as_provider(&scan.source)?;
-    let has = |id: &str| ids.iter().any(|wanted| wanted == id);
+    let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let has = |id: &str| wanted.contains(id);
     let table: Arc<dyn TableProvider> = if let Some(files) = files_table(table.as_ref()) {
         let is_wanted = |file: &&PartitionedFile| has(&file_part(&files.root, file).id);
         Arc::new(FilesTable { files: files.files.iter().filter(is_wanted).cloned().collect(), ..files.clone() })
