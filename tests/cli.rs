@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{AS_OF, Project, Webhook};
+use crate::harness::{AS_OF, Project, Ran, Webhook};
 
 #[test]
 fn a_new_project_runs_at_once() {
@@ -48,6 +48,28 @@ fn run_prints_one_json_object_of_the_promised_shape() {
             assert!(keys.iter().all(|key| !entry[key].is_null()), "{entry} lacks one of {keys:?}");
         }
     }
+}
+
+#[test]
+fn a_sync_is_due_until_it_is_done() {
+    let project = Project::sample();
+    // Neither moment comes while this runs, but at New Year's Eve.
+    project.edit("syncs/files.yml", "@daily", "@yearly");
+    let names = |ran: &Ran| -> Vec<String> {
+        ran.json["syncs"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap().to_owned()).collect()
+    };
+    project.kinfold(&["run", "--no-sync"]).expect(0);
+    project.write("out", "a file where a folder should be");
+    let failed = project.kinfold(&["sync", "--due"]).expect(2);
+    assert_eq!(names(&failed), ["profiles_to_ndjson"], "the only one with a schedule");
+    std::fs::remove_file(project.path("out")).unwrap();
+    let due = project.kinfold(&["sync", "--due"]).expect(0);
+    assert_eq!(names(&due), ["profiles_to_ndjson"], "it failed");
+    assert!(project.kinfold(&["sync", "--due", "--dry-run"]).expect(0).json["syncs"].as_array().unwrap().is_empty());
+    project.edit("syncs/files.yml", "purpose: marketing", "purpose: marketing\n    schedule: \"0 0 1 1 *\"");
+    let due = project.kinfold(&["sync", "--due"]).expect(0);
+    assert_eq!(names(&due), ["vips_to_csv"], "it was never done");
+    assert!(names(&project.kinfold(&["sync", "--due", "vips_to_csv"]).expect(0)).is_empty());
 }
 
 #[test]

@@ -97,6 +97,18 @@ pub(crate) async fn last_seconds(ready: &Ready) -> Result<HashMap<String, Durati
     Ok(took)
 }
 
+/// When each sync began that was last done, by name.
+pub(crate) async fn last_done(ready: &Ready) -> Result<HashMap<String, Timestamp>, AppError> {
+    let mut began = HashMap::new();
+    each_row(ready.engine.as_ref(), &inspect::last_done_syncs(), |row| {
+        if let (Some(sync), Some(Ok(at))) = (row["sync"].as_str(), row["started_at"].as_str().map(str::parse)) {
+            began.insert(sync.to_owned(), at);
+        }
+    })
+    .await?;
+    Ok(began)
+}
+
 /// Writes `sync_runs` and `sync_log`, one sync at a time: each entry is a commit of its own.
 pub(crate) struct DeltaLog {
     engine: Arc<dyn Engine>,

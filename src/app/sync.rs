@@ -16,7 +16,7 @@ use kinfold_sync::{
 use serde::Serialize;
 
 use crate::destinations::Destinations;
-use crate::log::DeltaLog;
+use crate::log::{self, DeltaLog};
 use crate::report::{ErrorReport, RunStatus, SyncSummary, word};
 use crate::rows::first_rows;
 use crate::{AppError, Ready};
@@ -29,6 +29,8 @@ const SYNCS_AT_ONCE: usize = 4;
 pub struct SyncRequest {
     /// Empty is all.
     pub names: Vec<String>,
+    /// Of these, only those whose schedule has come since they were last done.
+    pub due: bool,
     pub dry_run: bool,
     pub full: bool,
 }
@@ -76,7 +78,15 @@ pub async fn sync(ready: &Ready, request: &SyncRequest) -> Result<SyncReport, Ap
         full: false,
         progress: Arc::clone(&ready.options.progress),
     };
-    let names = if request.names.is_empty() { known } else { request.names.clone() };
+    let mut names = if request.names.is_empty() { known } else { request.names.clone() };
+    if request.due {
+        let last = log::last_done(ready).await?;
+        names.retain(|name| {
+            let sync = ready.project.syncs.iter().find(|s| s.name == *name);
+            let schedule = sync.and_then(|s| s.schedule.as_ref());
+            schedule.is_some_and(|schedule| schedule.is_due(last.get(name).copied(), run.as_of))
+        });
+    }
     let delivery = Delivery { dry_run: request.dry_run, full: request.full, gaps: Some(gaps) };
     let syncs = deliver(ready, &run, &names, &delivery).await;
     let status =

@@ -129,6 +129,10 @@ pub(super) struct SyncArgs {
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
 
+    /// Only syncs whose `schedule` has come since they were last done
+    #[arg(long)]
+    pub(super) due: bool,
+
     /// Count what would be sent and show the first rows; send nothing
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -15,13 +15,15 @@ pub(super) async fn sync(args: &SyncArgs, options: &Options, printer: &Printer) 
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let request = SyncRequest { names: args.names.clone(), dry_run: args.dry_run, full: args.full };
+    let request =
+        SyncRequest { names: args.names.clone(), due: args.due, dry_run: args.dry_run, full: args.full };
     let report = kinfold_app::sync(&ready, &request).await?;
     if printer.is_json() {
         printer.json(&report);
     } else {
         printer.text(&render(&report.syncs));
-        let _ = report.syncs.is_empty().then(|| printer.text("there are no syncs\n"));
+        let none = if args.due { "no sync is due\n" } else { "there are no syncs\n" };
+        let _ = report.syncs.is_empty().then(|| printer.text(none));
     }
     Ok(ended(report.status, report.error.as_ref(), &report.syncs))
 }

@@ -8,7 +8,7 @@ use kinfold_base::{ConnectorSpec, Diagnostic, TableSchema};
 use crate::checks::config::Surroundings;
 use crate::checks::rows::Profiles;
 use crate::checks::segments::CheckedEntity;
-use crate::checks::{config, destinations, identity, models, names, pins, segments, sources, syncs, traits, unused};
+use crate::checks::{config, destinations, identity, models, names, pins, privacy, segments, sources, syncs, traits, unused};
 use crate::parse::Parsed;
 use crate::project::{Entity, Lake, Project, SourceTable, StorageRule, TableName};
 use crate::tables::Tables;
@@ -96,7 +96,7 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
     let syncs = syncs::check(&file.syncs, &entities, &tables, input.connectors, diagnostics);
     unused::check(parsed, &models, diagnostics);
 
-    Project {
+    let project = Project {
         name: parsed.config.as_ref().map(|c| c.name.as_str().to_owned()).unwrap_or_default(),
         lake,
         storage,
@@ -106,7 +106,9 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
         segments,
         destinations,
         syncs,
-    }
+    };
+    privacy::check(&project, diagnostics);
+    project
 }
 
 fn entity(checked: CheckedEntity<'_>) -> Entity {

@@ -17,6 +17,7 @@ mod order;
 mod parse;
 pub mod project;
 mod rule;
+mod schedule;
 mod shape;
 mod tables;
 mod yaml;

@@ -3,10 +3,14 @@
 //! The planner reads nothing else. Every SQL expression in here names columns exactly, quoted as its engine-neutral
 //! form needs, and every table by its full name, so that no name is resolved twice.
 
+use std::collections::BTreeSet;
+
 use kinfold_base::{SecretRef, Setting, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
+use kinfold_sql::Origin;
 use sqlparser::ast;
 
 pub use crate::entity_table::EntityTable;
+pub use crate::schedule::Schedule;
 
 /// A checked project.
 #[derive(Debug, Clone)]
@@ -139,6 +143,8 @@ pub struct Model {
     /// Tables named in full, columns quoted.
     pub query: ast::Query,
     pub schema: TableSchema,
+    /// For each column, all columns of tables whose values flow into it; those that only choose rows are not among them.
+    pub inputs: Vec<BTreeSet<Origin>>,
     /// The tables it reads directly.
     pub reads: Vec<TableName>,
     pub unique_key: Vec<String>,
@@ -446,8 +452,9 @@ pub struct Sync {
     pub on_leave: OnLeave,
     pub nulls: Nulls,
     pub guard: Guard,
+    /// What personal data is sent for.
     pub purpose: Option<String>,
-    pub schedule: Option<String>,
+    pub schedule: Option<Schedule>,
     pub span: Span,
 }
 

@@ -76,6 +76,17 @@ pub fn last_seconds() -> Query {
         .query()
 }
 
+/// `sync` and `started_at`: when each sync began that was last done.
+#[must_use]
+pub fn last_done_syncs() -> Query {
+    Select::from(kinfold("sync_runs", "r"))
+        .column("sync")
+        .item(Aggregate::new("max", vec![col("started_at")]).build(), "started_at")
+        .filter([eq(col("status"), text("done"))])
+        .group_by(["sync"])
+        .query()
+}
+
 /// One row: the run that last built the segments of an entity, and the last run that built this one; null for none.
 #[must_use]
 pub fn segment_runs(entity: &Entity, segment: &str) -> Query {

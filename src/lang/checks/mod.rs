@@ -13,6 +13,7 @@ pub(crate) mod literals;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod pins;
+pub(crate) mod privacy;
 pub(crate) mod rows;
 pub(crate) mod schedule;
 pub(crate) mod secrets;
@@ -56,6 +57,7 @@ families! {
     "Destinations" destinations
     "Syncs" syncs
     "Schedules" schedule
+    "Personal data" privacy
     "Unused things" unused
 }
 

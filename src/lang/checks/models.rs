@@ -85,6 +85,7 @@ fn one(
         name: model.name.as_str().to_owned(),
         query: typed.query,
         schema: typed.schema,
+        inputs: typed.inputs,
         reads: typed.reads.iter().map(from_ref).collect(),
         unique_key,
         time,

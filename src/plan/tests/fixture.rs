@@ -384,6 +384,7 @@ pub(super) fn project() -> Project {
         name: "paid_orders".to_owned(),
         query: query("SELECT * FROM \"shop\".\"orders\" WHERE \"status\" = 'paid'"),
         schema: sources[0].schema.clone(),
+        inputs: vec![],
         reads: vec![sources[0].name.clone()],
         unique_key: vec![],
         time: Some("ordered_at".to_owned()),
