@@ -16,5 +16,6 @@ mod identity;
 mod kill;
 mod object_store;
 mod sample;
+mod similarity;
 mod tables;
 mod webhook;

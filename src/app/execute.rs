@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::AppError;
 use crate::report::{StepReport, StepStatus};
-use crate::rows::each_row;
+use crate::rows::{each_row, number, text};
 
 /// Each step keeps all threads busy by itself; a few at once hide the waiting at their ends.
 const STEPS_AT_ONCE: usize = 4;
@@ -145,12 +145,41 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: u
             let rows = resolved.written.iter().find(|w| w.table == *identifiers).map_or(0, |w| w.rows);
             told(rows, resolved.warnings)
         }
+        Work::Bound { query, most } => {
+            run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
+            check_pairs(engine, query, *most).await?;
+            told(0, vec![])
+        }
         Work::Expect { query, message, fail } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let outcome = expect(engine, query, message, *fail).await?;
             told(outcome.rows, outcome.warnings)
         }
     }
+}
+
+/// How many pairs would be compared, before any is.
+///
+/// # Errors
+/// When there are more than `most`.
+pub(crate) async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64) -> Result<u64, AppError> {
+    let mut rules = vec![];
+    each_row(engine, query, |row| {
+        rules.push((text(&row, "rule"), number(&row, "pairs"), text(&row, "worst"), number(&row, "worst_pairs")));
+    })
+    .await?;
+    let all = rules.iter().fold(0_u64, |sum, rule| sum.saturating_add(rule.1));
+    if all <= most {
+        return Ok(all);
+    }
+    rules.sort_by_key(|rule| Reverse(rule.1));
+    let told = rules.iter().filter(|rule| rule.1 > 0).take(5).map(|(rule, pairs, worst, worst_pairs)| {
+        format!("\n  {pairs} agree in {rule}, of them {worst_pairs} in `{worst}`")
+    });
+    let told: String = told.collect();
+    let message = format!("{all} pairs of records would be compared, but `max_pairs` is {most}:{told}");
+    let hint = "let records agree in more under `block_on`, lower `max_block`, or raise `max_pairs`";
+    Err(AppError::input(message).hint(hint))
 }
 
 /// Counts what breaks a promise: the query gives the number as one row, or no row.

@@ -70,6 +70,9 @@ pub(super) enum Command {
     /// How an entity's identity fares, and what a change of its rules would do
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Match records that share no identifier
+    #[command(subcommand)]
+    Match(MatchCommand),
     /// Run a SQL query over sources, models and Kinfold's tables
     Query(QueryArgs),
     /// Print the JSON schema of the YAML files, for editors
@@ -140,6 +143,27 @@ pub(super) struct SyncArgs {
     /// Send every row again, whatever was acknowledged before
     #[arg(long)]
     pub(super) full: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MatchCommand {
+    /// Learn without labels what each comparison says, and write it to models/ENTITY.match.yml
+    Train(MatchTrainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MatchTrainArgs {
+    /// The entity [default: the only one with a `match`]
+    #[arg(value_name = "ENTITY")]
+    pub(super) entity: Option<String>,
+
+    /// Show what was learned; write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Write the model even where something of it is in doubt
+    #[arg(long)]
+    pub(super) carry_on: bool,
 }
 
 #[derive(Debug, Subcommand)]

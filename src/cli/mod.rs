@@ -8,6 +8,7 @@ mod explain;
 mod fault;
 mod identity;
 mod init;
+mod matching;
 mod output;
 mod progress;
 mod query;
@@ -25,7 +26,7 @@ use kinfold_app::{AppError, AppErrorKind, Loaded, Options, Ready};
 use kinfold_base::{Progress, Silent, SystemClock};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::args::{Cli, Command, Global, IdentityCommand, OutputFormat, ShowCommand};
+use crate::cli::args::{Cli, Command, Global, IdentityCommand, MatchCommand, OutputFormat, ShowCommand};
 use crate::cli::output::Printer;
 
 /// How a command ended, apart from an error.
@@ -117,6 +118,7 @@ async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended,
         Command::Identity(IdentityCommand::Diff(args)) => {
             identity::diff(args, &options(global, threads), printer).await
         }
+        Command::Match(MatchCommand::Train(args)) => matching::train(args, &options(global, threads), printer).await,
         Command::Query(args) => query::query(args, &options(global, threads), printer).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::intern::Ref;
 use crate::limits;
+use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rebuild::{self, Edge, Refused};
@@ -40,11 +41,11 @@ impl Clustering {
     }
 }
 
-/// Connects nodes along pins and edges, as far as limits and pins allow.
+/// Connects nodes along pins, edges and matches, as far as limits and pins allow.
 ///
 /// All are taken at first. Components that break no limit, and hold no two nodes that are pinned apart, are done: no order of
 /// edges could have refused one. Only those that do are taken apart and built up again, edge by edge in the fixed order.
-pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, rules: &Rules, pins: &Pins) -> Clustering {
+pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, matches: &Matches, rules: &Rules, pins: &Pins) -> Clustering {
     let mut sets = UnionFind::new(nodes.len());
     rows.each(|_, _, row| {
         let mut values = row.iter().filter_map(|at| nodes.node(*at));
@@ -52,6 +53,7 @@ pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, rules: &Rules, pins: &Pins) ->
             values.for_each(|other| sets.unite(first, other));
         }
     });
+    matches.edges(nodes).for_each(|edge| sets.unite(edge.a, edge.b));
     pins.always.iter().for_each(|[a, b]| sets.unite(*a, *b));
     let (labels, clusters) = sets.into_labels();
     let mut clustering = Clustering { labels, clusters, refused: Vec::new() };
@@ -64,7 +66,8 @@ pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, rules: &Rules, pins: &Pins) ->
     if broken.contains(&true) {
         // One flag a node, as looking it up by way of the cluster costs more than the rest.
         let is_broken: Vec<bool> = clustering.labels.iter().map(|label| broken[*label as usize]).collect();
-        let edges = edges_within(nodes, rows, &is_broken);
+        let mut edges = edges_within(nodes, rows, &is_broken);
+        edges.extend(matches.edges(nodes).filter(|edge| is_broken[edge.a as usize]));
         rebuild::rebuild(nodes, &limits, pins, &broken, edges, &mut clustering);
     }
     clustering

@@ -18,6 +18,18 @@ pub trait TimeColumn {
     fn micros(&self, row: usize) -> Option<i64>;
 }
 
+/// Weights in bits, some of them missing.
+pub trait WeightColumn {
+    /// The weight at `row`; none where it is missing.
+    fn weight(&self, row: usize) -> Option<f64>;
+}
+
+impl WeightColumn for Vec<f64> {
+    fn weight(&self, row: usize) -> Option<f64> {
+        Some(self[row])
+    }
+}
+
 impl TextColumn for [Option<&str>] {
     fn len(&self) -> usize {
         <[_]>::len(self)

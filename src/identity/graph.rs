@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assign::{self, Known};
 use crate::evidence::Seen;
-use crate::intern::{self, Receive, Shard, Staged, Unknown};
+use crate::intern::{self, Receive, Ref, Shard, Staged, Unknown};
+use crate::matches::{Matched, Matches};
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rows::Rows;
-use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, cluster, shared};
+use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, WeightColumn, cluster, shared};
 
 /// All rows of all sources, and what the last run made of them, which comes in through any number of [`PreviousFeeder`]s.
 #[derive(Debug)]
 pub struct Graph {
     shared: Arc<Sealed>,
     feeders: AtomicUsize,
+    matches: Matches,
 }
 
 /// What all feeders look into.
@@ -47,7 +49,7 @@ impl Graph {
             bytes += shard.bytes();
         }
         let shared = Arc::new(Sealed { rules, flush_at, same_as, shards, rows, values, bytes });
-        Self { shared, feeders: AtomicUsize::new(0) }
+        Self { shared, feeders: AtomicUsize::new(0), matches: Matches::default() }
     }
 
     /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
@@ -69,11 +71,43 @@ impl Graph {
         PreviousFeeder { shared: Arc::clone(&self.shared), number, staged: Staged::new() }
     }
 
+    /// Takes in pairs of values that are linked though no row has both: identifiers' names and values of both, and a weight each. The
+    /// heavier a pair, the earlier it is considered, and all of them after every edge that rows tell. Values that no row has are
+    /// passed over. Tells how many were not.
+    ///
+    /// # Errors
+    /// When the columns differ in length.
+    pub fn add_matches(
+        &mut self,
+        [a, b]: [[&dyn TextColumn; 2]; 2],
+        weights: &dyn WeightColumn,
+    ) -> Result<usize, IdentityError> {
+        let rows = a[0].len();
+        if [a[1], b[0], b[1]].iter().any(|column| column.len() != rows) {
+            return Err(IdentityError::Misuse("columns of different lengths"));
+        }
+        let before = self.matches.list.len();
+        for row in 0..rows {
+            let ends = [a, b].map(|[identifier, value]| self.find(identifier.text(row)?, value.text(row)?));
+            if let ([Some(a), Some(b)], Some(weight)) = (ends, weights.weight(row)) {
+                self.matches.list.push(Matched::new([a, b], weight));
+            }
+        }
+        Ok(self.matches.list.len() - before)
+    }
+
+    /// Where a value is kept, and its identifier.
+    fn find(&self, identifier: &str, value: &str) -> Option<(Ref, u8)> {
+        let identifier = self.shared.rules.identifiers.iter().position(|rule| rule.name == identifier)? as u8;
+        Some((intern::find_shared(&self.shared.shards, identifier, value)?, identifier))
+    }
+
     /// Clusters the values within the limits and as pins say, and gives each profile its id.
     ///
     /// # Errors
     /// When a feeder is not finished, or the pins contradict each other.
     pub fn resolve(self) -> Result<Resolution, IdentityError> {
+        let matches = self.matches;
         let sealed = Arc::into_inner(self.shared).ok_or(IdentityError::Misuse("ids that still come in"))?;
         let Sealed { rules, same_as, shards, mut rows, .. } = sealed;
         let shards = shards.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -84,12 +118,13 @@ impl Graph {
         }
         let shared = shared::set_aside(&mut nodes, &rows, &rules, &pins);
         let edges = rows.count_edges(&nodes, &same_as);
-        let mut clustering = cluster::cluster(&nodes, &rows, &rules, &pins);
+        let mut clustering = cluster::cluster(&nodes, &rows, &matches, &rules, &pins);
         rows.retain_fresh(|source| rules.sources[source].keep_rows);
         clustering.leave_out(shared.iter().map(|value| value.node));
         let assignment = assign::assign(&rules, &mut nodes, &clustering);
         let unused_pins = pins.unused;
-        Ok(Resolution { rules, same_as, nodes, rows, clustering, assignment, shared, unused_pins, edges })
+        let matches = matches.edges(&nodes).count() as u64;
+        Ok(Resolution { matches, rules, same_as, nodes, rows, clustering, assignment, shared, unused_pins, edges })
     }
 }
 

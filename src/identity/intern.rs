@@ -266,6 +266,13 @@ pub(crate) fn find<A>(shards: &[Shard<A>], identifier: u8, value: &str) -> Optio
     Some(Ref::new(shard, number as usize))
 }
 
+/// As [`find`], among shards that others may use.
+pub(crate) fn find_shared<A>(shards: &[Mutex<Shard<A>>], identifier: u8, value: &str) -> Option<Ref> {
+    let (shard, hash) = hash(identifier, value);
+    let number = shards[shard].lock().unwrap_or_else(PoisonError::into_inner).find(hash, identifier, value)?;
+    Some(Ref::new(shard, number as usize))
+}
+
 /// Whether values that are not known yet are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unknown {

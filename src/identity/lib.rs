@@ -32,6 +32,7 @@ mod evidence;
 mod graph;
 mod intern;
 mod limits;
+mod matches;
 mod nodes;
 mod pins;
 mod profile_id;
@@ -47,7 +48,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use column::{TextColumn, TimeColumn};
+pub use column::{TextColumn, TimeColumn, WeightColumn};
 pub use error::IdentityError;
 pub use evidence::{Evidence, Feeder, Novelty};
 pub use graph::{Graph, PreviousFeeder};

@@ -8,14 +8,17 @@ use crate::nodes::Nodes;
 use crate::pins::{Apart, Pins};
 use crate::union_find::UnionFind;
 
-/// Two values on one row.
+/// The source of edges that no row tells: values that are linked by likelihood. No source has this number.
+pub(crate) const MATCH: u16 = u16::MAX;
+
+/// Two values on one row, or two that match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) a: u32,
     pub(crate) b: u32,
-    /// Microseconds, or [`crate::evidence::UNKNOWN_FIRST`].
+    /// Microseconds, or [`crate::evidence::UNKNOWN_FIRST`]; of a match what it is ordered by.
     pub(crate) first: i64,
-    /// An index into [`crate::Rules::sources`].
+    /// An index into [`crate::Rules::sources`], or [`MATCH`].
     pub(crate) source: u16,
     /// The identifiers of `a` and `b`.
     pub(crate) ranks: [u8; 2],
@@ -118,7 +121,7 @@ impl Sets<'_> {
 }
 
 /// Brings edges into the order in which they are considered: the stronger ends first, then the earlier, then by value; of
-/// one edge seen several times the earliest, then the one of the first source.
+/// one edge seen several times the earliest, then the one of the first source. Matches come after all others, the heavier first.
 fn sort(nodes: &Nodes, edges: &mut [Edge]) {
     for edge in &mut *edges {
         let [a, b] = edge.ranks;
@@ -127,7 +130,10 @@ fn sort(nodes: &Nodes, edges: &mut [Edge]) {
             edge.ranks = [b, a];
         }
     }
-    let key = |edge: &Edge| (edge.ranks, edge.first);
+    let key = |edge: &Edge| match edge.source {
+        MATCH => (true, [0; 2], edge.first),
+        _ => (false, edge.ranks, edge.first),
+    };
     edges.sort_unstable_by_key(key);
     // Values are looked at only where nothing else decides.
     for ties in edges.chunk_by_mut(|x, y| key(x) == key(y)) {

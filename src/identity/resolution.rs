@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::cluster::{Clustering, NO_CLUSTER};
 use crate::intern::{Ref, SHARDS};
 use crate::nodes::{Nodes, known_first, known_last};
-use crate::rebuild::{Obstacle, Refused};
+use crate::rebuild::{MATCH, Obstacle, Refused};
 use crate::rows::{ROW_SHARDS, RowTable, Rows};
 use crate::shared::Shared;
 use crate::summary::EdgeCount;
@@ -27,6 +27,8 @@ pub struct Resolution {
     pub(crate) shared: Vec<Shared>,
     pub(crate) unused_pins: Vec<usize>,
     pub(crate) edges: Vec<EdgeCount>,
+    /// How many pairs were linked by likelihood, refused ones included.
+    pub(crate) matches: u64,
 }
 
 /// A value and the profile it points to.
@@ -100,8 +102,8 @@ pub struct Conflict<'a> {
     pub a: IdentifierValue<'a>,
     pub b: IdentifierValue<'a>,
     pub reason: ConflictReason,
-    /// Where the edge was first seen, as an index into [`Rules::sources`].
-    pub source: usize,
+    /// Where the edge was first seen, as an index into [`Rules::sources`]; none if the values were linked by likelihood.
+    pub source: Option<usize>,
     /// Microseconds since 1970, UTC; none if no row says.
     pub first_seen: Option<i64>,
 }
@@ -262,8 +264,8 @@ impl Resolution {
             a: self.named(edge.a),
             b: self.named(edge.b),
             reason: self.reason(refused.obstacle),
-            source: usize::from(self.same_as[usize::from(edge.source)]),
-            first_seen: known_first(edge.first),
+            source: (edge.source != MATCH).then(|| usize::from(self.same_as[usize::from(edge.source)])),
+            first_seen: known_first(edge.first).filter(|_| edge.source != MATCH),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Summary {
     pub largest: Vec<(ProfileId, u32)>,
     /// By source, then by identifiers. Values that are shared by many have no edges.
     pub edges: Vec<EdgeCount>,
+    /// Pairs of values that were linked by likelihood, refused ones included.
+    pub matches: u64,
 }
 
 impl Summary {
@@ -64,6 +66,6 @@ impl Resolution {
         let largest = heap.into_sorted_vec().into_iter().map(|Reverse((size, Reverse(id)))| (id, size)).collect();
         sizes.sort_unstable();
         let sizes = sizes.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect();
-        Summary { values, sizes, largest, edges: self.edges.clone() }
+        Summary { values, sizes, largest, edges: self.edges.clone(), matches: self.matches }
     }
 }

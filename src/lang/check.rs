@@ -8,7 +8,7 @@ use kinfold_base::{ConnectorSpec, Diagnostic, TableSchema};
 use crate::checks::config::Surroundings;
 use crate::checks::rows::Profiles;
 use crate::checks::segments::CheckedEntity;
-use crate::checks::{config, destinations, identity, models, names, pins, privacy, segments, sources, syncs, traits, unused};
+use crate::checks::{config, destinations, identity, match_models, matching, models, names, pins, privacy, segments, sources, syncs, traits, unused};
 use crate::parse::Parsed;
 use crate::project::{Entity, Lake, Project, SourceTable, StorageRule, TableName};
 use crate::tables::Tables;
@@ -87,7 +87,8 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
         let max_cluster = identity::max_cluster(entity, diagnostics);
         let profiles = Profiles { entity, identifiers: &identifiers, links: &links };
         let traits = traits::check(&profiles, &tables, diagnostics);
-        entities.push(CheckedEntity { entity, identifiers, links, pins, max_cluster, traits });
+        let matching = matching::check(entity, &identifiers, &links, &tables, diagnostics);
+        entities.push(CheckedEntity { entity, identifiers, links, pins, max_cluster, matching, traits });
     }
     let segments = segments::check(&file.segments, &entities, &tables, diagnostics);
 
@@ -95,6 +96,7 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
     let destinations = destinations::check(parsed, target, input.connectors, diagnostics);
     let syncs = syncs::check(&file.syncs, &entities, &tables, input.connectors, diagnostics);
     unused::check(parsed, &models, diagnostics);
+    match_models::unused(parsed, diagnostics);
 
     let project = Project {
         name: parsed.config.as_ref().map(|c| c.name.as_str().to_owned()).unwrap_or_default(),
@@ -118,6 +120,7 @@ fn entity(checked: CheckedEntity<'_>) -> Entity {
         links: checked.links,
         pins: checked.pins,
         max_cluster: checked.max_cluster,
+        matching: checked.matching,
         traits: checked.traits.done,
         span: checked.entity.name.span(),
     }

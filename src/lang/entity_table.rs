@@ -15,6 +15,10 @@ pub enum EntityTable {
     Conflicts,
     /// Values that link nothing, because many share them.
     Shared,
+    /// Pairs of records that are linked by likelihood.
+    Matches,
+    /// Pairs of records that people should look at.
+    Review,
     /// What each run counted.
     Health,
     /// Connected components, where they are found in SQL alone.
@@ -26,13 +30,15 @@ pub enum EntityTable {
 }
 
 impl EntityTable {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Profiles,
         Self::Identifiers,
         Self::History,
         Self::Aliases,
         Self::Conflicts,
         Self::Shared,
+        Self::Matches,
+        Self::Review,
         Self::Health,
         Self::Components,
         Self::Segments,
@@ -49,6 +55,8 @@ impl EntityTable {
             Self::Aliases => "_aliases",
             Self::Conflicts => "_conflicts",
             Self::Shared => "_shared",
+            Self::Matches => "_matches",
+            Self::Review => "_review",
             Self::Health => "_health",
             Self::Components => "_components",
             Self::Segments => "_segments",

@@ -148,13 +148,14 @@ impl Parsed {
     }
 
     fn add(&mut self, file: File) {
-        let File { sources, models, entities, segments, destinations, syncs } = file;
+        let File { sources, models, entities, segments, destinations, syncs, match_models } = file;
         self.file.sources.extend(sources);
         self.file.models.extend(models);
         self.file.entities.extend(entities);
         self.file.segments.extend(segments);
         self.file.destinations.extend(destinations);
         self.file.syncs.extend(syncs);
+        self.file.match_models.extend(match_models);
     }
 }
 

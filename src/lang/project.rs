@@ -9,8 +9,13 @@ use kinfold_base::{SecretRef, Setting, SignedDuration, Span, SqlType, SyncMode, 
 use kinfold_sql::Origin;
 use sqlparser::ast;
 
+mod matching;
+
 pub use crate::entity_table::EntityTable;
 pub use crate::schedule::Schedule;
+pub use matching::{
+    BlockOn, Blocking, Comparison, Level, LevelTest, Match, MatchModel, MatchPairs, MatchTable, MatchTraining,
+};
 
 /// A checked project.
 #[derive(Debug, Clone)]
@@ -162,6 +167,7 @@ pub struct Entity {
     /// What people say of single values.
     pub pins: Vec<Pin>,
     pub max_cluster: MaxCluster,
+    pub matching: Option<Match>,
     /// Each after the traits that it refers to.
     pub traits: Vec<Trait>,
     pub span: Span,

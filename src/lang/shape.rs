@@ -16,8 +16,6 @@ use crate::yaml::{Node, Value};
 /// What other versions of the format have: (the concept it stands in, the word, what it is).
 const LATER: &[(&str, &str, &str)] = &[
     ("File", "connectors", "connectors declared in YAML"),
-    ("Identity", "match", "matching by likelihood"),
-    ("Identity", "max_cluster", "a bound on clusters"),
     ("Identity", "incremental", "incremental identity"),
     ("Model", "incremental", "incremental models"),
     ("Segment", "split", "splits of a segment"),

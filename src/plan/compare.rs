@@ -32,7 +32,7 @@ pub fn rehearsal(mut plan: Plan) -> Plan {
                     rows.keep = false;
                 }
             }
-            Work::View { .. } | Work::Expect { .. } => {}
+            Work::View { .. } | Work::Expect { .. } | Work::Bound { .. } => {}
         }
     }
     plan

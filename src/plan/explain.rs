@@ -113,6 +113,26 @@ pub fn refused(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
     stages.finish(query.query())
 }
 
+/// The pairs of these profiles' values that are linked by likelihood, the likeliest first: the columns of `<entity>_matches`.
+#[must_use]
+pub fn matches(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
+    let columns = ["identifier_a", "value_a", "identifier_b", "value_b", "weight", "probability", "levels"];
+    let mut stages = Stages::default();
+    let own = Select::from(kinfold(&identifiers(entity), "i")).columns(["identifier", "value"]);
+    stages.add("own", own.filter([of_profiles(profiles)]).query());
+    let is_end = |alias: &str, end: &str| {
+        let same = |column: &str| eq(col_of("m", &format!("{column}_{end}")), col_of(alias, column));
+        and([same("identifier"), same("value")])
+    };
+    let query = Select::from(relation(None, "own", Some("one")))
+        .join(kinfold(&EntityTable::Matches.of(&entity.name), "m"), is_end("one", "a"))
+        .join(relation(None, "own", Some("other")), is_end("other", "b"))
+        .items(columns.map(|name| (col_of("m", name), name.to_owned())))
+        .order_by(["weight"].map(|name| Sort::down(col(name))).into_iter().chain(["value_a", "value_b"].map(|name| Sort::up(col(name)))).collect())
+        .limit(limit);
+    stages.finish(query.query())
+}
+
 /// The values of the entity's pins in their identifiers' forms, null where nothing is left of one: one row, two text columns for
 /// each pin. `None` if there are no pins.
 #[must_use]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `sources` | what is promised of sources, as queries that must give no rows |
 //! | `identity` | what the clustering kernel is fed, and how a row finds its profile |
+//! | `matching` | which records are compared, and how likely each pair is to match |
 //! | `traits` | one scan of each table for everything that traits and segments ask of it, and the profiles made of those |
 //! | `segments` | all members of all segments in one pass, and who entered and left |
 //! | `delivery` | the queries of a sync |
@@ -23,6 +24,7 @@ pub mod explain;
 pub mod health;
 mod identity;
 pub mod inspect;
+pub mod matching;
 mod segments;
 mod select;
 mod sources;

@@ -35,6 +35,7 @@ pub enum StepKind {
     Model,
     Test,
     Identity,
+    Matching,
     Traits,
     Segments,
 }
@@ -50,6 +51,9 @@ pub enum Work {
     Resolve(Box<Resolve>),
     /// A query that must give no rows; each row it gives breaks a promise about a source.
     Expect { query: ast::Query, message: String, fail: bool },
+    /// A query that tells, before pairs are compared, how many there are: `rule`, `pairs`, `worst`, `worst_pairs`. More than `most`
+    /// in all are too many.
+    Bound { query: ast::Query, most: u64 },
 }
 
 /// A table in the schema `kinfold`.
@@ -80,6 +84,9 @@ pub struct Resolve {
     /// What people say of single values, and the query that gives the values normalised: one row, two text columns for each pin.
     pub pins: Vec<ResolvePin>,
     pub pinned_values: Option<ast::Query>,
+    /// Pairs of values that are linked though no row has both, the likelier ones first in what limits allow: identifier and value of
+    /// one, then of the other, then `weight`, a number.
+    pub matches: Option<ast::Query>,
     /// What the last run made of it: `identifier`, `value`, `profile_id`, from the schema `previous`.
     pub previous: ast::Query,
     pub max_cluster: MaxCluster,

@@ -8,7 +8,7 @@ use sqlparser::ast::Query;
 
 use crate::step::{KeepTable, Output, Plan, Step, StepKind, Work};
 use crate::traits::{Scans, Scratch};
-use crate::{identity, segments, sources, tables, traits};
+use crate::{identity, matching, segments, sources, tables, traits};
 
 /// What a plan depends on besides the project.
 #[derive(Debug, Clone)]
@@ -114,8 +114,10 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
         let same = |s: &&Shared| std::ptr::eq(&raw const entity.links[s.link], link);
         shared.iter().find(same).map(|s| s.table.clone())
     });
+    let pairs = add_pairs(steps, entity);
     let linked: Vec<TableName> = entity.links.iter().map(|l| l.table.clone()).collect();
-    let mut after: Vec<usize> = steps.before(&linked).into_iter().chain(shared.iter().map(|s| s.step)).collect();
+    let own = shared.iter().map(|s| s.step).chain(pairs);
+    let mut after: Vec<usize> = steps.before(&linked).into_iter().chain(own).collect();
     after.sort_unstable();
     let identity = steps.add(Step {
         name: format!("{}_identity", entity.name),
@@ -157,6 +159,36 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     let query = segments::changes(entity, input.run_id.as_str(), input.as_of);
     let needs = Needs { carries_on: true, ..from(&[], members) };
     steps.table(name, StepKind::Segments, KeepTable::Append, needs, query);
+}
+
+/// Compares records, if a model was learned; gives the step after which the likely pairs are known.
+fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
+    let (matching, model) = matching::learned(entity)?;
+    let scratch = |steps: &mut Steps, name, needs, query| {
+        steps.table(name, StepKind::Matching, KeepTable::Scratch, needs, query)
+    };
+    let tables: Vec<TableName> = matching.tables.iter().map(|table| table.table.clone()).collect();
+    let query = matching::records(entity, matching, &matching.block_on);
+    let records = scratch(steps, matching::records_table(entity), Needs { tables, ..Needs::default() }, query);
+    let mut needs = Needs { steps: vec![records], ..Needs::default() };
+    if let Some(query) = matching::bound(&matching::records_table(entity), &matching.block_on) {
+        needs.steps.push(steps.add(Step {
+            name: format!("{}_match_bound", entity.name),
+            kind: StepKind::Test,
+            after: vec![records],
+            reads: vec![],
+            work: Work::Bound { query, most: matching.max_pairs },
+            carries_on: false,
+        }));
+    }
+    let query = matching::pairs(entity, matching, model)?;
+    let pairs = scratch(steps, matching::pairs_table(entity), needs, query);
+    for table in [EntityTable::Matches, EntityTable::Review] {
+        let needs = Needs { steps: vec![pairs], ..Needs::default() };
+        let query = matching::told(entity, matching, table);
+        steps.table(table.of(&entity.name), StepKind::Matching, KeepTable::Replace, needs, query);
+    }
+    Some(pairs)
 }
 
 /// A table grouped by identifiers once, for identity and for traits.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kinfold_base::{SqlType, TableSchema};
 use kinfold_lang::project::{Entity, EntityTable, Project, Sync, SyncRows};
 
+use crate::matching::learned;
 use crate::segments::segments_table;
 use crate::sql::columns_in;
 use crate::step::{KeepTable, Output, ResolveTable, ResolveTables};
@@ -15,7 +16,8 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
     let named = |table: EntityTable, schema| (table.of(&entity.name), schema);
     let profile = [("profile_id".to_owned(), SqlType::Text)].into_iter();
     let traits = entity.traits.iter().map(|t| (t.name.clone(), t.ty.clone()));
-    vec![
+    let of_matching = [EntityTable::Matches, EntityTable::Review].into_iter().filter(|_| learned(entity).is_some());
+    let mut tables = vec![
         named(EntityTable::Profiles, TableSchema::new(profile.chain(traits))),
         named(EntityTable::Identifiers, identifiers()),
         named(EntityTable::History, history()),
@@ -23,9 +25,13 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         named(EntityTable::Conflicts, conflicts()),
         named(EntityTable::Shared, shared()),
         named(EntityTable::Health, health()),
+    ];
+    tables.extend(of_matching.map(|table| named(table, matches())));
+    tables.extend([
         named(EntityTable::Segments, segments()),
         named(EntityTable::SegmentChanges, segment_changes()),
-    ]
+    ]);
+    tables
 }
 
 /// The tables that the clustering kernel makes for an entity.
@@ -180,6 +186,18 @@ fn conflicts() -> TableSchema {
         ("rule", SqlType::Text),
         ("source", SqlType::Text),
         ("first_seen_at", SqlType::Timestamp),
+    ])
+}
+
+fn matches() -> TableSchema {
+    TableSchema::new([
+        ("identifier_a", SqlType::Text),
+        ("value_a", SqlType::Text),
+        ("identifier_b", SqlType::Text),
+        ("value_b", SqlType::Text),
+        ("weight", SqlType::Float),
+        ("probability", SqlType::Float),
+        ("levels", SqlType::List(Box::new(SqlType::Integer))),
     ])
 }
 

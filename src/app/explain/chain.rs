@@ -16,7 +16,7 @@ impl Graph {
     /// Edges that link nothing are taken only if `any`, and as few of them as possible.
     pub(crate) fn chain(&self, from: usize, to: usize, any: bool) -> Option<Vec<usize>> {
         let cost = |edge: &Edge| match edge.kind {
-            EdgeKind::Accepted | EdgeKind::Pinned => Some(1),
+            EdgeKind::Accepted | EdgeKind::Pinned | EdgeKind::Matched => Some(1),
             EdgeKind::Refused | EdgeKind::Shared => any.then_some(BROKEN),
         };
         let mut graph: UnGraph<(), usize> = UnGraph::with_capacity(self.nodes.len(), self.edges.len());

@@ -16,8 +16,25 @@ pub(crate) struct Facts {
     pub members: Vec<(Id, String)>,
     pub rows: Vec<Rows>,
     pub refused: Vec<Refusal>,
-    /// Pairs that are pinned together, with the reason.
-    pub pins: Vec<([Id; 2], String)>,
+    /// Pairs that something else than rows puts together; of several for one pair, the first is told.
+    pub told: Vec<Told>,
+}
+
+/// Two values that something else than rows puts together.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub ends: [Id; 2],
+    pub by: Teller,
+    pub rule: String,
+}
+
+/// What puts values together besides rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Teller {
+    /// Somebody said so.
+    Pin,
+    /// The records that they stand for are alike.
+    Match,
 }
 
 /// The rows of a source that have the same values.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing};
+use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
 
 /// What joins two values that were seen on one row.
 const ON_ONE_ROW: &str = "seen on one row";
@@ -42,6 +42,8 @@ pub(crate) enum EdgeKind {
     Accepted,
     /// As accepted, because somebody said so.
     Pinned,
+    /// As accepted, because the records that the values stand for are alike, though no row has both.
+    Matched,
     Refused,
     /// One end is shared by many, so that the edge links nothing.
     Shared,
@@ -49,7 +51,7 @@ pub(crate) enum EdgeKind {
 
 impl Edge {
     pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.kind, EdgeKind::Accepted | EdgeKind::Pinned)
+        matches!(self.kind, EdgeKind::Accepted | EdgeKind::Pinned | EdgeKind::Matched)
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -61,14 +63,14 @@ impl Edge {
     }
 }
 
-/// Nodes are the values, edges the pairs of them on one row or pinned together.
+/// Nodes are the values, edges the pairs of them on one row, pinned together or matched.
 #[derive(Debug)]
 pub(crate) struct Graph {
     /// Ascending: stronger identifiers first, then by value.
     pub nodes: Vec<Node>,
     /// By their ends.
     pub edges: Vec<Edge>,
-    /// Values of one profile that some row has together, or a pin: what falls away as one when that row does. Each ascending.
+    /// Values of one profile that some row has together, or a pin or a match: what falls away as one when that row does. Each ascending.
     pub groups: Vec<Vec<usize>>,
     /// The groups of each node.
     pub groups_of: Vec<Vec<usize>>,
@@ -95,10 +97,10 @@ impl Graph {
                 evidence.add(&rows.evidence);
             }
         }
-        let pins = pins(facts, &number, together);
-        let aside = set_aside(facts, &nodes, &pins, seen.keys());
+        let told = told(facts, &number, together);
+        let aside = set_aside(facts, &nodes, &told, seen.keys());
 
-        let mut groups: BTreeSet<Vec<usize>> = pins.keys().map(|pair| pair.to_vec()).collect();
+        let mut groups: BTreeSet<Vec<usize>> = told.keys().map(|pair| pair.to_vec()).collect();
         for values in &rows {
             let mut of_profile: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
             for node in values.iter().filter(|node| !aside.contains(node)) {
@@ -113,7 +115,7 @@ impl Graph {
         let refused = refused(facts, &number);
         let mut edges = vec![];
         let mut unseen = 0;
-        let all: BTreeSet<[usize; 2]> = seen.keys().chain(pins.keys()).chain(refused.keys()).copied().collect();
+        let all: BTreeSet<[usize; 2]> = seen.keys().chain(told.keys()).chain(refused.keys()).copied().collect();
         for ends in all {
             let [a, b] = ends;
             let many = |node: usize| match &nodes[node].home {
@@ -124,10 +126,12 @@ impl Graph {
             };
             let (kind, rule) = if let Some(refusal) = refused.get(&ends) {
                 (EdgeKind::Refused, refusal.rule.clone())
-            } else if let Some(reason) = pins.get(&ends) {
-                (EdgeKind::Pinned, format!("pinned together: {reason}"))
+            } else if let Some(pin) = told.get(&ends).filter(|told| told.by == Teller::Pin) {
+                (EdgeKind::Pinned, pin.rule.clone())
             } else if let Some(rule) = many(a).or_else(|| many(b)) {
                 (EdgeKind::Shared, rule)
+            } else if let Some(matched) = told.get(&ends).filter(|_| !seen.contains_key(&ends)) {
+                (EdgeKind::Matched, matched.rule.clone())
             } else if together(a, b) {
                 (EdgeKind::Accepted, ON_ONE_ROW.to_owned())
             } else {
@@ -194,21 +198,22 @@ fn pairs(values: &[usize]) -> impl Iterator<Item = [usize; 2]> {
     values.iter().enumerate().flat_map(move |(i, a)| values[i + 1..].iter().map(|b| [*a, *b]))
 }
 
-/// The pins of values that are in one profile, and their reasons.
-fn pins<'a>(
+/// What puts values of one profile together besides rows.
+fn told<'a>(
     facts: &'a Facts,
     number: &HashMap<&Id, usize>,
     together: impl Fn(usize, usize) -> bool,
-) -> BTreeMap<[usize; 2], &'a str> {
-    let mut pins = BTreeMap::new();
-    for ([a, b], reason) in &facts.pins {
+) -> BTreeMap<[usize; 2], &'a Told> {
+    let mut all = BTreeMap::new();
+    for told in &facts.told {
+        let [a, b] = &told.ends;
         if let (Some(a), Some(b)) = (number.get(a), number.get(b))
             && together(*a, *b)
         {
-            pins.entry([*a.min(b), *a.max(b)]).or_insert(reason.as_str());
+            all.entry([*a.min(b), *a.max(b)]).or_insert(told);
         }
     }
-    pins
+    all
 }
 
 fn refused<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> BTreeMap<[usize; 2], &'a Refusal> {
@@ -227,12 +232,13 @@ fn refused<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> BTreeMap<[usiz
 fn set_aside<'a>(
     facts: &Facts,
     nodes: &[Node],
-    pins: &BTreeMap<[usize; 2], &str>,
+    told: &BTreeMap<[usize; 2], &Told>,
     seen: impl Iterator<Item = &'a [usize; 2]>,
 ) -> HashSet<usize> {
     let above = |node: usize| facts.shared_above.get(nodes[node].id.0).copied().flatten();
+    let pinned = told.iter().filter(|(_, told)| told.by == Teller::Pin).flat_map(|(ends, _)| ends);
     let mut degrees: HashMap<usize, HashMap<usize, u32>> =
-        pins.keys().flatten().filter(|node| above(**node).is_some()).map(|node| (*node, HashMap::new())).collect();
+        pinned.filter(|node| above(**node).is_some()).map(|node| (*node, HashMap::new())).collect();
     if degrees.is_empty() {
         return HashSet::new();
     }

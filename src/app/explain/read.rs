@@ -1,11 +1,12 @@
 //! What the tables and the sources say of the values of profiles.
 
-use kinfold_lang::project::{Entity, PinKind};
+use kinfold_lang::project::{Entity, Match, PinKind};
 use kinfold_plan::explain::{self, KEY_SEPARATOR, LinkRows};
 use kinfold_plan::inspect;
+use kinfold_plan::matching::learned;
 use serde_json::Value;
 
-use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing};
+use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
 use crate::show::rows;
 use crate::{AppError, Ready};
 
@@ -16,6 +17,8 @@ const MAX_VALUES: usize = 100_000;
 const MAX_COMBINATIONS: u32 = 100_000;
 
 const MAX_REFUSED: u32 = 10_000;
+
+const MAX_MATCHES: u32 = 10_000;
 
 /// Everything that is known of the values of some profiles, and what may be missing from it.
 pub(super) async fn facts(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(Facts, Vec<String>), AppError> {
@@ -53,7 +56,12 @@ pub(super) async fn facts(ready: &Ready, entity: &Entity, profiles: &[&str]) -> 
         notes.push(format!("there are more than {MAX_REFUSED} refused edges; only the oldest are told"));
     }
     facts.refused = found.rows.into_iter().filter_map(|row| refusal(entity, row)).collect();
-    facts.pins = pins(ready, entity).await?;
+    facts.told = pins(ready, entity).await?;
+    let (matched, truncated) = matches(ready, entity, profiles).await?;
+    if truncated {
+        notes.push(format!("there are more than {MAX_MATCHES} matched pairs; only the likeliest are told"));
+    }
+    facts.told.extend(matched);
     Ok((facts, notes))
 }
 
@@ -102,15 +110,41 @@ fn refusal(entity: &Entity, row: Vec<Value>) -> Option<Refusal> {
     })
 }
 
-async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<([Id; 2], String)>, AppError> {
+async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<Told>, AppError> {
     let Some(query) = explain::pinned_values(entity) else { return Ok(vec![]) };
     let values = rows(ready, &query, 1).await?.rows.into_iter().next().unwrap_or_default();
     let pairs = entity.pins.iter().zip(values.chunks_exact(2));
     let together = pairs.filter(|(pin, _)| pin.kind == PinKind::Always).filter_map(|(pin, values)| {
         let end = |i: usize| Some((pin.values[i].0, text(values[i].clone())?));
-        Some(([end(0)?, end(1)?], pin.reason.clone()))
+        let rule = format!("pinned together: {}", pin.reason);
+        Some(Told { ends: [end(0)?, end(1)?], by: Teller::Pin, rule })
     });
     Ok(together.collect())
+}
+
+async fn matches(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(Vec<Told>, bool), AppError> {
+    let Some((matching, _)) = learned(entity) else { return Ok((vec![], false)) };
+    let found = rows(ready, &explain::matches(entity, profiles, MAX_MATCHES + 1), MAX_MATCHES as usize).await?;
+    let told = found.rows.into_iter().filter_map(|row| {
+        let [identifier_a, value_a, identifier_b, value_b, weight, probability, levels] =
+            <[Value; 7]>::try_from(row).ok()?;
+        let ends = [id(entity, &identifier_a, value_a)?, id(entity, &identifier_b, value_b)?];
+        let (weight, probability) = (weight.as_f64()?, probability.as_f64()? * 100.0);
+        let levels = levels.as_array().map(|levels| at_levels(matching, levels)).unwrap_or_default();
+        let rule = format!("{probability:.2} % likely to match, {weight:.1} bits{levels}");
+        Some(Told { ends, by: Teller::Match, rule })
+    });
+    Ok((told.collect(), found.truncated))
+}
+
+/// At which level of each comparison a pair is, in words.
+fn at_levels(matching: &Match, levels: &[Value]) -> String {
+    let levels = matching.comparisons.iter().zip(levels).filter_map(|(comparison, level)| {
+        let label = comparison.labels().nth(usize::try_from(level.as_u64()?).ok()?)?;
+        Some(format!("{} {label}", comparison.name))
+    });
+    let levels: Vec<String> = levels.collect();
+    if levels.is_empty() { String::new() } else { format!(" ({})", levels.join(", ")) }
 }
 
 fn id(entity: &Entity, identifier: &Value, value: Value) -> Option<Id> {

@@ -2,7 +2,7 @@
 
 use kinfold_base::Timestamp;
 
-use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing};
+use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
 use super::graph::{EdgeKind, Graph, Home};
 
 /// Strongest first.
@@ -59,7 +59,8 @@ impl Case {
     }
 
     fn pinned(mut self, a: &str, b: &str) -> Self {
-        self.0.pins.push(([id(a), id(b)], "ticket 4711".to_owned()));
+        let rule = "pinned together: ticket 4711".to_owned();
+        self.0.told.push(Told { ends: [id(a), id(b)], by: Teller::Pin, rule });
         self
     }
 

@@ -62,7 +62,8 @@ pub async fn resolve(
     let rules = rules(work, &readings, pins);
     let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
     let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
-    let (graph, mut memory) = read::rows(engine, run, task, work, &readings, evidence, memory).await?;
+    let (mut graph, mut memory) = read::rows(engine, run, task, work, &readings, evidence, memory).await?;
+    read::matches(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = blocking(move || {

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
-use kinfold_identity::{Evidence, Feeder, Graph, IdentityError, Novelty, PreviousFeeder, TextColumn, TimeColumn};
+use kinfold_identity::{
+    Evidence, Feeder, Graph, IdentityError, Novelty, PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
+};
 use kinfold_plan::{Resolve, ResolveRows, render};
 use tokio::task::JoinSet;
 
@@ -170,6 +172,28 @@ fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<u
     feeder.push(&texts, &time(values)?, &time(values + 1)?).map_err(|e| feeding.explain(&e))
 }
 
+/// Lets the kernel know which values are linked by likelihood.
+///
+/// # Errors
+/// When the query fails.
+pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Graph) -> Result<(), EngineError> {
+    let Some(query) = &work.matches else { return Ok(()) };
+    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let [ends @ .., weights] = batch.columns() else {
+            return Err(bug("a query of matches has no columns"));
+        };
+        let ends = ends.iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
+        let [identifier_a, value_a, identifier_b, value_b] = ends.as_slice() else {
+            return Err(bug("a query of matches has other columns than were asked for"));
+        };
+        let pairs: [[&dyn TextColumn; 2]; 2] = [[identifier_a, value_a], [identifier_b, value_b]];
+        graph.add_matches(pairs, &Weights::new(weights)?).map_err(|e| identity(&e, &work.entity))?;
+    }
+    Ok(())
+}
+
 /// Lets the kernel know what the last run made of the values.
 ///
 /// # Errors
@@ -239,6 +263,22 @@ impl Micros {
 
 impl TimeColumn for Micros {
     fn micros(&self, row: usize) -> Option<i64> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+}
+
+/// A column of weights, as the kernel reads it.
+struct Weights(PrimitiveArray<Float64Type>);
+
+impl Weights {
+    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
+        let column = cast(column, &DataType::Float64).map_err(|e| failure::arrow(e, "a query of matches"))?;
+        Ok(Self(column.as_primitive::<Float64Type>().clone()))
+    }
+}
+
+impl WeightColumn for Weights {
+    fn weight(&self, row: usize) -> Option<f64> {
         self.0.is_valid(row).then(|| self.0.value(row))
     }
 }

@@ -21,6 +21,8 @@ use crate::types::{UTC, plain_schema};
 
 /// Rows of a batch that is written.
 const BATCH_ROWS: usize = 8192;
+/// What stands for a source where values were linked by likelihood.
+const MATCH: &str = "match";
 /// Fewer rows are not worth a file of their own.
 const WORTH_A_PART: usize = 1 << 16;
 /// For counts of profiles by the number of their values: the largest number of each class. There is one more class, of the rest.
@@ -213,7 +215,7 @@ fn conflicts(resolution: &Resolution, reasons: &[String], take: Take<'_>) {
                 name(c.b.identifier),
                 c.b.value,
                 &rule,
-                &rules.sources[c.source].name,
+                source_name(rules, c.source),
             ];
             for (builder, text) in columns.iter_mut().zip(row) {
                 builder.append_value(text);
@@ -226,6 +228,11 @@ fn conflicts(resolution: &Resolution, reasons: &[String], take: Take<'_>) {
             return;
         }
     }
+}
+
+/// Where an edge was seen.
+fn source_name(rules: &Rules, source: Option<usize>) -> &str {
+    source.map_or(MATCH, |source| &rules.sources[source].name)
 }
 
 /// Why an edge was refused, as the table tells it.
@@ -281,12 +288,14 @@ fn shared(resolution: &Resolution, take: Take<'_>) {
 /// | `largest` | | a profile | how many identifiers it has |
 /// | `identifiers` | | an identifier | its values that have a profile |
 /// | `edges` | a table | two identifiers, `email–phone` | pairs of values on its rows |
-/// | `refused` | a table | a rule | edges that it refused |
+/// | `matches` | | | pairs of values that are linked by likelihood, refused ones included |
+/// | `refused` | a table, or `match` | a rule | edges that it refused |
 /// | `shared` | | an identifier | its values that link nothing |
 fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], context: &Context, take: Take<'_>) {
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.clone();
     let source = |source: usize| Some(rules.sources[source].name.clone());
+    let source_of = |source: Option<usize>| Some(source_name(rules, source).to_owned());
     let mut rows: Vec<(&str, Option<String>, Option<String>, u64)> =
         vec![("profiles", None, None, summary.sizes.iter().map(|(_, count)| count).sum())];
     rows.extend(by_size(summary).into_iter().map(|(class, count)| ("profiles_by_size", None, Some(class), count)));
@@ -296,9 +305,10 @@ fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], contex
         let [a, b] = edges.identifiers.map(name);
         ("edges", source(edges.source), Some(format!("{a}–{b}")), edges.count)
     }));
+    rows.extend((summary.matches > 0).then_some(("matches", None, None, summary.matches)));
     let rule = |c: Conflict<'_>| (c.source, reason(rules, reasons, c.reason));
     let refused = counted(resolution.conflicts().map(rule));
-    rows.extend(refused.into_iter().map(|((of, rule), count)| ("refused", source(of), Some(rule), count)));
+    rows.extend(refused.into_iter().map(|((of, rule), count)| ("refused", source_of(of), Some(rule), count)));
     let shared = counted(resolution.shared().map(|value| value.value.identifier));
     rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
 

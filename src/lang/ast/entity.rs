@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use super::matching::Match;
 use super::shape::{NumberOr, WordOr};
 use super::types::{Map, Scalar, Spanned, Sql, Text};
 
@@ -39,6 +40,9 @@ pub struct Identity {
     /// Pairs that are never one profile, whatever rows say.
     #[serde(default)]
     pub never: Vec<Pin>,
+    /// Records that may be one profile though they share no identifier.
+    #[serde(rename = "match")]
+    pub matching: Option<Match>,
 }
 
 /// A kind of value that can point to a profile.

@@ -4,6 +4,7 @@
 
 mod config;
 mod entity;
+mod matching;
 mod segment;
 mod shape;
 mod source;
@@ -14,6 +15,10 @@ pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
 pub use entity::{
     Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Limit, Link, MaxCluster, Phone,
     Pick, PickFrom, Pin, Trait,
+};
+pub use matching::{
+    BlockOn, BlockWhere, Comparison, Distance, Level, Match, MatchModel, MatchPairs, MatchRecords, MatchTraining,
+    ModelComparison, ModelLevel, ReadyComparison,
 };
 pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
 pub use shape::{NumberOr, OneOrMany, SettingValue, WordOr};
@@ -40,4 +45,6 @@ pub struct File {
     pub destinations: Vec<Destination>,
     /// What goes to which destination.
     pub syncs: Vec<Sync>,
+    /// What `kinfold match train` has learned.
+    pub match_models: Vec<MatchModel>,
 }

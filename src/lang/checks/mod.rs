@@ -3,6 +3,7 @@
 use crate::rule::{Family, Rule};
 
 pub(crate) mod columns;
+pub(crate) mod comparisons;
 pub(crate) mod conditions;
 pub(crate) mod config;
 pub(crate) mod destinations;
@@ -10,6 +11,8 @@ pub(crate) mod durations;
 pub(crate) mod environment;
 pub(crate) mod identity;
 pub(crate) mod literals;
+pub(crate) mod match_models;
+pub(crate) mod matching;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod pins;
@@ -49,6 +52,9 @@ families! {
     "Models" models
     "Identity" identity
     "Pins" pins
+    "Matching" matching
+    "Comparisons" comparisons
+    "Learned models" match_models
     "Rows of a profile" rows
     "Traits" traits
     "Values" literals

@@ -39,6 +39,9 @@ pub(crate) fn check(file: &File, diagnostics: &mut Vec<Diagnostic>) {
     }
     for entity in &file.entities {
         kind("identifier", &mut entity.identity.identifiers.iter().map(|i| &i.name), &["profile_id"]);
+        for records in entity.identity.matching.iter().flat_map(|matching| &matching.records) {
+            kind("column", &mut records.columns.iter().map(|(name, _)| name), &[]);
+        }
         kind("trait", &mut entity.traits.iter().map(|t| &t.name), &["profile_id"]);
     }
     for table in file.sources.iter().flat_map(|s| &s.tables) {

@@ -14,7 +14,7 @@ use super::traits::Traits;
 use crate::ast::{self, Order, Spanned, Text};
 use crate::order::order;
 use crate::parse::Parsed;
-use crate::project::{Identifier, Link, MaxCluster, Pin, Segment, Top, TopCount};
+use crate::project::{Identifier, Link, Match, MaxCluster, Pin, Segment, Top, TopCount};
 use crate::rule::Rule;
 use crate::tables::{Tables, open_scope, typed};
 
@@ -34,6 +34,7 @@ pub(crate) struct CheckedEntity<'a> {
     pub(crate) links: Vec<Link>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) max_cluster: MaxCluster,
+    pub(crate) matching: Option<Match>,
     pub(crate) traits: Traits,
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 use kinfold_lang::project::{Entity, Identifier, Link, Pin};
 use sqlparser::ast::{Expr, Query};
 
+use crate::matching::{self, learned};
 use crate::sql::{Aggregate, Select, Stages, cast_instant, cast_text, col, kinfold, null, previous, table, text};
 use crate::step::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
 use crate::tables::resolve_tables;
@@ -40,6 +41,7 @@ pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) 
         rows: rows.collect(),
         pins: entity.pins.iter().map(pin).collect(),
         pinned_values: pinned_values(entity),
+        matches: learned(entity).map(|(matching, _)| matching::matched(entity, matching)),
         previous: previous.columns(["identifier", "value", "profile_id"]).query(),
         max_cluster: entity.max_cluster,
     }

@@ -12,7 +12,7 @@ use sqlparser::parser::Parser;
 
 use crate::PlanInput;
 
-const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
+pub(super) const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
 const DAY: i64 = 24;
 
 pub(super) fn input() -> PlanInput {
@@ -407,6 +407,7 @@ pub(super) fn project() -> Project {
             span: SPAN,
         }],
         max_cluster: MaxCluster { warn_above: Some(200), error_above: None },
+        matching: None,
         links: vec![
             link(&contacts()),
             link(&events()),

@@ -39,6 +39,9 @@ fn compiled(dialect: Dialect) -> String {
                 let title = format!("{} {}: {message}", if *fail { "error" } else { "warning" }, step.name);
                 add(&title, &render(query, dialect));
             }
+            Work::Bound { query, most } => {
+                add(&format!("bound {} by {most}", step.name), &render(query, dialect));
+            }
             Work::Resolve(resolve) => {
                 for rows in &resolve.rows {
                     add(&format!("identity {} from {}", resolve.entity, rows.source), &render(&rows.query, dialect));

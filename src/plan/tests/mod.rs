@@ -1,4 +1,5 @@
 mod explain;
 mod fixture;
 mod golden;
+mod matching;
 mod planning;

@@ -33,6 +33,7 @@ pub(super) fn work() -> Resolve {
         }],
         pins: vec![],
         pinned_values: None,
+        matches: None,
         previous: query("SELECT identifier, value, profile_id FROM previous.customer_identifiers"),
         max_cluster: MaxCluster::default(),
         tables: resolve_tables("customer"),

@@ -1,0 +1,87 @@
+//! What was learned for an entity's `match`.
+//!
+//! `kinfold match train` writes it as `match_models`, to be kept in git. It must have the comparisons and levels that `match` has, in
+//! the same order: whoever changes them trains again. Without it nothing is matched.
+
+use kinfold_base::Diagnostic;
+
+use super::matching::probability;
+use crate::ast;
+use crate::parse::Parsed;
+use crate::project::{Match, MatchModel};
+use crate::rule::Rule;
+
+pub(crate) const RULES: &[&Rule] = &[&NO_MATCH_MODEL, &STALE_MATCH_MODEL, &UNUSED_MATCH_MODEL];
+
+pub(crate) const NO_MATCH_MODEL: Rule =
+    Rule::warning("no-match-model", "an entity has a `match` for which nothing was learned yet");
+pub(crate) const STALE_MATCH_MODEL: Rule =
+    Rule::warning("stale-match-model", "what was learned has other comparisons or levels than the `match` has now");
+pub(crate) const UNUSED_MATCH_MODEL: Rule =
+    Rule::error("unused-match-model", "what was learned is for no entity with a `match`, or is there twice");
+
+/// What was learned for an entity.
+pub(crate) fn find(
+    entity: &ast::Entity,
+    matching: &Match,
+    parsed: &Parsed,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<MatchModel> {
+    let name = entity.name.as_str();
+    let train = format!("run `kinfold match train {name}`");
+    let Some(written) = parsed.file.match_models.iter().find(|model| model.entity.as_str() == name) else {
+        if !parsed.incomplete && !parsed.has_gaps {
+            let message = format!("nothing was learned yet for the `match` of `{name}`, so nothing is matched");
+            diagnostics.push(NO_MATCH_MODEL.at(matching.span, message).hint(train));
+        }
+        return None;
+    };
+    let prior = probability(&written.probability, diagnostics);
+    let learned: Vec<(&str, Vec<&str>)> = written
+        .comparisons
+        .iter()
+        .map(|c| (c.name.as_str(), c.levels.iter().map(|level| level.level.as_str()).collect()))
+        .collect();
+    let wanted: Vec<(&str, Vec<&str>)> =
+        matching.comparisons.iter().map(|c| (c.name.as_str(), c.labels().collect())).collect();
+    if learned != wanted {
+        let what = wanted.iter().zip(&learned).find(|(wanted, learned)| wanted != learned).map(|(wanted, _)| wanted.0);
+        let what = what.map_or_else(|| "its comparisons".to_owned(), |name| format!("`{name}`"));
+        let message = format!("{what} of `{name}` is not what was learned, so nothing is matched");
+        diagnostics.push(STALE_MATCH_MODEL.at(written.entity.span(), message).hint(train));
+        return None;
+    }
+    let levels: Vec<Option<Vec<(f64, f64)>>> = written
+        .comparisons
+        .iter()
+        .map(|c| {
+            let shares: Vec<Option<(f64, f64)>> = c
+                .levels
+                .iter()
+                .map(|level| {
+                    let (m, u) = (probability(&level.m, diagnostics), probability(&level.u, diagnostics));
+                    Some((m?, u?))
+                })
+                .collect();
+            shares.into_iter().collect()
+        })
+        .collect();
+    let levels: Option<Vec<Vec<(f64, f64)>>> = levels.into_iter().collect();
+    Some(MatchModel { prior: prior?, levels: levels? })
+}
+
+/// Looks for models that no entity uses.
+pub(crate) fn unused(parsed: &Parsed, diagnostics: &mut Vec<Diagnostic>) {
+    for (i, model) in parsed.file.match_models.iter().enumerate() {
+        let name = model.entity.as_str();
+        if parsed.file.match_models[..i].iter().any(|other| other.entity.as_str() == name) {
+            let message = format!("there is already a `match_models` for `{name}`");
+            diagnostics.push(UNUSED_MATCH_MODEL.at(model.entity.span(), message).hint("remove one of them"));
+        } else if !parsed.hides(name)
+            && !parsed.file.entities.iter().any(|e| e.name.as_str() == name && e.identity.matching.is_some())
+        {
+            let message = format!("there is no entity `{name}` with a `match`");
+            diagnostics.push(UNUSED_MATCH_MODEL.at(model.entity.span(), message).hint("remove what was learned for it"));
+        }
+    }
+}

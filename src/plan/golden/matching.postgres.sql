@@ -1,0 +1,1134 @@
+-- _customer_records
+WITH "rows" AS (
+  SELECT
+    'crm_id' AS "_identifier",
+    kinfold_digits(CAST("id" AS VARCHAR)) AS "_value",
+    0 AS "_part",
+    nullif(CAST(lower("name") AS VARCHAR), '') AS "first",
+    nullif(CAST("family" AS VARCHAR), '') AS "last",
+    CAST("born" AS DATE) AS "born",
+    CAST("lat" AS DOUBLE PRECISION) AS "lat",
+    CAST("lon" AS DOUBLE PRECISION) AS "lon",
+    NULL AS "tags"
+  FROM
+    "crm"."contacts"
+  UNION ALL
+  SELECT
+    'user_id' AS "_identifier",
+    kinfold_exact(CAST("user_id" AS VARCHAR)) AS "_value",
+    1 AS "_part",
+    nullif(CAST("first" AS VARCHAR), '') AS "first",
+    nullif(CAST("last" AS VARCHAR), '') AS "last",
+    CAST("born" AS DATE) AS "born",
+    CAST(NULL AS DOUBLE PRECISION) AS "lat",
+    CAST(NULL AS DOUBLE PRECISION) AS "lon",
+    "tags" AS "tags"
+  FROM
+    "kinfold"."paid_orders"
+), "records" AS (
+  SELECT
+    "_identifier",
+    "_value",
+    "_part",
+    "first",
+    "last",
+    "born",
+    "lat",
+    "lon",
+    "tags"
+  FROM
+    "rows"
+  WHERE
+    "_value" IS NOT NULL
+  GROUP BY
+    "_identifier", "_value", "_part", "first", "last", "born", "lat", "lon", "tags"
+), "frequency_0" AS (
+  SELECT
+    "first" AS "_of",
+    CAST(count(*) AS DOUBLE PRECISION) / CAST(sum(count(*)) OVER () AS DOUBLE PRECISION) AS "_share"
+  FROM
+    "records"
+  WHERE
+    "first" IS NOT NULL
+  GROUP BY
+    "first"
+), "compared" AS (
+  SELECT
+    "records"."_identifier" AS "_identifier",
+    "records"."_value" AS "_value",
+    "records"."_part" AS "_part",
+    "records"."first" AS "first",
+    "records"."last" AS "last",
+    "records"."born" AS "born",
+    "records"."lat" AS "lat",
+    "records"."lon" AS "lon",
+    "records"."tags" AS "tags",
+    "frequency_0"."_share" AS "_frequency_0"
+  FROM
+    "records"
+    LEFT JOIN "frequency_0" ON "frequency_0"."_of" = "records"."first"
+), "keyed" AS (
+  SELECT
+    "compared".*,
+    "last" AS "_key_0_0",
+    "born" AS "_key_0_1",
+    "born" AS "_key_1_2",
+    "first" AS "_key_1_0_l",
+    "last" AS "_key_1_0_r",
+    "last" AS "_key_1_1_l",
+    "first" AS "_key_1_1_r",
+    left("first", 3) AS "_key_2_0"
+  FROM
+    "compared"
+), "blocks_0" AS (
+  SELECT
+    "_key_0_0",
+    "_key_0_1"
+  FROM
+    "keyed"
+  WHERE
+    ("_key_0_0" IS NOT NULL) AND ("_key_0_1" IS NOT NULL)
+  GROUP BY
+    "_key_0_0", "_key_0_1"
+  HAVING
+    count(*) BETWEEN 2 AND 500
+), "blocks_2" AS (
+  SELECT
+    "_key_2_0"
+  FROM
+    "keyed"
+  WHERE
+    "_key_2_0" IS NOT NULL
+  GROUP BY
+    "_key_2_0"
+  HAVING
+    count(*) BETWEEN 2 AND 500
+)
+SELECT
+  "keyed"."_identifier" AS "_identifier",
+  "keyed"."_value" AS "_value",
+  "keyed"."_part" AS "_part",
+  "keyed"."first" AS "first",
+  "keyed"."last" AS "last",
+  "keyed"."born" AS "born",
+  "keyed"."lat" AS "lat",
+  "keyed"."lon" AS "lon",
+  "keyed"."tags" AS "tags",
+  "keyed"."_frequency_0" AS "_frequency_0",
+  "blocks_0"."_key_0_0" AS "_key_0_0",
+  "blocks_0"."_key_0_1" AS "_key_0_1",
+  "keyed"."_key_1_2" AS "_key_1_2",
+  "keyed"."_key_1_0_l" AS "_key_1_0_l",
+  "keyed"."_key_1_0_r" AS "_key_1_0_r",
+  "keyed"."_key_1_1_l" AS "_key_1_1_l",
+  "keyed"."_key_1_1_r" AS "_key_1_1_r",
+  "blocks_2"."_key_2_0" AS "_key_2_0"
+FROM
+  "keyed"
+  LEFT JOIN "blocks_0" ON ("blocks_0"."_key_0_0" = "keyed"."_key_0_0") AND ("blocks_0"."_key_0_1" = "keyed"."_key_0_1")
+  LEFT JOIN "blocks_2" ON "blocks_2"."_key_2_0" = "keyed"."_key_2_0";
+
+-- at most 1000000 pairs
+WITH "counted_0_0" AS (
+  SELECT
+    "_key_0_0" AS "_k0",
+    "_key_0_1" AS "_k1",
+    count(*) AS "_n"
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    ("_key_0_0" IS NOT NULL) AND ("_key_0_1" IS NOT NULL)
+  GROUP BY
+    "_key_0_0", "_key_0_1"
+), "blocks_0" AS (
+  SELECT
+    ("counted_0_0"."_n" * ("counted_0_0"."_n" - 1)) / 2 AS "_pairs",
+    coalesce(CAST("counted_0_0"."_k0" AS VARCHAR), '') || ', ' || coalesce(CAST("counted_0_0"."_k1" AS VARCHAR), '') AS "_words"
+  FROM
+    "counted_0_0"
+), "counted_1_0" AS (
+  SELECT
+    "_key_1_2" AS "_k0",
+    "_key_1_0_l" AS "_k1",
+    "_key_1_1_l" AS "_k2",
+    count(*) AS "_n"
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    ("_key_1_2" IS NOT NULL) AND ("_key_1_0_l" IS NOT NULL) AND ("_key_1_1_l" IS NOT NULL)
+  GROUP BY
+    "_key_1_2", "_key_1_0_l", "_key_1_1_l"
+), "counted_1_1" AS (
+  SELECT
+    "_key_1_2" AS "_k0",
+    "_key_1_0_r" AS "_k1",
+    "_key_1_1_r" AS "_k2",
+    count(*) AS "_n"
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    ("_key_1_2" IS NOT NULL) AND ("_key_1_0_r" IS NOT NULL) AND ("_key_1_1_r" IS NOT NULL)
+  GROUP BY
+    "_key_1_2", "_key_1_0_r", "_key_1_1_r"
+), "blocks_1" AS (
+  SELECT
+    "counted_1_0"."_n" * "counted_1_1"."_n" AS "_pairs",
+    (coalesce(CAST("counted_1_0"."_k0" AS VARCHAR), '') || ', ' || coalesce(CAST("counted_1_0"."_k1" AS VARCHAR), '')) || ', ' || coalesce(CAST("counted_1_0"."_k2" AS VARCHAR), '') AS "_words"
+  FROM
+    "counted_1_0"
+    JOIN "counted_1_1" ON ("counted_1_0"."_k0" = "counted_1_1"."_k0") AND ("counted_1_0"."_k1" = "counted_1_1"."_k1") AND ("counted_1_0"."_k2" = "counted_1_1"."_k2")
+), "counted_2_0" AS (
+  SELECT
+    "_key_2_0" AS "_k0",
+    count(*) AS "_n"
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    "_key_2_0" IS NOT NULL
+  GROUP BY
+    "_key_2_0"
+), "blocks_2" AS (
+  SELECT
+    ("counted_2_0"."_n" * ("counted_2_0"."_n" - 1)) / 2 AS "_pairs",
+    coalesce(CAST("counted_2_0"."_k0" AS VARCHAR), '') AS "_words"
+  FROM
+    "counted_2_0"
+)
+SELECT
+  '"last", "born"' AS "rule",
+  coalesce(CAST(sum("_pairs") AS BIGINT), 0) AS "pairs",
+  (array_agg("_words" ORDER BY "_pairs" DESC NULLS LAST, "_words") FILTER (WHERE "_words" IS NOT NULL))[1] AS "worst",
+  coalesce(CAST(max("_pairs") AS BIGINT), 0) AS "worst_pairs"
+FROM
+  "blocks_0"
+UNION ALL
+SELECT
+  'swapped' AS "rule",
+  coalesce(CAST(sum("_pairs") AS BIGINT), 0) AS "pairs",
+  (array_agg("_words" ORDER BY "_pairs" DESC NULLS LAST, "_words") FILTER (WHERE "_words" IS NOT NULL))[1] AS "worst",
+  coalesce(CAST(max("_pairs") AS BIGINT), 0) AS "worst_pairs"
+FROM
+  "blocks_1"
+UNION ALL
+SELECT
+  'left("first", 3)' AS "rule",
+  coalesce(CAST(sum("_pairs") AS BIGINT), 0) AS "pairs",
+  (array_agg("_words" ORDER BY "_pairs" DESC NULLS LAST, "_words") FILTER (WHERE "_words" IS NOT NULL))[1] AS "worst",
+  coalesce(CAST(max("_pairs") AS BIGINT), 0) AS "worst_pairs"
+FROM
+  "blocks_2";
+
+-- _customer_pairs
+WITH "measured" AS (
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5)) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false))
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_2_0" = "r"."_key_2_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false)) AND (NOT coalesce(("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5), false))
+), "leveled" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
+    CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
+    CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
+    CAST(CASE WHEN "_missing_4" THEN NULL WHEN "_difference_4" <= CAST(0.5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_4",
+    CAST(CASE WHEN "_missing_5" THEN NULL WHEN "_common_5" >= 2 THEN 0 WHEN "_common_5" >= 1 THEN 1 ELSE 2 END AS SMALLINT) AS "_level_5"
+  FROM
+    "measured"
+), "weighed" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    (((((CAST(-9.964340867792 AS DOUBLE PRECISION) + CASE "_level_0" WHEN 0 THEN CAST(-1.000000000000 AS DOUBLE PRECISION) - log2("_frequency_0") WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_1" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 5 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 6 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_2" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_3" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_4" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_5" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END AS "_weight"
+  FROM
+    "leveled"
+)
+SELECT
+  "_identifier_l",
+  "_value_l",
+  "_identifier_r",
+  "_value_r",
+  (array_agg("_level_0" ORDER BY "_weight" DESC NULLS LAST, "_level_0") FILTER (WHERE "_level_0" IS NOT NULL))[1] AS "_level_0",
+  (array_agg("_level_1" ORDER BY "_weight" DESC NULLS LAST, "_level_1") FILTER (WHERE "_level_1" IS NOT NULL))[1] AS "_level_1",
+  (array_agg("_level_2" ORDER BY "_weight" DESC NULLS LAST, "_level_2") FILTER (WHERE "_level_2" IS NOT NULL))[1] AS "_level_2",
+  (array_agg("_level_3" ORDER BY "_weight" DESC NULLS LAST, "_level_3") FILTER (WHERE "_level_3" IS NOT NULL))[1] AS "_level_3",
+  (array_agg("_level_4" ORDER BY "_weight" DESC NULLS LAST, "_level_4") FILTER (WHERE "_level_4" IS NOT NULL))[1] AS "_level_4",
+  (array_agg("_level_5" ORDER BY "_weight" DESC NULLS LAST, "_level_5") FILTER (WHERE "_level_5" IS NOT NULL))[1] AS "_level_5",
+  max("_weight") AS "_weight"
+FROM
+  "weighed"
+WHERE
+  "_weight" >= CAST(0.000000000000 AS DOUBLE PRECISION)
+GROUP BY
+  "_identifier_l", "_value_l", "_identifier_r", "_value_r";
+
+-- customer_matches
+SELECT
+  "_identifier_l" AS "identifier_a",
+  "_value_l" AS "value_a",
+  "_identifier_r" AS "identifier_b",
+  "_value_r" AS "value_b",
+  "_weight" AS "weight",
+  CAST(1.000000000000 AS DOUBLE PRECISION) / (CAST(1.000000000000 AS DOUBLE PRECISION) + power(CAST(2.000000000000 AS DOUBLE PRECISION), CAST(0.000000000000 AS DOUBLE PRECISION) - "_weight")) AS "probability",
+  ARRAY[CAST("_level_0" AS BIGINT), CAST("_level_1" AS BIGINT), CAST("_level_2" AS BIGINT), CAST("_level_3" AS BIGINT), CAST("_level_4" AS BIGINT), CAST("_level_5" AS BIGINT)] AS "levels"
+FROM
+  "kinfold"."_customer_pairs" AS "p"
+WHERE
+  "_weight" >= CAST(6.629356620080 AS DOUBLE PRECISION);
+
+-- customer_review
+SELECT
+  "_identifier_l" AS "identifier_a",
+  "_value_l" AS "value_a",
+  "_identifier_r" AS "identifier_b",
+  "_value_r" AS "value_b",
+  "_weight" AS "weight",
+  CAST(1.000000000000 AS DOUBLE PRECISION) / (CAST(1.000000000000 AS DOUBLE PRECISION) + power(CAST(2.000000000000 AS DOUBLE PRECISION), CAST(0.000000000000 AS DOUBLE PRECISION) - "_weight")) AS "probability",
+  ARRAY[CAST("_level_0" AS BIGINT), CAST("_level_1" AS BIGINT), CAST("_level_2" AS BIGINT), CAST("_level_3" AS BIGINT), CAST("_level_4" AS BIGINT), CAST("_level_5" AS BIGINT)] AS "levels"
+FROM
+  "kinfold"."_customer_pairs" AS "p"
+WHERE
+  "_weight" < CAST(6.629356620080 AS DOUBLE PRECISION);
+
+-- matches
+SELECT
+  "_identifier_l",
+  "_value_l",
+  "_identifier_r",
+  "_value_r",
+  "_weight" AS "weight"
+FROM
+  "kinfold"."_customer_pairs" AS "p"
+WHERE
+  "_weight" >= CAST(6.629356620080 AS DOUBLE PRECISION);
+
+-- training: records
+WITH "rows" AS (
+  SELECT
+    'crm_id' AS "_identifier",
+    kinfold_digits(CAST("id" AS VARCHAR)) AS "_value",
+    0 AS "_part",
+    nullif(CAST(lower("name") AS VARCHAR), '') AS "first",
+    nullif(CAST("family" AS VARCHAR), '') AS "last",
+    CAST("born" AS DATE) AS "born",
+    CAST("lat" AS DOUBLE PRECISION) AS "lat",
+    CAST("lon" AS DOUBLE PRECISION) AS "lon",
+    NULL AS "tags"
+  FROM
+    "crm"."contacts"
+  UNION ALL
+  SELECT
+    'user_id' AS "_identifier",
+    kinfold_exact(CAST("user_id" AS VARCHAR)) AS "_value",
+    1 AS "_part",
+    nullif(CAST("first" AS VARCHAR), '') AS "first",
+    nullif(CAST("last" AS VARCHAR), '') AS "last",
+    CAST("born" AS DATE) AS "born",
+    CAST(NULL AS DOUBLE PRECISION) AS "lat",
+    CAST(NULL AS DOUBLE PRECISION) AS "lon",
+    "tags" AS "tags"
+  FROM
+    "kinfold"."paid_orders"
+), "records" AS (
+  SELECT
+    "_identifier",
+    "_value",
+    "_part",
+    "first",
+    "last",
+    "born",
+    "lat",
+    "lon",
+    "tags"
+  FROM
+    "rows"
+  WHERE
+    "_value" IS NOT NULL
+  GROUP BY
+    "_identifier", "_value", "_part", "first", "last", "born", "lat", "lon", "tags"
+), "frequency_0" AS (
+  SELECT
+    "first" AS "_of",
+    CAST(count(*) AS DOUBLE PRECISION) / CAST(sum(count(*)) OVER () AS DOUBLE PRECISION) AS "_share"
+  FROM
+    "records"
+  WHERE
+    "first" IS NOT NULL
+  GROUP BY
+    "first"
+), "compared" AS (
+  SELECT
+    "records"."_identifier" AS "_identifier",
+    "records"."_value" AS "_value",
+    "records"."_part" AS "_part",
+    "records"."first" AS "first",
+    "records"."last" AS "last",
+    "records"."born" AS "born",
+    "records"."lat" AS "lat",
+    "records"."lon" AS "lon",
+    "records"."tags" AS "tags",
+    "frequency_0"."_share" AS "_frequency_0"
+  FROM
+    "records"
+    LEFT JOIN "frequency_0" ON "frequency_0"."_of" = "records"."first"
+), "keyed" AS (
+  SELECT
+    "compared".*,
+    "born" AS "_key_0_0",
+    "first" AS "_key_1_0",
+    "last" AS "_key_1_1",
+    "born" AS "_key_1_2",
+    "tags" AS "_key_2_0"
+  FROM
+    "compared"
+), "blocks_0" AS (
+  SELECT
+    "_key_0_0"
+  FROM
+    "keyed"
+  WHERE
+    "_key_0_0" IS NOT NULL
+  GROUP BY
+    "_key_0_0"
+  HAVING
+    count(*) BETWEEN 2 AND 500
+), "blocks_1" AS (
+  SELECT
+    "_key_1_0",
+    "_key_1_1",
+    "_key_1_2"
+  FROM
+    "keyed"
+  WHERE
+    ("_key_1_0" IS NOT NULL) AND ("_key_1_1" IS NOT NULL) AND ("_key_1_2" IS NOT NULL)
+  GROUP BY
+    "_key_1_0", "_key_1_1", "_key_1_2"
+  HAVING
+    count(*) BETWEEN 2 AND 500
+), "blocks_2" AS (
+  SELECT
+    "_key_2_0"
+  FROM
+    "keyed"
+  WHERE
+    "_key_2_0" IS NOT NULL
+  GROUP BY
+    "_key_2_0"
+  HAVING
+    count(*) BETWEEN 2 AND 500
+)
+SELECT
+  "keyed"."_identifier" AS "_identifier",
+  "keyed"."_value" AS "_value",
+  "keyed"."_part" AS "_part",
+  "keyed"."first" AS "first",
+  "keyed"."last" AS "last",
+  "keyed"."born" AS "born",
+  "keyed"."lat" AS "lat",
+  "keyed"."lon" AS "lon",
+  "keyed"."tags" AS "tags",
+  "keyed"."_frequency_0" AS "_frequency_0",
+  "blocks_0"."_key_0_0" AS "_key_0_0",
+  "blocks_1"."_key_1_0" AS "_key_1_0",
+  "blocks_1"."_key_1_1" AS "_key_1_1",
+  "blocks_1"."_key_1_2" AS "_key_1_2",
+  "blocks_2"."_key_2_0" AS "_key_2_0"
+FROM
+  "keyed"
+  LEFT JOIN "blocks_0" ON "blocks_0"."_key_0_0" = "keyed"."_key_0_0"
+  LEFT JOIN "blocks_1" ON ("blocks_1"."_key_1_0" = "keyed"."_key_1_0") AND ("blocks_1"."_key_1_1" = "keyed"."_key_1_1") AND ("blocks_1"."_key_1_2" = "keyed"."_key_1_2")
+  LEFT JOIN "blocks_2" ON "blocks_2"."_key_2_0" = "keyed"."_key_2_0";
+
+-- training: sizes
+SELECT
+  "_part" AS "part",
+  count(*) AS "records"
+FROM
+  "kinfold"."_customer_records" AS "r"
+GROUP BY
+  "_part";
+
+-- training: pairs that agree in "born"
+WITH "measured" AS (
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_0_0" = "r"."_key_0_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+), "leveled" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
+    CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
+    CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
+    CAST(CASE WHEN "_missing_4" THEN NULL WHEN "_difference_4" <= CAST(0.5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_4",
+    CAST(CASE WHEN "_missing_5" THEN NULL WHEN "_common_5" >= 2 THEN 0 WHEN "_common_5" >= 1 THEN 1 ELSE 2 END AS SMALLINT) AS "_level_5"
+  FROM
+    "measured"
+)
+SELECT
+  "_level_0",
+  "_level_1",
+  "_level_2",
+  "_level_3",
+  "_level_4",
+  "_level_5",
+  count(*) AS "pairs"
+FROM
+  "leveled"
+GROUP BY
+  "_level_0", "_level_1", "_level_2", "_level_3", "_level_4", "_level_5";
+
+-- training: certain pairs
+WITH "pairs" AS (
+  SELECT
+    "l"."_value" AS "_value_l",
+    "r"."_value" AS "_value_r"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_1_0" = "r"."_key_1_0") AND ("l"."_key_1_1" = "r"."_key_1_1") AND ("l"."_key_1_2" = "r"."_key_1_2")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+  UNION ALL
+  SELECT
+    "l"."_value" AS "_value_l",
+    "r"."_value" AS "_value_r"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_2_0" = "r"."_key_2_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_1_0" = "r"."_key_1_0") AND ("l"."_key_1_1" = "r"."_key_1_1") AND ("l"."_key_1_2" = "r"."_key_1_2"), false))
+)
+SELECT
+  count(*) AS "pairs"
+FROM
+  "pairs";
+
+-- training: records drawn
+WITH "draw_0" AS (
+  SELECT
+    "r".*
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    "_part" = 0 ORDER BY md5(CAST(jsonb_build_array("_identifier", "_value") AS TEXT)), "_value" LIMIT 20
+), "draw_1" AS (
+  SELECT
+    "r".*
+  FROM
+    "kinfold"."_customer_records" AS "r"
+  WHERE
+    "_part" = 1 ORDER BY md5(CAST(jsonb_build_array("_identifier", "_value") AS TEXT)), "_value" LIMIT 30
+)
+SELECT
+  "draw_0".*,
+  strpos('0123456789abcdef', right(md5(CAST(jsonb_build_array("_identifier", "_value") AS TEXT)), 1)) % 8 AS "_slice"
+FROM
+  "draw_0"
+UNION ALL
+SELECT
+  "draw_1".*,
+  strpos('0123456789abcdef', right(md5(CAST(jsonb_build_array("_identifier", "_value") AS TEXT)), 1)) % 8 AS "_slice"
+FROM
+  "draw_1";
+
+-- training: random pairs
+WITH "measured" AS (
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 0
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 1
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 2
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 3
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 4
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 5
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 6
+  UNION ALL
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."_frequency_0" AS "_frequency_0",
+    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
+    "l"."first" = "r"."first" AS "_holds_0_0",
+    CASE
+      WHEN "l"."first" = "r"."first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("l"."first", "r"."first")
+    END AS "_jaro_winkler_0",
+    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
+    "l"."last" = "r"."last" AS "_holds_1_0",
+    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
+    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
+    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "l"."last" = "r"."last" THEN
+        0
+      ELSE
+        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
+    END AS "_levenshtein_1",
+    "l"."first" LIKE "r"."last" AS "_holds_1_5",
+    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
+    "l"."born" = "r"."born" AS "_holds_2_0",
+    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
+    CASE
+      WHEN "l"."born" = "r"."born" THEN
+        0
+      ELSE
+        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
+    abs("l"."lat" - "r"."lat") AS "_difference_4",
+    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+  FROM
+    "kinfold"."_customer_drawn" AS "l"
+    JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
+  WHERE
+    "l"."_slice" = 7
+), "leveled" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
+    CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
+    CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
+    CAST(CASE WHEN "_missing_4" THEN NULL WHEN "_difference_4" <= CAST(0.5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_4",
+    CAST(CASE WHEN "_missing_5" THEN NULL WHEN "_common_5" >= 2 THEN 0 WHEN "_common_5" >= 1 THEN 1 ELSE 2 END AS SMALLINT) AS "_level_5"
+  FROM
+    "measured"
+)
+SELECT
+  "_level_0",
+  "_level_1",
+  "_level_2",
+  "_level_3",
+  "_level_4",
+  "_level_5",
+  count(*) AS "pairs"
+FROM
+  "leveled"
+GROUP BY
+  "_level_0", "_level_1", "_level_2", "_level_3", "_level_4", "_level_5";
+

@@ -1,0 +1,42 @@
+//! Matching by likelihood: records side by side, pairs of those that agree in something, and what a model says of each pair.
+//!
+//! | place | what it plans |
+//! |---|---|
+//! | `records` | one table of all records, with what is compared and what they must agree in |
+//! | `pairs` | which records are compared, each pair once |
+//! | `levels` | at which level of each comparison a pair is |
+//! | `score` | how likely a pair is to match |
+//! | `train` | the counts that a model is learned from |
+//!
+//! A record is named by the value of the identifier that stands for it. Names of columns made up here begin with `_`, which no
+//! column of a project does.
+
+mod levels;
+mod pairs;
+mod records;
+mod score;
+mod train;
+
+use kinfold_lang::project::{Entity, Match, MatchModel};
+
+pub(crate) use pairs::bound;
+pub(crate) use records::records;
+pub(crate) use score::{matched, pairs_table as pairs, told};
+pub use train::{Pass, Training, all_pairs, draw, random_pairs, samples, training};
+
+/// The table of an entity's records, for the run that made it.
+pub(crate) fn records_table(entity: &Entity) -> String {
+    format!("_{}_records", entity.name)
+}
+
+/// The table of pairs that are likely enough for people to look at, for the run that made it.
+pub(crate) fn pairs_table(entity: &Entity) -> String {
+    format!("_{}_pairs", entity.name)
+}
+
+/// An entity's `match` and what was learned for it, if both are there.
+#[must_use]
+pub fn learned(entity: &Entity) -> Option<(&Match, &MatchModel)> {
+    let matching = entity.matching.as_ref()?;
+    Some((matching, matching.model.as_ref()?))
+}

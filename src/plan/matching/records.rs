@@ -1,0 +1,108 @@
+//! All records in one table.
+
+use kinfold_base::{Column, SqlType};
+use kinfold_lang::project::{Blocking, Entity, Match, MatchTable};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
+
+use super::pairs::{Keys, keys};
+use crate::identity::keys::allowed;
+use crate::sql::{
+    Aggregate, Select, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
+    eq, int, is_not_null, null, relation, table, text, union_all, window,
+};
+
+/// The identifier that stands for a record, and its value.
+pub(super) const ID: [&str; 2] = ["_identifier", "_value"];
+/// Which of [`Match::tables`] a record is from.
+pub(super) const PART: &str = "_part";
+
+/// The column that holds how frequent a record's value is, among all records that have one.
+pub(super) fn frequency(comparison: usize) -> String {
+    format!("_frequency_{comparison}")
+}
+
+/// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and the keys of `blocking`: null where
+/// so many records have a key that it is no reason to compare them, or nobody else has it.
+pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) -> Query {
+    let mut stages = Stages::default();
+    let parts = matching.tables.iter().zip(0_u32..).map(|(table, part)| rows(entity, matching, table, part));
+    stages.add("rows", union_all(parts).expect("checking refuses a match without tables"));
+    let own = [ID[0], ID[1], PART];
+    let names: Vec<&str> = own.into_iter().chain(matching.columns.iter().map(|column| column.name.as_str())).collect();
+    let distinct = Select::from_stage("rows").columns(names.iter().copied()).filter([is_not_null(col(ID[1]))]);
+    let is_unique = matching.tables.iter().all(|table| table.is_unique);
+    let distinct = if is_unique { distinct } else { distinct.group_by(names.iter().copied()) };
+    stages.add("records", distinct.query());
+
+    let mut select = Select::from_stage("records").items(names.iter().map(|name| (col_of("records", name), (*name).to_owned())));
+    for (comparison, column) in with_frequencies(matching) {
+        let stage = format!("frequency_{comparison}");
+        let column = &matching.columns[column].name;
+        let all = window(Aggregate::new("sum", vec![count_rows().build()]), vec![], vec![]);
+        let share = binary(cast_double(count_rows().build()), BinaryOperator::Divide, cast_double(all));
+        let counted = Select::from_stage("records")
+            .item(col(column), "_of")
+            .item(share, "_share")
+            .filter([is_not_null(col(column))])
+            .group_by([column.as_str()]);
+        stages.add(&stage, counted.query());
+        select = select
+            .item(col_of(&stage, "_share"), &frequency(comparison))
+            .left_join(relation(None, &stage, None), eq(col_of(&stage, "_of"), col_of("records", column)));
+    }
+    let keys: Vec<Keys> = blocking.iter().enumerate().map(|(rule, blocking)| keys(rule, blocking)).collect();
+    if keys.iter().all(|keys| keys.all().next().is_none()) {
+        return stages.finish(select.query());
+    }
+    let all_keys = || keys.iter().flat_map(Keys::all);
+    stages.add("compared", select.query());
+    let keyed = all_keys().fold(Select::from_stage("compared").all_of("compared"), |select, (name, key)| {
+        select.item(key.clone(), name)
+    });
+    stages.add("keyed", keyed.query());
+    let frequencies = with_frequencies(matching).into_iter().map(|(comparison, _)| frequency(comparison));
+    let kept: Vec<String> = names.iter().map(|name| (*name).to_owned()).chain(frequencies).collect();
+    let mut select = Select::from_stage("keyed").items(kept.iter().map(|name| (col_of("keyed", name), name.clone())));
+    for (rule, keys) in keys.iter().enumerate() {
+        let Some(blocks) = keys.blocks("keyed", matching.max_block) else {
+            select = select.items(keys.all().map(|(name, _)| (col_of("keyed", name), name.clone())));
+            continue;
+        };
+        let stage = format!("blocks_{rule}");
+        stages.add(&stage, blocks);
+        let same = keys.same.iter().map(|(name, _)| eq(col_of(&stage, name), col_of("keyed", name)));
+        select = select.left_join(relation(None, &stage, None), and(same)).items(
+            keys.same.iter().map(|(name, _)| (col_of(&stage, name), name.clone())),
+        );
+    }
+    stages.finish(select.query())
+}
+
+/// Comparisons in which rare values say more, and their columns.
+pub(super) fn with_frequencies(matching: &Match) -> Vec<(usize, usize)> {
+    let comparisons = matching.comparisons.iter().enumerate().filter(|(_, comparison)| comparison.term_frequency);
+    comparisons.filter_map(|(index, comparison)| Some((index, comparison.column?))).collect()
+}
+
+fn rows(entity: &Entity, matching: &Match, part: &MatchTable, number: u32) -> Query {
+    let (identifier, id) = &part.id;
+    let identifier = &entity.identifiers[*identifier];
+    let columns = matching.columns.iter().zip(&part.columns);
+    Select::from(table(&part.table))
+        .item(text(&identifier.name), ID[0])
+        .item(allowed(identifier, &cast_text(id.clone())), ID[1])
+        .item(int(number), PART)
+        .items(columns.map(|(column, expr)| (value(column, expr.as_ref()), column.name.clone())))
+        .query()
+}
+
+/// A value in the type that it has in every table. A text of nothing is a missing value.
+fn value(column: &Column, expr: Option<&Expr>) -> Expr {
+    match (expr, &column.ty) {
+        (Some(expr), SqlType::Text) => call("nullif", vec![cast_text(expr.clone()), text("")]),
+        (Some(expr), ty) => cast_as(expr.clone(), ty),
+        (None, SqlType::Text) => cast_text(null()),
+        (None, SqlType::Boolean) => cast(null(), DataType::Boolean),
+        (None, ty) => cast_as(null(), ty),
+    }
+}

@@ -1,0 +1,146 @@
+//! What a model is learned from: counts, never pairs.
+
+use kinfold_lang::project::{Blocking, Comparison, Entity, Match, MatchPairs};
+use sqlparser::ast::{BinaryOperator, Query};
+
+use super::levels::{measured, patterns};
+use super::pairs::{bound, ordered, pairs};
+use super::records::{ID, PART, records};
+use super::records_table;
+use crate::sql::{Select, Sort, Stages, binary, call, col, col_of, count_rows, eq, int, kinfold, text, union_all};
+use crate::step::{KeepTable, Output};
+
+/// The queries by which a model is learned.
+///
+/// Those of pairs give the level of each comparison, `_level_0`, `_level_1` and so on, counted from 0 and null where a value is
+/// missing, and `pairs`: how many are at these levels.
+#[derive(Debug, Clone)]
+pub struct Training {
+    /// Makes the table that the other queries read.
+    pub records: (Output, Query),
+    /// `part`, `records`: how many records each table has.
+    pub sizes: Query,
+    /// For each pass its name, which comparisons it tells something of, and its pairs.
+    pub passes: Vec<Pass>,
+    /// `pairs`: how many agree in what only matching pairs agree in. None where nothing is said of it.
+    pub certain: Option<Query>,
+    /// `rule`, `pairs`, `worst`, `worst_pairs`: how many pairs each rule finds at most.
+    pub bound: Option<Query>,
+}
+
+/// Pairs that agree in something.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    pub name: String,
+    /// For each comparison whether what the pairs agree in leaves it open.
+    pub learns: Vec<bool>,
+    pub query: Query,
+}
+
+/// How an entity's `match` is learned.
+#[must_use]
+pub fn training(entity: &Entity, matching: &Match) -> Training {
+    let table = records_table(entity);
+    let learned_from = &matching.training.block_on;
+    let all: Vec<Blocking> = learned_from.iter().chain(&matching.training.certain).cloned().collect();
+    let pass = |(rule, blocking): (usize, &Blocking)| {
+        let is_open = |comparison: &Comparison| {
+            !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
+        };
+        // Under its own number, as the records' table has its keys.
+        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &measured(matching));
+        let query = found.expect("there is a rule");
+        Pass {
+            name: blocking.label.clone(),
+            learns: matching.comparisons.iter().map(is_open).collect(),
+            query: patterns(matching, query),
+        }
+    };
+    let ids: Vec<_> = ["l", "r"].into_iter().map(|side| (col_of(side, ID[1]), format!("_value_{side}"))).collect();
+    let certain = pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids);
+    Training {
+        records: (Output { name: table.clone(), keep: KeepTable::Scratch }, records(entity, matching, &all)),
+        sizes: Select::from(kinfold(&table, "r"))
+            .item(col(PART), "part")
+            .item(count_rows().build(), "records")
+            .group_by([PART])
+            .query(),
+        passes: learned_from.iter().enumerate().map(pass).collect(),
+        certain: certain.map(|pairs| {
+            let mut stages = Stages::default();
+            stages.add("pairs", pairs);
+            stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
+        }),
+        bound: bound(&table, learned_from),
+    }
+}
+
+/// In so many parts random pairs are made, so that engines do it on several threads: a join by inequality is one piece of work.
+const SLICES: u32 = 8;
+/// The part that a drawn record is of.
+const SLICE: &str = "_slice";
+
+/// Records drawn at random, so many of each table, always the same ones: the table of them, and the query that makes it.
+#[must_use]
+pub fn draw(entity: &Entity, samples: &[u64]) -> (Output, Query) {
+    let table = records_table(entity);
+    let hash = || call("kinfold_row_hash", ID.map(col).to_vec());
+    let of_part = |(part, count): (usize, &u64)| {
+        let draw = Select::from(kinfold(&table, "r"))
+            .all_of("r")
+            .filter([eq(col(PART), int(part as i128))])
+            .order_by(vec![Sort::up(hash()), Sort::up(col(ID[1]))])
+            .limit(u32::try_from(*count).unwrap_or(u32::MAX));
+        (format!("draw_{part}"), draw.query())
+    };
+    let mut stages = Stages::default();
+    let mut names = vec![];
+    for (name, draw) in samples.iter().enumerate().map(of_part) {
+        stages.add(&name, draw);
+        names.push(name);
+    }
+    let digit = call("strpos", vec![text("0123456789abcdef"), call("right", vec![hash(), int(1)])]);
+    let slice = binary(digit, BinaryOperator::Modulo, int(SLICES));
+    let all = names.iter().map(|name| Select::from_stage(name).all_of(name).item(slice.clone(), SLICE).query());
+    let query = stages.finish(union_all(all).expect("checking refuses a match without tables"));
+    (Output { name: drawn_table(entity), keep: KeepTable::Scratch }, query)
+}
+
+fn drawn_table(entity: &Entity) -> String {
+    format!("_{}_drawn", entity.name)
+}
+
+/// All pairs of the records that [`draw`] has drawn, as they are counted for [`Training`].
+#[must_use]
+pub fn random_pairs(entity: &Entity, matching: &Match) -> Query {
+    let table = drawn_table(entity);
+    let slices = (0..SLICES).map(|slice| {
+        Select::from(kinfold(&table, "l"))
+            .items(measured(matching))
+            .join(kinfold(&table, "r"), ordered(matching))
+            .filter([eq(col_of("l", SLICE), int(slice))])
+            .query()
+    });
+    patterns(matching, union_all(slices).expect("there are several"))
+}
+
+/// How many pairs there are in all, given how many records each table has.
+#[must_use]
+pub fn all_pairs(matching: &Match, sizes: &[u64]) -> u64 {
+    let within = || sizes.iter().map(|n| n.saturating_mul(n.saturating_sub(1)) / 2).sum::<u64>();
+    let all: u64 = sizes.iter().sum();
+    let every = all.saturating_mul(all.saturating_sub(1)) / 2;
+    match matching.pairs {
+        MatchPairs::All => every,
+        MatchPairs::Within => within(),
+        MatchPairs::Across => every.saturating_sub(within()),
+    }
+}
+
+/// How many records of each table are drawn, so that about as many pairs come of them as are wanted.
+#[must_use]
+pub fn samples(matching: &Match, sizes: &[u64]) -> Vec<u64> {
+    let all = all_pairs(matching, sizes) as f64;
+    let share = (matching.training.random_pairs as f64 / all.max(1.0)).sqrt().min(1.0);
+    sizes.iter().map(|n| ((*n as f64 * share).ceil() as u64).min(*n)).collect()
+}

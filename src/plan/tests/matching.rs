@@ -1,0 +1,196 @@
+//! Matching: what is compiled, as text beside files that somebody has read, and what must hold of it.
+
+use std::fmt::Write;
+
+use kinfold_base::{Column, SignedDuration, SqlType};
+use kinfold_lang::project::{
+    BlockOn, Blocking, Comparison, Entity, EntityTable, Level, LevelTest, Match, MatchModel, MatchPairs, MatchTable,
+    MatchTraining, TableName,
+};
+
+use super::fixture::{SPAN, expr, input, project};
+use super::golden::check;
+use crate::matching::{all_pairs, draw, random_pairs, samples, training};
+use crate::{Dialect, StepKind, Work, plan, render};
+
+fn level(test: LevelTest) -> Level {
+    Level { label: format!("{test:?}"), test }
+}
+
+fn comparison(name: &str, column: Option<usize>, levels: Vec<LevelTest>, term_frequency: bool) -> Comparison {
+    let levels = levels.into_iter().map(level).collect();
+    Comparison { name: name.to_owned(), column, levels, term_frequency, span: SPAN }
+}
+
+fn keys(keys: &[&str], columns: &[usize]) -> Blocking {
+    let on = BlockOn::Keys(keys.iter().map(|key| expr(key)).collect());
+    Blocking { label: keys.join(", "), on, columns: columns.to_vec() }
+}
+
+fn swapped() -> Blocking {
+    let condition = r#""l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5"#;
+    Blocking { label: "swapped".to_owned(), on: BlockOn::Where(expr(condition)), columns: vec![0, 1, 2, 3] }
+}
+
+/// `first` 0, `last` 1, `born` 2, `lat` 3, `lon` 4, `tags` 5.
+fn matching() -> Match {
+    let column = |name: &str, ty| Column { name: name.to_owned(), ty };
+    let table = |name: TableName, id: (usize, &str), columns: [Option<&str>; 6], is_unique| MatchTable {
+        table: name,
+        id: (id.0, expr(id.1)),
+        columns: columns.iter().map(|column| column.map(expr)).collect(),
+        is_unique,
+        span: SPAN,
+    };
+    let contacts = [Some("lower(\"name\")"), Some("\"family\""), Some("\"born\""), Some("\"lat\""), Some("\"lon\""), None];
+    let buyers = [Some("\"first\""), Some("\"last\""), Some("\"born\""), None, None, Some("\"tags\"")];
+    Match {
+        tables: vec![
+            table(TableName::qualified("crm", "contacts"), (1, "\"id\""), contacts, true),
+            table(TableName::bare("paid_orders"), (0, "\"user_id\""), buyers, false),
+        ],
+        columns: vec![
+            column("first", SqlType::Text),
+            column("last", SqlType::Text),
+            column("born", SqlType::Date),
+            column("lat", SqlType::Float),
+            column("lon", SqlType::Float),
+            column("tags", SqlType::List(Box::new(SqlType::Text))),
+        ],
+        comparisons: vec![
+            comparison(
+                "first",
+                Some(0),
+                vec![LevelTest::Exact, LevelTest::JaroWinkler("0.92".to_owned()), LevelTest::JaroWinkler("0.8".to_owned())],
+                true,
+            ),
+            comparison(
+                "last",
+                Some(1),
+                vec![
+                    LevelTest::Exact,
+                    LevelTest::Swapped(0),
+                    LevelTest::Prefix(3),
+                    LevelTest::Until("-".to_owned()),
+                    LevelTest::Levenshtein(2),
+                    LevelTest::Sql(expr(r#""l"."first" LIKE "r"."last""#)),
+                ],
+                false,
+            ),
+            comparison(
+                "born",
+                Some(2),
+                vec![
+                    LevelTest::Exact,
+                    LevelTest::DayMonthSwapped,
+                    LevelTest::DamerauLevenshtein(1),
+                    LevelTest::Within(SignedDuration::from_hours(24)),
+                ],
+                false,
+            ),
+            comparison(
+                "place",
+                None,
+                vec![LevelTest::Distance { latitude: 3, longitude: 4, km: "5".to_owned() }],
+                false,
+            ),
+            comparison("lat", Some(3), vec![LevelTest::Difference("0.5".to_owned())], false),
+            comparison("tags", Some(5), vec![LevelTest::Intersect(2), LevelTest::Intersect(1)], false),
+        ],
+        block_on: vec![keys(&["\"last\"", "\"born\""], &[1, 2]), swapped(), keys(&["left(\"first\", 3)"], &[0])],
+        pairs: MatchPairs::All,
+        accept: 0.99,
+        review: 0.5,
+        max_pairs: 1_000_000,
+        max_block: 500,
+        training: MatchTraining {
+            block_on: vec![keys(&["\"born\""], &[2])],
+            certain: vec![keys(&["\"first\"", "\"last\"", "\"born\""], &[0, 1, 2]), keys(&["\"tags\""], &[5])],
+            recall: 0.8,
+            random_pairs: 1000,
+        },
+        model: Some(MatchModel {
+            prior: 0.001,
+            levels: [4, 7, 5, 2, 2, 3].map(|levels| vec![(0.5, 0.25); levels]).to_vec(),
+        }),
+        span: SPAN,
+    }
+}
+
+fn person() -> Entity {
+    Entity { matching: Some(matching()), ..project().entities.remove(0) }
+}
+
+fn compiled(dialect: Dialect) -> String {
+    let mut project = project();
+    project.entities = vec![person()];
+    let mut out = String::new();
+    let mut add = |title: &str, sql: &str| write!(out, "-- {title}\n{sql};\n\n").expect("strings take everything");
+    for step in plan(&project, &input()).steps {
+        match &step.work {
+            Work::Table { query, .. } if step.kind == StepKind::Matching => add(&step.name, &render(query, dialect)),
+            Work::Bound { query, most } => add(&format!("at most {most} pairs"), &render(query, dialect)),
+            Work::Resolve(resolve) => {
+                add("matches", &render(resolve.matches.as_ref().expect("it was learned"), dialect));
+            }
+            _ => {}
+        }
+    }
+    let training = training(&person(), &matching());
+    add("training: records", &render(&training.records.1, dialect));
+    add("training: sizes", &render(&training.sizes, dialect));
+    for pass in &training.passes {
+        add(&format!("training: pairs that agree in {}", pass.name), &render(&pass.query, dialect));
+    }
+    add("training: certain pairs", &render(training.certain.as_ref().expect("some are given"), dialect));
+    add("training: records drawn", &render(&draw(&person(), &[20, 30]).1, dialect));
+    add("training: random pairs", &render(&random_pairs(&person(), &matching()), dialect));
+    out
+}
+
+#[test]
+fn matching_on_datafusion() {
+    check("matching.datafusion.sql", &compiled(Dialect::DataFusion));
+}
+
+#[test]
+fn matching_on_postgres() {
+    check("matching.postgres.sql", &compiled(Dialect::PostgreSql));
+}
+
+#[test]
+fn nothing_is_matched_before_it_is_learned() {
+    let mut project = project();
+    project.entities = vec![person()];
+    let with = plan(&project, &input()).steps.len();
+    project.entities[0].matching.as_mut().expect("it has one").model = None;
+    let plan = plan(&project, &input());
+    assert!(plan.steps.len() < with);
+    assert!(plan.steps.iter().all(|step| step.kind != StepKind::Matching));
+    let names: Vec<String> = crate::entity_tables(&project.entities[0]).into_iter().map(|(name, _)| name).collect();
+    assert!(!names.contains(&EntityTable::Matches.of("customer")), "{names:?}");
+}
+
+#[test]
+fn a_pass_learns_what_it_leaves_open() {
+    let training = training(&person(), &matching());
+    // By date of birth: of it alone nothing is learned.
+    assert_eq!(training.passes[0].learns, [true, true, false, true, true, true]);
+    let mut other = matching();
+    other.training.block_on = vec![keys(&["\"first\""], &[0])];
+    // The last name may be exchanged with the first.
+    assert_eq!(super::matching::training(&person(), &other).passes[0].learns, [false, false, true, true, true, true]);
+}
+
+#[test]
+fn pairs_are_counted_and_drawn_by_which_tables_are_compared() {
+    let sizes = [10, 20];
+    let with = |pairs| Match { pairs, ..matching() };
+    assert_eq!(all_pairs(&with(MatchPairs::All), &sizes), 30 * 29 / 2);
+    assert_eq!(all_pairs(&with(MatchPairs::Across), &sizes), 200);
+    assert_eq!(all_pairs(&with(MatchPairs::Within), &sizes), 45 + 190);
+    assert_eq!(samples(&with(MatchPairs::All), &sizes), [10, 20], "all are fewer than are wanted");
+    let drawn = samples(&with(MatchPairs::All), &[100_000, 300_000]);
+    assert_eq!(drawn, [12, 34]);
+    assert!((1000..1100).contains(&all_pairs(&with(MatchPairs::All), &drawn)));
+}

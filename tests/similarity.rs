@@ -1,0 +1,58 @@
+//! Similarities and distances of texts equal those of Python's RapidFuzz, for 100,000 random pairs.
+
+use serde_json::json;
+
+use crate::harness::{Project, python};
+
+/// The model's SQL is checked with the project; the queries are what a user writes.
+const PROJECT: &str = "
+version: 1
+name: similarity
+warehouse: {lake: {location: ./lake}}
+sources:
+  - {name: random, location: ./data, tables: [{name: pairs, path: pairs.parquet}]}
+models:
+  - name: differences
+    sql: |
+      select
+        jaro(a, b) - their_jaro as jaro,
+        jaro_winkler(a, b) - their_jaro_winkler as jaro_winkler,
+        damerau_levenshtein(a, b) - their_damerau_levenshtein as damerau_levenshtein,
+        levenshtein(a, b) - their_levenshtein as levenshtein
+      from random.pairs
+";
+
+#[test]
+fn similarities_equal_rapidfuzz() {
+    let project = Project::of(&[("kinfold.yml", PROJECT)]);
+    if python("similarities.py", &[project.path("data/pairs.parquet").to_str().unwrap()]).is_none() {
+        return;
+    }
+    let differences = project.query(
+        "select count(*),
+           count(*) - count(*) filter (where abs(jaro) <= 1e-9),
+           count(*) - count(*) filter (where abs(jaro_winkler) <= 1e-9),
+           count(*) - count(*) filter (where damerau_levenshtein = 0),
+           count(*) - count(*) filter (where levenshtein = 0)
+         from differences",
+    );
+    assert_eq!(differences, [[100_000, 0, 0, 0, 0].map(|count| json!(count)).to_vec()]);
+    // Not all of the pairs are equal, nor wholly different.
+    let alike = project.query("select count(*) filter (where jaro(a, b) > 0 and a <> b) > 50000 from random.pairs");
+    assert_eq!(alike, [[json!(true)].to_vec()]);
+}
+
+#[test]
+fn text_functions_are_known_to_queries() {
+    let project = Project::of(&[("kinfold.yml", PROJECT)]);
+    if python("similarities.py", &[project.path("data/pairs.parquet").to_str().unwrap()]).is_none() {
+        return;
+    }
+    let prepared = project.query(
+        "select nickname(clean_name(' Bob. ')), clean_name('Şükrü O’Brien'), soundex('Robert'), strip_accents('Zoë'),
+           day_month_swapped(date '1980-03-04', date '1980-04-03'), distance_km(0, 0, 0, 91.5) > 10000, clean_name('-')",
+    );
+    let expected =
+        [json!("robert"), json!("sukru obrien"), json!("R163"), json!("Zoe"), json!(true), json!(true), json!(null)];
+    assert_eq!(prepared, [expected.to_vec()]);
+}
