@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the pairs that a side links against FEBRL's truth: `febrl_score.py ROOT VARIANT kinfold|splink`. Prints JSON."""
+"""Holds the pairs that a side links against FEBRL's truth: `febrl_score.py ROOT VARIANT SIDE`. Prints JSON."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ def main() -> None:
     if side == "splink":
         linked = f"select rec_id_l as a, rec_id_r as b, match_probability as p from read_parquet('{root}/splink/{variant}/pairs.parquet')"
     else:
-        lake = root / variant / "lake" / "kinfold"
+        lake = root / side / variant / "lake" / "kinfold"
         tables = {name: deltalake.DeltaTable(str(lake / f"person_{name}")).to_pyarrow_table() for name in ("matches", "review")}
         for name, table in tables.items():
             db.register(name, table)

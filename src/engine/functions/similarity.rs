@@ -10,7 +10,7 @@ use datafusion::arrow::compute::{DatePart, date_part};
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use kinfold_matching::similarity::{damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_winkler};
+use kinfold_matching::similarity::{damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_from, jaro_winkler, jaro_winkler_from};
 
 use super::text::as_text;
 
@@ -55,10 +55,14 @@ impl ScalarUDFImpl for Compare {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        if let (Measure::DamerauLevenshtein, [a, b, most]) = (self.measure, types)
-            && most.is_integer()
-        {
-            return Ok(vec![as_text(a), as_text(b), DataType::Int64]);
+        match (self.measure, types) {
+            (Measure::DamerauLevenshtein, [a, b, most]) if most.is_integer() => {
+                return Ok(vec![as_text(a), as_text(b), DataType::Int64]);
+            }
+            (Measure::Jaro | Measure::JaroWinkler, [a, b, least]) if least.is_numeric() => {
+                return Ok(vec![as_text(a), as_text(b), DataType::Float64]);
+            }
+            _ => {}
         }
         let (count, what, coerce): (_, _, fn(&DataType) -> Option<DataType>) = match self.measure {
             Measure::Jaro | Measure::JaroWinkler | Measure::DamerauLevenshtein => (2, "texts", |ty| Some(as_text(ty))),
@@ -83,8 +87,8 @@ impl ScalarUDFImpl for Compare {
         let is_one = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_one { 1 } else { args.number_rows };
         let measured: ArrayRef = match self.measure {
-            Measure::Jaro => Arc::new(similarities(&args.args, rows, jaro)?),
-            Measure::JaroWinkler => Arc::new(similarities(&args.args, rows, jaro_winkler)?),
+            Measure::Jaro => Arc::new(similarities(&args.args, rows, jaro, jaro_from)?),
+            Measure::JaroWinkler => Arc::new(similarities(&args.args, rows, jaro_winkler, jaro_winkler_from)?),
             Measure::DamerauLevenshtein => Arc::new(distances(&args.args, rows)?),
             Measure::DistanceKm => Arc::new(kilometres(&args.args)?),
             Measure::DayMonthSwapped => Arc::new(swaps(&args.args)?),
@@ -105,7 +109,20 @@ fn as_date(ty: &DataType) -> Option<DataType> {
     (is_dated || ty.is_string()).then_some(DataType::Date32)
 }
 
-fn similarities(args: &[ColumnarValue], rows: usize, of: fn(&str, &str) -> f64) -> Result<Float64Array> {
+/// With a third argument, 0 where the similarity is less than it.
+fn similarities(
+    args: &[ColumnarValue],
+    rows: usize,
+    of: fn(&str, &str) -> f64,
+    of_least: fn(&str, &str, f64) -> f64,
+) -> Result<Float64Array> {
+    if let [a, b, least] = args {
+        let ColumnarValue::Scalar(ScalarValue::Float64(Some(least))) = least else {
+            return exec_err!("the third argument of a similarity must be a constant");
+        };
+        let (a, b) = (Texts::of(a)?, Texts::of(b)?);
+        return Ok((0..rows).map(|row| Some(of_least(a.get(row)?, b.get(row)?, *least))).collect());
+    }
     let (a, b) = two_texts(args)?;
     Ok((0..rows).map(|row| Some(of(a.get(row)?, b.get(row)?))).collect())
 }

@@ -17,6 +17,22 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
     similarity(a, b, distance::jaro_winkler::similarity, distance::jaro_winkler::similarity)
 }
 
+/// As [`jaro`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
+pub fn jaro_from(a: &str, b: &str, least: f64) -> f64 {
+    let args = || distance::jaro::Args::default().score_cutoff(least);
+    let of_bytes = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
+    let of_chars = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
+    similarity(a, b, of_bytes, of_chars)
+}
+
+/// As [`jaro_winkler`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
+pub fn jaro_winkler_from(a: &str, b: &str, least: f64) -> f64 {
+    let args = || distance::jaro_winkler::Args::default().score_cutoff(least);
+    let of_bytes = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
+    let of_chars = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
+    similarity(a, b, of_bytes, of_chars)
+}
+
 /// How many characters must be inserted, deleted, replaced, or exchanged with their neighbour, to make one text the other.
 ///
 /// Unrestricted: what was exchanged may be changed again.
@@ -175,6 +191,13 @@ mod tests {
         #[test]
         fn what_is_far_apart_is_cut_off(a in texts(), b in texts(), most in 0_usize..5) {
             prop_assert_eq!(damerau_levenshtein_up_to(&a, &b, most), damerau_levenshtein(&a, &b).min(most + 1));
+        }
+
+        #[test]
+        fn what_is_not_alike_is_0(a in texts(), b in texts(), least in 0.0..=1.0_f64) {
+            let cut = |similarity: f64| if similarity >= least { similarity } else { 0.0 };
+            prop_assert_eq!(jaro_from(&a, &b, least).to_bits(), cut(jaro(&a, &b)).to_bits());
+            prop_assert_eq!(jaro_winkler_from(&a, &b, least).to_bits(), cut(jaro_winkler(&a, &b)).to_bits());
         }
 
         /// Bytes and characters take two ways through the code.

@@ -63,6 +63,7 @@ WITH "rows" AS (
     "records"."lat" AS "lat",
     "records"."lon" AS "lon",
     "records"."tags" AS "tags",
+    CAST("records"."born" AS VARCHAR) AS "_text_born",
     "frequency_0"."_share" AS "_frequency_0"
   FROM
     "records"
@@ -114,6 +115,7 @@ SELECT
   "keyed"."lat" AS "lat",
   "keyed"."lon" AS "lon",
   "keyed"."tags" AS "tags",
+  "keyed"."_text_born" AS "_text_born",
   "keyed"."_frequency_0" AS "_frequency_0",
   "blocks_0"."_key_0_0" AS "_key_0_0",
   "blocks_0"."_key_0_1" AS "_key_0_1",
@@ -219,49 +221,27 @@ FROM
   "blocks_2";
 
 -- _customer_pairs
-WITH "measured" AS (
+WITH "pairs" AS (
   SELECT
     "l"."_identifier" AS "_identifier_l",
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
     JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
@@ -271,43 +251,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
     JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5)) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false))
@@ -317,46 +275,69 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
     JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_2_0" = "r"."_key_2_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false)) AND (NOT coalesce(("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5), false))
+), "measured" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    ("_l_first" IS NULL) OR ("_r_first" IS NULL) AS "_missing_0",
+    "_l_first" = "_r_first" AS "_holds_0_0",
+    CASE
+      WHEN "_l_first" = "_r_first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("_l_first", "_r_first", CAST(0.8 AS DOUBLE PRECISION))
+    END AS "_jaro_winkler_0",
+    ("_l_last" IS NULL) OR ("_r_last" IS NULL) AS "_missing_1",
+    "_l_last" = "_r_last" AS "_holds_1_0",
+    ("_l_last" = "_r_first") AND ("_l_first" = "_r_last") AS "_holds_1_1",
+    (left("_l_last", 3) = left("_r_last", 3)) AND (length("_l_last") >= 3) AND (length("_r_last") >= 3) AS "_holds_1_2",
+    split_part("_l_last", '-', 1) = split_part("_r_last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "_l_last" = "_r_last" THEN
+        0
+      ELSE
+        levenshtein("_l_last", "_r_last")
+    END AS "_levenshtein_1",
+    "_l_first" LIKE "_r_last" AS "_holds_1_5",
+    ("_l_born" IS NULL) OR ("_r_born" IS NULL) AS "_missing_2",
+    "_l_born" = "_r_born" AS "_holds_2_0",
+    day_month_swapped("_l_born", "_r_born") AS "_holds_2_1",
+    CASE
+      WHEN "_l_born" = "_r_born" THEN
+        0
+      ELSE
+        damerau_levenshtein("_l__text_born", "_r__text_born", 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "_l_born") - date_part('epoch', "_r_born")) AS "_seconds_2",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
+    abs("_l_lat" - "_r_lat") AS "_difference_4",
+    ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("_l_tags", "_r_tags")) AS "_common_5"
+  FROM
+    "pairs"
 ), "leveled" AS (
   SELECT
     "_identifier_l",
@@ -364,7 +345,7 @@ WITH "measured" AS (
     "_identifier_r",
     "_value_r",
     "_frequency_0",
-    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= CAST(0.92 AS DOUBLE PRECISION) THEN 1 WHEN "_jaro_winkler_0" >= CAST(0.8 AS DOUBLE PRECISION) THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
     CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
     CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
     CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
@@ -512,6 +493,7 @@ WITH "rows" AS (
     "records"."lat" AS "lat",
     "records"."lon" AS "lon",
     "records"."tags" AS "tags",
+    CAST("records"."born" AS VARCHAR) AS "_text_born",
     "frequency_0"."_share" AS "_frequency_0"
   FROM
     "records"
@@ -572,6 +554,7 @@ SELECT
   "keyed"."lat" AS "lat",
   "keyed"."lon" AS "lon",
   "keyed"."tags" AS "tags",
+  "keyed"."_text_born" AS "_text_born",
   "keyed"."_frequency_0" AS "_frequency_0",
   "blocks_0"."_key_0_0" AS "_key_0_0",
   "blocks_1"."_key_1_0" AS "_key_1_0",
@@ -594,52 +577,75 @@ GROUP BY
   "_part";
 
 -- training: pairs that agree in "born"
-WITH "measured" AS (
+WITH "pairs" AS (
   SELECT
     "l"."_identifier" AS "_identifier_l",
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
     JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_0_0" = "r"."_key_0_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+), "measured" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    ("_l_first" IS NULL) OR ("_r_first" IS NULL) AS "_missing_0",
+    "_l_first" = "_r_first" AS "_holds_0_0",
+    CASE
+      WHEN "_l_first" = "_r_first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("_l_first", "_r_first", CAST(0.8 AS DOUBLE PRECISION))
+    END AS "_jaro_winkler_0",
+    ("_l_last" IS NULL) OR ("_r_last" IS NULL) AS "_missing_1",
+    "_l_last" = "_r_last" AS "_holds_1_0",
+    ("_l_last" = "_r_first") AND ("_l_first" = "_r_last") AS "_holds_1_1",
+    (left("_l_last", 3) = left("_r_last", 3)) AND (length("_l_last") >= 3) AND (length("_r_last") >= 3) AS "_holds_1_2",
+    split_part("_l_last", '-', 1) = split_part("_r_last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "_l_last" = "_r_last" THEN
+        0
+      ELSE
+        levenshtein("_l_last", "_r_last")
+    END AS "_levenshtein_1",
+    "_l_first" LIKE "_r_last" AS "_holds_1_5",
+    ("_l_born" IS NULL) OR ("_r_born" IS NULL) AS "_missing_2",
+    "_l_born" = "_r_born" AS "_holds_2_0",
+    day_month_swapped("_l_born", "_r_born") AS "_holds_2_1",
+    CASE
+      WHEN "_l_born" = "_r_born" THEN
+        0
+      ELSE
+        damerau_levenshtein("_l__text_born", "_r__text_born", 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "_l_born") - date_part('epoch', "_r_born")) AS "_seconds_2",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
+    abs("_l_lat" - "_r_lat") AS "_difference_4",
+    ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("_l_tags", "_r_tags")) AS "_common_5"
+  FROM
+    "pairs"
 ), "leveled" AS (
   SELECT
     "_identifier_l",
@@ -647,7 +653,7 @@ WITH "measured" AS (
     "_identifier_r",
     "_value_r",
     "_frequency_0",
-    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= CAST(0.92 AS DOUBLE PRECISION) THEN 1 WHEN "_jaro_winkler_0" >= CAST(0.8 AS DOUBLE PRECISION) THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
     CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
     CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
     CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
@@ -719,49 +725,27 @@ FROM
   "draw_1";
 
 -- training: random pairs
-WITH "measured" AS (
+WITH "pairs" AS (
   SELECT
     "l"."_identifier" AS "_identifier_l",
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -773,43 +757,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -821,43 +783,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -869,43 +809,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -917,43 +835,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -965,43 +861,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -1013,43 +887,21 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
@@ -1061,48 +913,71 @@ WITH "measured" AS (
     "l"."_value" AS "_value_l",
     "r"."_identifier" AS "_identifier_r",
     "r"."_value" AS "_value_r",
-    "l"."_frequency_0" AS "_frequency_0",
-    ("l"."first" IS NULL) OR ("r"."first" IS NULL) AS "_missing_0",
-    "l"."first" = "r"."first" AS "_holds_0_0",
-    CASE
-      WHEN "l"."first" = "r"."first" THEN
-        CAST(1 AS DOUBLE PRECISION)
-      ELSE
-        jaro_winkler("l"."first", "r"."first")
-    END AS "_jaro_winkler_0",
-    ("l"."last" IS NULL) OR ("r"."last" IS NULL) AS "_missing_1",
-    "l"."last" = "r"."last" AS "_holds_1_0",
-    ("l"."last" = "r"."first") AND ("l"."first" = "r"."last") AS "_holds_1_1",
-    (left("l"."last", 3) = left("r"."last", 3)) AND (length("l"."last") >= 3) AND (length("r"."last") >= 3) AS "_holds_1_2",
-    split_part("l"."last", '-', 1) = split_part("r"."last", '-', 1) AS "_holds_1_3",
-    CASE
-      WHEN "l"."last" = "r"."last" THEN
-        0
-      ELSE
-        levenshtein(CAST("l"."last" AS VARCHAR), CAST("r"."last" AS VARCHAR))
-    END AS "_levenshtein_1",
-    "l"."first" LIKE "r"."last" AS "_holds_1_5",
-    ("l"."born" IS NULL) OR ("r"."born" IS NULL) AS "_missing_2",
-    "l"."born" = "r"."born" AS "_holds_2_0",
-    day_month_swapped("l"."born", "r"."born") AS "_holds_2_1",
-    CASE
-      WHEN "l"."born" = "r"."born" THEN
-        0
-      ELSE
-        damerau_levenshtein(CAST("l"."born" AS VARCHAR), CAST("r"."born" AS VARCHAR), 1)
-    END AS "_damerau_levenshtein_2",
-    abs(date_part('epoch', "l"."born") - date_part('epoch', "r"."born")) AS "_seconds_2",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) OR ("l"."lon" IS NULL) OR ("r"."lon" IS NULL) AS "_missing_3",
-    distance_km(CAST("l"."lat" AS DOUBLE PRECISION), CAST("l"."lon" AS DOUBLE PRECISION), CAST("r"."lat" AS DOUBLE PRECISION), CAST("r"."lon" AS DOUBLE PRECISION)) AS "_km_3",
-    ("l"."lat" IS NULL) OR ("r"."lat" IS NULL) AS "_missing_4",
-    abs("l"."lat" - "r"."lat") AS "_difference_4",
-    ("l"."tags" IS NULL) OR ("r"."tags" IS NULL) AS "_missing_5",
-    cardinality(array_intersect("l"."tags", "r"."tags")) AS "_common_5"
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_drawn" AS "l"
     JOIN "kinfold"."_customer_drawn" AS "r" ON (("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))
   WHERE
     "l"."_slice" = 7
+), "measured" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    ("_l_first" IS NULL) OR ("_r_first" IS NULL) AS "_missing_0",
+    "_l_first" = "_r_first" AS "_holds_0_0",
+    CASE
+      WHEN "_l_first" = "_r_first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("_l_first", "_r_first", CAST(0.8 AS DOUBLE PRECISION))
+    END AS "_jaro_winkler_0",
+    ("_l_last" IS NULL) OR ("_r_last" IS NULL) AS "_missing_1",
+    "_l_last" = "_r_last" AS "_holds_1_0",
+    ("_l_last" = "_r_first") AND ("_l_first" = "_r_last") AS "_holds_1_1",
+    (left("_l_last", 3) = left("_r_last", 3)) AND (length("_l_last") >= 3) AND (length("_r_last") >= 3) AS "_holds_1_2",
+    split_part("_l_last", '-', 1) = split_part("_r_last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "_l_last" = "_r_last" THEN
+        0
+      ELSE
+        levenshtein("_l_last", "_r_last")
+    END AS "_levenshtein_1",
+    "_l_first" LIKE "_r_last" AS "_holds_1_5",
+    ("_l_born" IS NULL) OR ("_r_born" IS NULL) AS "_missing_2",
+    "_l_born" = "_r_born" AS "_holds_2_0",
+    day_month_swapped("_l_born", "_r_born") AS "_holds_2_1",
+    CASE
+      WHEN "_l_born" = "_r_born" THEN
+        0
+      ELSE
+        damerau_levenshtein("_l__text_born", "_r__text_born", 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "_l_born") - date_part('epoch', "_r_born")) AS "_seconds_2",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
+    abs("_l_lat" - "_r_lat") AS "_difference_4",
+    ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("_l_tags", "_r_tags")) AS "_common_5"
+  FROM
+    "pairs"
 ), "leveled" AS (
   SELECT
     "_identifier_l",
@@ -1110,7 +985,7 @@ WITH "measured" AS (
     "_identifier_r",
     "_value_r",
     "_frequency_0",
-    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= 0.92 THEN 1 WHEN "_jaro_winkler_0" >= 0.8 THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= CAST(0.92 AS DOUBLE PRECISION) THEN 1 WHEN "_jaro_winkler_0" >= CAST(0.8 AS DOUBLE PRECISION) THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
     CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
     CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
     CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",

@@ -2,13 +2,17 @@
 //!
 //! What costs much is measured once for each pair, and only for values that are not the same; levels are read off the measures.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use kinfold_base::SqlType;
-use kinfold_lang::project::{Comparison, LevelTest, Match};
+use kinfold_lang::project::{Comparison, Level, LevelTest, Match};
+use kinfold_sql::each_expr_mut;
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
-use super::records::{ID, frequency, with_frequencies};
+use super::records::{ID, as_texts, frequency, text_column, with_frequencies};
 use crate::sql::{
-    Select, Stages, and, binary, call, case, cast, cast_double, cast_text, col, col_of, count_rows, eq, int, is_null, null,
+    Select, Stages, and, binary, call, case, cast, cast_double, col, col_of, count_rows, eq, ident, int, is_null, null,
     number, or, text,
 };
 
@@ -20,13 +24,29 @@ pub(super) fn level_column(comparison: usize) -> String {
 /// The columns that name a pair: the identifier and value of one record, then of the other.
 pub(super) const PAIR: [&str; 4] = ["_identifier_l", "_value_l", "_identifier_r", "_value_r"];
 
-/// What is selected of both records: who they are, and what is measured.
-pub(super) fn measured(matching: &Match) -> Vec<(Expr, String)> {
+/// What is selected of two records, `l` and `r`: who they are, and what levels are found out from.
+pub(super) fn carried(matching: &Match) -> Vec<(Expr, String)> {
     let ids = ["l", "r"].into_iter().flat_map(|side| ID.map(|id| col_of(side, id)));
     let mut items: Vec<(Expr, String)> = ids.zip(PAIR.map(str::to_owned)).collect();
-    for (i, _) in with_frequencies(matching) {
-        items.push((col_of("l", &frequency(i)), frequency(i)));
-    }
+    let compared = matching.comparisons.iter().flat_map(|comparison| comparison.columns(matching));
+    let compared: BTreeSet<usize> = compared.collect();
+    let compared = compared.into_iter().map(|index| matching.columns[index].name.clone());
+    let names = compared.chain(as_texts(matching).into_iter().map(text_column));
+    items.extend(names.flat_map(|name| ["l", "r"].map(|side| (col_of(side, &name), side_column(side, &name)))));
+    items.extend(with_frequencies(matching).into_iter().map(|(i, _)| (col_of("l", &frequency(i)), frequency(i))));
+    items
+}
+
+/// The column of a pair that holds what a record has in one.
+fn side_column(side: &str, name: &str) -> String {
+    format!("_{side}_{name}")
+}
+
+/// Over what [`carried`] selects: who the pair is, and what is measured.
+fn measured(matching: &Match, stage: &str) -> Query {
+    let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
+    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).collect();
+    let mut items: Vec<(Expr, String)> = vec![];
     for (i, comparison) in matching.comparisons.iter().enumerate() {
         items.push((is_missing(matching, comparison), missing_column(i)));
         for (k, level) in comparison.levels.iter().enumerate() {
@@ -39,15 +59,16 @@ pub(super) fn measured(matching: &Match) -> Vec<(Expr, String)> {
             }
         }
     }
-    items
+    Select::from_stage(stage).columns(kept.iter().map(String::as_str)).items(items).query()
 }
 
-/// Adds the stage `leveled` over a stage that has what [`measured`] selects: who the pair is, how frequent its values are, and its
+/// Adds the stage `leveled` over a stage that has what [`carried`] selects: who the pair is, how frequent its values are, and its
 /// level of each comparison.
 pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match) {
+    stages.add("measured", measured(matching, stage));
     let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
     let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).collect();
-    let select = Select::from_stage(stage).columns(kept.iter().map(String::as_str));
+    let select = Select::from_stage("measured").columns(kept.iter().map(String::as_str));
     let levels = matching.comparisons.iter().enumerate().map(|(i, comparison)| {
         let missing = (col(&missing_column(i)), null());
         let held = comparison.levels.iter().enumerate().map(|(k, level)| {
@@ -64,11 +85,11 @@ pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match) {
     stages.add("leveled", select.items(levels).query());
 }
 
-/// How many pairs are at the same levels: the level of each comparison, then `pairs`; over a query that has what [`measured`] selects.
-pub(super) fn patterns(matching: &Match, measured: Query) -> Query {
+/// How many pairs are at the same levels: the level of each comparison, then `pairs`; over a query of what [`carried`] selects.
+pub(super) fn patterns(matching: &Match, pairs: Query) -> Query {
     let mut stages = Stages::default();
-    stages.add("measured", measured);
-    add_leveled(&mut stages, "measured", matching);
+    stages.add("pairs", pairs);
+    add_leveled(&mut stages, "pairs", matching);
     let levels: Vec<String> = (0..matching.comparisons.len()).map(level_column).collect();
     let names = || levels.iter().map(String::as_str);
     let counted = Select::from_stage("leveled").columns(names()).item(count_rows().build(), "pairs");
@@ -90,7 +111,30 @@ fn is_missing(matching: &Match, comparison: &Comparison) -> Expr {
         None => comparison.columns(matching),
     };
     let names = columns.into_iter().map(|column| matching.columns[column].name.as_str());
-    or(names.flat_map(|name| ["l", "r"].map(|side| is_null(col_of(side, name)))))
+    or(names.flat_map(|name| ["l", "r"].map(|side| is_null(of(side, name)))))
+}
+
+/// What a record has in a column.
+fn of(side: &str, name: &str) -> Expr {
+    col(&side_column(side, name))
+}
+
+/// SQL over two records, `l` and `r`, as SQL over what [`carried`] selects of them.
+fn of_pair(expr: &Expr) -> Expr {
+    let mut expr = expr.clone();
+    let _ = each_expr_mut(&mut expr, |part| {
+        if let Expr::CompoundIdentifier(parts) = part
+            && parts.len() > 1
+        {
+            let side = parts.remove(0);
+            parts[0] = ident(&side_column(&side.value, &parts[0].value));
+            if parts.len() == 1 {
+                *part = Expr::Identifier(parts.remove(0));
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    expr
 }
 
 /// How it is found out whether a pair is at a level.
@@ -106,9 +150,12 @@ impl Measure {
         let name = |index: usize| matching.columns[index].name.as_str();
         let sides = || {
             let name = column.map_or("", |column| column.name.as_str());
-            [col_of("l", name), col_of("r", name)]
+            [of("l", name), of("r", name)]
         };
-        let texts = || sides().map(cast_text);
+        let texts = || {
+            let name = column.map_or_else(String::new, text_column);
+            [of("l", &name), of("r", &name)]
+        };
         let same = || {
             let [l, r] = sides();
             eq(l, r)
@@ -117,7 +164,8 @@ impl Measure {
             name,
             expr: case([(same(), perfect)], Some(expr)),
             op: BinaryOperator::GtEq,
-            bound: number(least),
+            // As it stands, some engines would make decimal numbers of all measures.
+            bound: cast_double(number(least)),
         };
         let at_most = |name, expr: Expr, bound: Expr| Self::Scale {
             name,
@@ -128,10 +176,19 @@ impl Measure {
         match test {
             LevelTest::Exact => Self::Holds(same()),
             LevelTest::DayMonthSwapped => Self::Holds(call("day_month_swapped", sides().to_vec())),
-            LevelTest::JaroWinkler(least) => {
-                at_least("jaro_winkler", cast_double(int(1)), call("jaro_winkler", sides().to_vec()), least)
+            LevelTest::JaroWinkler(least) | LevelTest::Jaro(least) => {
+                let name = if matches!(test, LevelTest::Jaro(_)) { "jaro" } else { "jaro_winkler" };
+                // What is less than any level asks for need not be found out.
+                let of_level = |level: &Level| match (&level.test, test) {
+                    (LevelTest::Jaro(least), LevelTest::Jaro(_))
+                    | (LevelTest::JaroWinkler(least), LevelTest::JaroWinkler(_)) => least.parse().ok(),
+                    _ => None,
+                };
+                let lowest = comparison.levels.iter().filter_map(of_level).fold(1.0, f64::min);
+                let [l, r] = sides();
+                let similarity = call(name, vec![l, r, cast_double(number(&lowest.to_string()))]);
+                at_least(name, cast_double(int(1)), similarity, least)
             }
-            LevelTest::Jaro(least) => at_least("jaro", cast_double(int(1)), call("jaro", sides().to_vec()), least),
             LevelTest::Levenshtein(most) => at_most("levenshtein", call("levenshtein", texts().to_vec()), int(*most)),
             LevelTest::DamerauLevenshtein(most) => {
                 // More than any level asks for need not be counted.
@@ -157,7 +214,7 @@ impl Measure {
                 Self::Scale { name: "difference", expr: apart, op: BinaryOperator::LtEq, bound }
             }
             LevelTest::Distance { latitude, longitude, km } => {
-                let place = |side: &'static str| [*latitude, *longitude].map(|index| cast_double(col_of(side, name(index))));
+                let place = |side: &'static str| [*latitude, *longitude].map(|index| cast_double(of(side, name(index))));
                 let apart = call("distance_km", place("l").into_iter().chain(place("r")).collect());
                 Self::Scale { name: "km", expr: apart, op: BinaryOperator::LtEq, bound: cast_double(number(km)) }
             }
@@ -178,12 +235,12 @@ impl Measure {
                 let column = column.map_or("", |column| column.name.as_str());
                 let other = name(*other);
                 let crossed = [
-                    eq(col_of("l", column), col_of("r", other)),
-                    eq(col_of("l", other), col_of("r", column)),
+                    eq(of("l", column), of("r", other)),
+                    eq(of("l", other), of("r", column)),
                 ];
                 Self::Holds(and(crossed))
             }
-            LevelTest::Sql(expr) => Self::Holds(expr.clone()),
+            LevelTest::Sql(expr) => Self::Holds(of_pair(expr)),
         }
     }
 }

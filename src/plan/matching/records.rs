@@ -1,7 +1,9 @@
 //! All records in one table.
 
+use std::collections::BTreeSet;
+
 use kinfold_base::{Column, SqlType};
-use kinfold_lang::project::{Blocking, Entity, Match, MatchTable};
+use kinfold_lang::project::{Blocking, Entity, Level, LevelTest, Match, MatchTable};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
 use super::pairs::{Keys, keys};
@@ -21,6 +23,19 @@ pub(super) fn frequency(comparison: usize) -> String {
     format!("_frequency_{comparison}")
 }
 
+/// The column that holds a column's values as texts.
+pub(super) fn text_column(column: &Column) -> String {
+    if column.ty == SqlType::Text { column.name.clone() } else { format!("_text_{}", column.name) }
+}
+
+/// The columns that are compared as texts and are none.
+pub(super) fn as_texts(matching: &Match) -> Vec<&Column> {
+    let of_text = |level: &Level| matches!(level.test, LevelTest::Levenshtein(_) | LevelTest::DamerauLevenshtein(_));
+    let compared = matching.comparisons.iter().filter(|comparison| comparison.levels.iter().any(of_text));
+    let columns: BTreeSet<usize> = compared.filter_map(|comparison| comparison.column).collect();
+    columns.into_iter().map(|column| &matching.columns[column]).filter(|column| column.ty != SqlType::Text).collect()
+}
+
 /// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and the keys of `blocking`: null where
 /// so many records have a key that it is no reason to compare them, or nobody else has it.
 pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) -> Query {
@@ -34,7 +49,11 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
     let distinct = if is_unique { distinct } else { distinct.group_by(names.iter().copied()) };
     stages.add("records", distinct.query());
 
-    let mut select = Select::from_stage("records").items(names.iter().map(|name| (col_of("records", name), (*name).to_owned())));
+    let texts: Vec<(Expr, String)> =
+        as_texts(matching).iter().map(|column| (cast_text(col_of("records", &column.name)), text_column(column))).collect();
+    let mut select = Select::from_stage("records")
+        .items(names.iter().map(|name| (col_of("records", name), (*name).to_owned())))
+        .items(texts.iter().cloned());
     for (comparison, column) in with_frequencies(matching) {
         let stage = format!("frequency_{comparison}");
         let column = &matching.columns[column].name;
@@ -61,7 +80,8 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
     });
     stages.add("keyed", keyed.query());
     let frequencies = with_frequencies(matching).into_iter().map(|(comparison, _)| frequency(comparison));
-    let kept: Vec<String> = names.iter().map(|name| (*name).to_owned()).chain(frequencies).collect();
+    let texts = texts.into_iter().map(|(_, name)| name);
+    let kept: Vec<String> = names.iter().map(|name| (*name).to_owned()).chain(texts).chain(frequencies).collect();
     let mut select = Select::from_stage("keyed").items(kept.iter().map(|name| (col_of("keyed", name), name.clone())));
     for (rule, keys) in keys.iter().enumerate() {
         let Some(blocks) = keys.blocks("keyed", matching.max_block) else {

@@ -6,7 +6,7 @@
 use kinfold_lang::project::{Entity, EntityTable, LevelTest, Match, MatchModel};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::levels::{PAIR, add_leveled, level_column, measured};
+use super::levels::{PAIR, add_leveled, carried, level_column};
 use super::pairs::pairs;
 use super::records::{frequency, with_frequencies};
 use super::{pairs_table as table_name, records_table};
@@ -21,8 +21,8 @@ const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
 /// as likely as `review`, once.
 pub(crate) fn pairs_table(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
     let mut stages = Stages::default();
-    stages.add("measured", pairs(&records_table(entity), matching, 0, &matching.block_on, &measured(matching))?);
-    add_leveled(&mut stages, "measured", matching);
+    stages.add("pairs", pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching))?);
+    add_leveled(&mut stages, "pairs", matching);
     let levels: Vec<String> = (0..matching.comparisons.len()).map(level_column).collect();
     let kept = || PAIR.into_iter().chain(levels.iter().map(String::as_str));
     let weighed = Select::from_stage("leveled").columns(kept()).item(weight(matching, model), "_weight");

@@ -3,7 +3,7 @@
 use kinfold_lang::project::{Blocking, Comparison, Entity, Match, MatchPairs};
 use sqlparser::ast::{BinaryOperator, Query};
 
-use super::levels::{measured, patterns};
+use super::levels::{carried, patterns};
 use super::pairs::{bound, ordered, pairs};
 use super::records::{ID, PART, records};
 use super::records_table;
@@ -48,7 +48,7 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
         };
         // Under its own number, as the records' table has its keys.
-        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &measured(matching));
+        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching));
         let query = found.expect("there is a rule");
         Pass {
             name: blocking.label.clone(),
@@ -116,7 +116,7 @@ pub fn random_pairs(entity: &Entity, matching: &Match) -> Query {
     let table = drawn_table(entity);
     let slices = (0..SLICES).map(|slice| {
         Select::from(kinfold(&table, "l"))
-            .items(measured(matching))
+            .items(carried(matching))
             .join(kinfold(&table, "r"), ordered(matching))
             .filter([eq(col_of("l", SLICE), int(slice))])
             .query()
