@@ -52,7 +52,7 @@ WITH "rows" AS (
     "first" IS NOT NULL
   GROUP BY
     "first"
-), "compared" AS (
+), "with_frequency_0" AS (
   SELECT
     "records"."_identifier" AS "_identifier",
     "records"."_value" AS "_value",
@@ -63,14 +63,23 @@ WITH "rows" AS (
     "records"."lat" AS "lat",
     "records"."lon" AS "lon",
     "records"."tags" AS "tags",
-    CAST("records"."born" AS VARCHAR) AS "_text_born",
     "frequency_0"."_share" AS "_frequency_0"
   FROM
-    "records"
-    LEFT JOIN "frequency_0" ON "frequency_0"."_of" = "records"."first"
+    "frequency_0"
+    RIGHT JOIN "records" ON "frequency_0"."_of" = "records"."first"
 ), "keyed" AS (
   SELECT
-    "compared".*,
+    "_identifier",
+    "_value",
+    "_part",
+    "first",
+    "last",
+    "born",
+    "lat",
+    "lon",
+    "tags",
+    "_frequency_0",
+    CAST("born" AS VARCHAR) AS "_text_born",
     "last" AS "_key_0_0",
     "born" AS "_key_0_1",
     "born" AS "_key_1_2",
@@ -80,7 +89,7 @@ WITH "rows" AS (
     "first" AS "_key_1_1_r",
     left("first", 3) AS "_key_2_0"
   FROM
-    "compared"
+    "with_frequency_0"
 ), "blocks_0" AS (
   SELECT
     "_key_0_0",
@@ -93,6 +102,30 @@ WITH "rows" AS (
     "_key_0_0", "_key_0_1"
   HAVING
     count(*) BETWEEN 2 AND 500
+), "with_blocks_0" AS (
+  SELECT
+    "keyed"."_identifier" AS "_identifier",
+    "keyed"."_value" AS "_value",
+    "keyed"."_part" AS "_part",
+    "keyed"."first" AS "first",
+    "keyed"."last" AS "last",
+    "keyed"."born" AS "born",
+    "keyed"."lat" AS "lat",
+    "keyed"."lon" AS "lon",
+    "keyed"."tags" AS "tags",
+    "keyed"."_frequency_0" AS "_frequency_0",
+    "keyed"."_text_born" AS "_text_born",
+    "keyed"."_key_1_2" AS "_key_1_2",
+    "keyed"."_key_1_0_l" AS "_key_1_0_l",
+    "keyed"."_key_1_0_r" AS "_key_1_0_r",
+    "keyed"."_key_1_1_l" AS "_key_1_1_l",
+    "keyed"."_key_1_1_r" AS "_key_1_1_r",
+    "keyed"."_key_2_0" AS "_key_2_0",
+    "blocks_0"."_key_0_0" AS "_key_0_0",
+    "blocks_0"."_key_0_1" AS "_key_0_1"
+  FROM
+    "blocks_0"
+    RIGHT JOIN "keyed" ON ("blocks_0"."_key_0_0" = "keyed"."_key_0_0") AND ("blocks_0"."_key_0_1" = "keyed"."_key_0_1")
 ), "blocks_2" AS (
   SELECT
     "_key_2_0"
@@ -104,31 +137,53 @@ WITH "rows" AS (
     "_key_2_0"
   HAVING
     count(*) BETWEEN 2 AND 500
+), "with_blocks_2" AS (
+  SELECT
+    "with_blocks_0"."_identifier" AS "_identifier",
+    "with_blocks_0"."_value" AS "_value",
+    "with_blocks_0"."_part" AS "_part",
+    "with_blocks_0"."first" AS "first",
+    "with_blocks_0"."last" AS "last",
+    "with_blocks_0"."born" AS "born",
+    "with_blocks_0"."lat" AS "lat",
+    "with_blocks_0"."lon" AS "lon",
+    "with_blocks_0"."tags" AS "tags",
+    "with_blocks_0"."_frequency_0" AS "_frequency_0",
+    "with_blocks_0"."_text_born" AS "_text_born",
+    "with_blocks_0"."_key_1_2" AS "_key_1_2",
+    "with_blocks_0"."_key_1_0_l" AS "_key_1_0_l",
+    "with_blocks_0"."_key_1_0_r" AS "_key_1_0_r",
+    "with_blocks_0"."_key_1_1_l" AS "_key_1_1_l",
+    "with_blocks_0"."_key_1_1_r" AS "_key_1_1_r",
+    "with_blocks_0"."_key_0_0" AS "_key_0_0",
+    "with_blocks_0"."_key_0_1" AS "_key_0_1",
+    "blocks_2"."_key_2_0" AS "_key_2_0"
+  FROM
+    "blocks_2"
+    RIGHT JOIN "with_blocks_0" ON "blocks_2"."_key_2_0" = "with_blocks_0"."_key_2_0"
 )
 SELECT
-  "keyed"."_identifier" AS "_identifier",
-  "keyed"."_value" AS "_value",
-  "keyed"."_part" AS "_part",
-  "keyed"."first" AS "first",
-  "keyed"."last" AS "last",
-  "keyed"."born" AS "born",
-  "keyed"."lat" AS "lat",
-  "keyed"."lon" AS "lon",
-  "keyed"."tags" AS "tags",
-  "keyed"."_text_born" AS "_text_born",
-  "keyed"."_frequency_0" AS "_frequency_0",
-  "blocks_0"."_key_0_0" AS "_key_0_0",
-  "blocks_0"."_key_0_1" AS "_key_0_1",
-  "keyed"."_key_1_2" AS "_key_1_2",
-  "keyed"."_key_1_0_l" AS "_key_1_0_l",
-  "keyed"."_key_1_0_r" AS "_key_1_0_r",
-  "keyed"."_key_1_1_l" AS "_key_1_1_l",
-  "keyed"."_key_1_1_r" AS "_key_1_1_r",
-  "blocks_2"."_key_2_0" AS "_key_2_0"
+  "_identifier",
+  "_value",
+  "_part",
+  "first",
+  "last",
+  "born",
+  "lat",
+  "lon",
+  "tags",
+  "_frequency_0",
+  "_text_born",
+  "_key_1_2",
+  "_key_1_0_l",
+  "_key_1_0_r",
+  "_key_1_1_l",
+  "_key_1_1_r",
+  "_key_0_0",
+  "_key_0_1",
+  "_key_2_0"
 FROM
-  "keyed"
-  LEFT JOIN "blocks_0" ON ("blocks_0"."_key_0_0" = "keyed"."_key_0_0") AND ("blocks_0"."_key_0_1" = "keyed"."_key_0_1")
-  LEFT JOIN "blocks_2" ON "blocks_2"."_key_2_0" = "keyed"."_key_2_0";
+  "with_blocks_2";
 
 -- at most 1000000 pairs
 WITH "counted_0_0" AS (
@@ -482,7 +537,7 @@ WITH "rows" AS (
     "first" IS NOT NULL
   GROUP BY
     "first"
-), "compared" AS (
+), "with_frequency_0" AS (
   SELECT
     "records"."_identifier" AS "_identifier",
     "records"."_value" AS "_value",
@@ -493,21 +548,30 @@ WITH "rows" AS (
     "records"."lat" AS "lat",
     "records"."lon" AS "lon",
     "records"."tags" AS "tags",
-    CAST("records"."born" AS VARCHAR) AS "_text_born",
     "frequency_0"."_share" AS "_frequency_0"
   FROM
-    "records"
-    LEFT JOIN "frequency_0" ON "frequency_0"."_of" = "records"."first"
+    "frequency_0"
+    RIGHT JOIN "records" ON "frequency_0"."_of" = "records"."first"
 ), "keyed" AS (
   SELECT
-    "compared".*,
+    "_identifier",
+    "_value",
+    "_part",
+    "first",
+    "last",
+    "born",
+    "lat",
+    "lon",
+    "tags",
+    "_frequency_0",
+    CAST("born" AS VARCHAR) AS "_text_born",
     "born" AS "_key_0_0",
     "first" AS "_key_1_0",
     "last" AS "_key_1_1",
     "born" AS "_key_1_2",
     "tags" AS "_key_2_0"
   FROM
-    "compared"
+    "with_frequency_0"
 ), "blocks_0" AS (
   SELECT
     "_key_0_0"
@@ -519,6 +583,27 @@ WITH "rows" AS (
     "_key_0_0"
   HAVING
     count(*) BETWEEN 2 AND 500
+), "with_blocks_0" AS (
+  SELECT
+    "keyed"."_identifier" AS "_identifier",
+    "keyed"."_value" AS "_value",
+    "keyed"."_part" AS "_part",
+    "keyed"."first" AS "first",
+    "keyed"."last" AS "last",
+    "keyed"."born" AS "born",
+    "keyed"."lat" AS "lat",
+    "keyed"."lon" AS "lon",
+    "keyed"."tags" AS "tags",
+    "keyed"."_frequency_0" AS "_frequency_0",
+    "keyed"."_text_born" AS "_text_born",
+    "keyed"."_key_1_0" AS "_key_1_0",
+    "keyed"."_key_1_1" AS "_key_1_1",
+    "keyed"."_key_1_2" AS "_key_1_2",
+    "keyed"."_key_2_0" AS "_key_2_0",
+    "blocks_0"."_key_0_0" AS "_key_0_0"
+  FROM
+    "blocks_0"
+    RIGHT JOIN "keyed" ON "blocks_0"."_key_0_0" = "keyed"."_key_0_0"
 ), "blocks_1" AS (
   SELECT
     "_key_1_0",
@@ -532,6 +617,27 @@ WITH "rows" AS (
     "_key_1_0", "_key_1_1", "_key_1_2"
   HAVING
     count(*) BETWEEN 2 AND 500
+), "with_blocks_1" AS (
+  SELECT
+    "with_blocks_0"."_identifier" AS "_identifier",
+    "with_blocks_0"."_value" AS "_value",
+    "with_blocks_0"."_part" AS "_part",
+    "with_blocks_0"."first" AS "first",
+    "with_blocks_0"."last" AS "last",
+    "with_blocks_0"."born" AS "born",
+    "with_blocks_0"."lat" AS "lat",
+    "with_blocks_0"."lon" AS "lon",
+    "with_blocks_0"."tags" AS "tags",
+    "with_blocks_0"."_frequency_0" AS "_frequency_0",
+    "with_blocks_0"."_text_born" AS "_text_born",
+    "with_blocks_0"."_key_2_0" AS "_key_2_0",
+    "with_blocks_0"."_key_0_0" AS "_key_0_0",
+    "blocks_1"."_key_1_0" AS "_key_1_0",
+    "blocks_1"."_key_1_1" AS "_key_1_1",
+    "blocks_1"."_key_1_2" AS "_key_1_2"
+  FROM
+    "blocks_1"
+    RIGHT JOIN "with_blocks_0" ON ("blocks_1"."_key_1_0" = "with_blocks_0"."_key_1_0") AND ("blocks_1"."_key_1_1" = "with_blocks_0"."_key_1_1") AND ("blocks_1"."_key_1_2" = "with_blocks_0"."_key_1_2")
 ), "blocks_2" AS (
   SELECT
     "_key_2_0"
@@ -543,29 +649,47 @@ WITH "rows" AS (
     "_key_2_0"
   HAVING
     count(*) BETWEEN 2 AND 500
+), "with_blocks_2" AS (
+  SELECT
+    "with_blocks_1"."_identifier" AS "_identifier",
+    "with_blocks_1"."_value" AS "_value",
+    "with_blocks_1"."_part" AS "_part",
+    "with_blocks_1"."first" AS "first",
+    "with_blocks_1"."last" AS "last",
+    "with_blocks_1"."born" AS "born",
+    "with_blocks_1"."lat" AS "lat",
+    "with_blocks_1"."lon" AS "lon",
+    "with_blocks_1"."tags" AS "tags",
+    "with_blocks_1"."_frequency_0" AS "_frequency_0",
+    "with_blocks_1"."_text_born" AS "_text_born",
+    "with_blocks_1"."_key_0_0" AS "_key_0_0",
+    "with_blocks_1"."_key_1_0" AS "_key_1_0",
+    "with_blocks_1"."_key_1_1" AS "_key_1_1",
+    "with_blocks_1"."_key_1_2" AS "_key_1_2",
+    "blocks_2"."_key_2_0" AS "_key_2_0"
+  FROM
+    "blocks_2"
+    RIGHT JOIN "with_blocks_1" ON "blocks_2"."_key_2_0" = "with_blocks_1"."_key_2_0"
 )
 SELECT
-  "keyed"."_identifier" AS "_identifier",
-  "keyed"."_value" AS "_value",
-  "keyed"."_part" AS "_part",
-  "keyed"."first" AS "first",
-  "keyed"."last" AS "last",
-  "keyed"."born" AS "born",
-  "keyed"."lat" AS "lat",
-  "keyed"."lon" AS "lon",
-  "keyed"."tags" AS "tags",
-  "keyed"."_text_born" AS "_text_born",
-  "keyed"."_frequency_0" AS "_frequency_0",
-  "blocks_0"."_key_0_0" AS "_key_0_0",
-  "blocks_1"."_key_1_0" AS "_key_1_0",
-  "blocks_1"."_key_1_1" AS "_key_1_1",
-  "blocks_1"."_key_1_2" AS "_key_1_2",
-  "blocks_2"."_key_2_0" AS "_key_2_0"
+  "_identifier",
+  "_value",
+  "_part",
+  "first",
+  "last",
+  "born",
+  "lat",
+  "lon",
+  "tags",
+  "_frequency_0",
+  "_text_born",
+  "_key_0_0",
+  "_key_1_0",
+  "_key_1_1",
+  "_key_1_2",
+  "_key_2_0"
 FROM
-  "keyed"
-  LEFT JOIN "blocks_0" ON "blocks_0"."_key_0_0" = "keyed"."_key_0_0"
-  LEFT JOIN "blocks_1" ON ("blocks_1"."_key_1_0" = "keyed"."_key_1_0") AND ("blocks_1"."_key_1_1" = "keyed"."_key_1_1") AND ("blocks_1"."_key_1_2" = "keyed"."_key_1_2")
-  LEFT JOIN "blocks_2" ON "blocks_2"."_key_2_0" = "keyed"."_key_2_0";
+  "with_blocks_2";
 
 -- training: sizes
 SELECT

@@ -49,11 +49,7 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
     let distinct = if is_unique { distinct } else { distinct.group_by(names.iter().copied()) };
     stages.add("records", distinct.query());
 
-    let texts: Vec<(Expr, String)> =
-        as_texts(matching).iter().map(|column| (cast_text(col_of("records", &column.name)), text_column(column))).collect();
-    let mut select = Select::from_stage("records")
-        .items(names.iter().map(|name| (col_of("records", name), (*name).to_owned())))
-        .items(texts.iter().cloned());
+    let mut table = Table { stages, stage: "records".to_owned(), columns: names.iter().map(|name| (*name).to_owned()).collect() };
     for (comparison, column) in with_frequencies(matching) {
         let stage = format!("frequency_{comparison}");
         let column = &matching.columns[column].name;
@@ -64,38 +60,61 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
             .item(share, "_share")
             .filter([is_not_null(col(column))])
             .group_by([column.as_str()]);
-        stages.add(&stage, counted.query());
-        select = select
-            .item(col_of(&stage, "_share"), &frequency(comparison))
-            .left_join(relation(None, &stage, None), eq(col_of(&stage, "_of"), col_of("records", column)));
+        table.stages.add(&stage, counted.query());
+        let same = eq(col_of(&stage, "_of"), col_of(&table.stage, column));
+        table.attach(&stage, same, &[("_share".to_owned(), frequency(comparison))]);
     }
     let keys: Vec<Keys> = blocking.iter().enumerate().map(|(rule, blocking)| keys(rule, blocking)).collect();
-    if keys.iter().all(|keys| keys.all().next().is_none()) {
-        return stages.finish(select.query());
-    }
-    let all_keys = || keys.iter().flat_map(Keys::all);
-    stages.add("compared", select.query());
-    let keyed = all_keys().fold(Select::from_stage("compared").all_of("compared"), |select, (name, key)| {
-        select.item(key.clone(), name)
-    });
-    stages.add("keyed", keyed.query());
-    let frequencies = with_frequencies(matching).into_iter().map(|(comparison, _)| frequency(comparison));
-    let texts = texts.into_iter().map(|(_, name)| name);
-    let kept: Vec<String> = names.iter().map(|name| (*name).to_owned()).chain(texts).chain(frequencies).collect();
-    let mut select = Select::from_stage("keyed").items(kept.iter().map(|name| (col_of("keyed", name), name.clone())));
+    let texts = as_texts(matching).into_iter().map(|column| (cast_text(col(&column.name)), text_column(column)));
+    let all_keys = keys.iter().flat_map(Keys::all).map(|(name, key)| (key.clone(), name.clone()));
+    table.compute("keyed", texts.chain(all_keys).collect());
     for (rule, keys) in keys.iter().enumerate() {
-        let Some(blocks) = keys.blocks("keyed", matching.max_block) else {
-            select = select.items(keys.all().map(|(name, _)| (col_of("keyed", name), name.clone())));
-            continue;
-        };
+        let Some(blocks) = keys.blocks("keyed", matching.max_block) else { continue };
         let stage = format!("blocks_{rule}");
-        stages.add(&stage, blocks);
-        let same = keys.same.iter().map(|(name, _)| eq(col_of(&stage, name), col_of("keyed", name)));
-        select = select.left_join(relation(None, &stage, None), and(same)).items(
-            keys.same.iter().map(|(name, _)| (col_of(&stage, name), name.clone())),
-        );
+        table.stages.add(&stage, blocks);
+        let same = and(keys.same.iter().map(|(name, _)| eq(col_of(&stage, name), col_of(&table.stage, name))));
+        // What is no block takes the keys with it.
+        table.columns.retain(|column| !keys.same.iter().any(|(name, _)| name == column));
+        let found: Vec<(String, String)> = keys.same.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+        table.attach(&stage, same, &found);
     }
-    stages.finish(select.query())
+    table.finish()
+}
+
+/// A table that gets more columns, stage by stage.
+struct Table {
+    stages: Stages,
+    /// The last stage.
+    stage: String,
+    columns: Vec<String>,
+}
+
+impl Table {
+    /// Adds columns that are computed from those that there are.
+    fn compute(&mut self, name: &str, items: Vec<(Expr, String)>) {
+        let select = Select::from_stage(&self.stage).columns(self.columns.iter().map(String::as_str));
+        self.columns.extend(items.iter().map(|(_, name)| name.clone()));
+        self.stages.add(name, select.items(items).query());
+        name.clone_into(&mut self.stage);
+    }
+
+    /// Adds columns of another stage, under other names, null where it has no row for one of this. The many rows of this one stream
+    /// past the few of the other: the side of a join that comes first is the one that engines hold.
+    fn attach(&mut self, other: &str, on: Expr, columns: &[(String, String)]) {
+        let select = Select::from(relation(None, other, None))
+            .right_join(relation(None, &self.stage, None), on)
+            .items(self.columns.iter().map(|name| (col_of(&self.stage, name), name.clone())))
+            .items(columns.iter().map(|(from, to)| (col_of(other, from), to.clone())));
+        self.columns.extend(columns.iter().map(|(_, name)| name.clone()));
+        let name = format!("with_{other}");
+        self.stages.add(&name, select.query());
+        self.stage = name;
+    }
+
+    fn finish(self) -> Query {
+        let select = Select::from_stage(&self.stage).columns(self.columns.iter().map(String::as_str));
+        self.stages.finish(select.query())
+    }
 }
 
 /// Comparisons in which rare values say more, and their columns.

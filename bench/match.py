@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Matching by likelihood in a CRM: Kinfold beside Splink, the same comparisons and the same blocking, on the same data, in the same run.
+
+    just bench-match                                # 1 million records, three rounds
+    just bench-match --records 4000000
+    python3 bench/match.py --records 100000 --rounds 1
+
+Makes the data once (match_data.py). Both sides learn without labels, then compare and weigh. What is timed is the whole of it, each side
+in processes of its own; for Kinfold that includes clusters, ids and all tables. Goals: F1 no lower than Splink's, a third of its time,
+less than 1 GiB.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import measure
+
+HERE = pathlib.Path(__file__).resolve().parent
+GOAL_RATIO = 1 / 3
+GOAL_BYTES = 1 << 30
+
+
+def main() -> None:
+    args = arguments()
+    root = pathlib.Path(args.cache) / f"match-{args.records}"
+    if not (root / "data" / "truth.parquet").exists():
+        print(f"making {args.records:,} records in {root}")
+        subprocess.run([sys.executable, HERE / "match_data.py", "--out", root / "data", "--records", str(args.records)], check=True)
+    sides = {"kinfold": kinfold, "splink": splink}
+    measured, quality = {name: [] for name in sides}, {}
+    for round_number in range(args.rounds):
+        for name in sides if round_number % 2 == 0 else reversed(sides):
+            measured[name].append(sides[name](root, args))
+            quality.setdefault(name, score(root, name))
+    report(measured, quality, root, args)
+
+
+def arguments() -> argparse.Namespace:
+    cache = os.environ.get("KINFOLD_CACHE", os.path.expanduser("~/.cache/kinfold"))
+    target = os.environ.get("CARGO_TARGET_DIR", f"{cache}/target")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cache", default=f"{cache}/bench", help="where the data is made and kept")
+    parser.add_argument("--kinfold", default=f"{target}/release/kinfold")
+    return parser.parse_args()
+
+
+def kinfold(root: pathlib.Path, args: argparse.Namespace) -> dict:
+    project = root / "kinfold"
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(HERE / "match_project", project)
+    (project / "data").symlink_to(root / "data")
+    train = measure.run("kinfold: train", [args.kinfold, "match", "train", "--project", project, "--carry-on"])
+    ran = measure.run("kinfold: run", [args.kinfold, "run", "--no-sync", "--project", project])
+    return {
+        "seconds": train["seconds"] + ran["seconds"],
+        "cpu_seconds": train["cpu_seconds"] + ran["cpu_seconds"],
+        "bytes": max(train["bytes"], ran["bytes"]),
+        "steps": {f"train: {name}": step for name, step in train["steps"].items()} | ran["steps"],
+    }
+
+
+def splink(root: pathlib.Path, _: argparse.Namespace) -> dict:
+    return measure.run("splink", [sys.executable, HERE / "match_peer.py", root / "data", root / "splink"])
+
+
+def score(root: pathlib.Path, side: str) -> dict:
+    """In a process of its own: see measure.py."""
+    return json.loads(subprocess.run([sys.executable, HERE / "match_score.py", root, side], stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def report(measured: dict, quality: dict, root: pathlib.Path, args: argparse.Namespace) -> None:
+    middle = measure.medians(measured)
+    print(f"\n{measure.machine()}, {args.records:,} records, medians of {args.rounds}\n")
+    measure.print_tools(middle)
+    measure.print_steps(measured)
+    print("\n| tool | pairs | precision | recall | F1 | F1 at the best threshold |\n|---|---|---|---|---|---|")
+    for name, q in quality.items():
+        print(f"| {name} | {q['pairs']:,} | {q['precision']:.4f} | {q['recall']:.4f} | {q['f1']:.4f} | {q['best_f1']:.4f} |")
+    ratio, size = middle["kinfold"]["seconds"] / middle["splink"]["seconds"], middle["kinfold"]["bytes"]
+    missed = ratio > GOAL_RATIO or size >= GOAL_BYTES or quality["kinfold"]["f1"] < quality["splink"]["f1"]
+    print(f"\ntime {ratio:.2f} of Splink's (goal {GOAL_RATIO:.2f}), peak {size / 2**30:.2f} GiB (goal 1)")
+    results = {"machine": measure.machine(), "records": args.records, "measured": measured, "quality": quality}
+    (root / "results.json").write_text(json.dumps(results, indent=1))
+    if missed and args.records == 1_000_000:
+        sys.exit("a goal is missed")
+
+
+if __name__ == "__main__":
+    main()
