@@ -39,7 +39,7 @@ def main() -> None:
     linker = Linker(people, settings)
     linker.training.estimate_probability_two_random_records_match([block_on("first_name", "last_name", "born"), block_on("email")], recall=0.7)
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6)
-    for rule in (block_on("last_name", "born"), block_on("first_name", "postcode"), block_on("email")):
+    for rule in (block_on("last_name", "born"), block_on("first_name", "born"), block_on("email")):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
     linker.inference.predict(threshold_match_probability=0.5).to_parquet(str(out / "pairs.parquet"), overwrite=True)
 

@@ -26,9 +26,12 @@ def main() -> None:
     db.execute(f"""create table pairs as select p, l.person = r.person as is_right from ({found})
         join truth as l on l.id = a join truth as r on r.id = b""")
     at = quality(people, *db.execute(f"select count(*), count(*) filter (is_right) from pairs where p >= {THRESHOLD}").fetchall()[0])
-    steps = db.execute("""select distinct round(p, 3), count(*) over below, count(*) filter (is_right) over below from pairs
-        window below as (order by round(p, 3) desc range unbounded preceding)""").fetchall()
-    best = max(quality(people, pairs, right)["f1"] for _, pairs, right in steps)
+    # The threshold at which F1 is highest, which nobody knows without the truth, to two digits of a percent.
+    steps = db.execute("""select floor(p * 10000) as step, count(*), count(*) filter (is_right) from pairs group by step order by step desc""").fetchall()
+    best, pairs, right = 0, 0, 0
+    for _, more, more_right in steps:
+        pairs, right = pairs + more, right + more_right
+        best = max(best, quality(people, pairs, right)["f1"])
     print(json.dumps(at | {"best_f1": best}))
 
 

@@ -4,11 +4,9 @@ use serde_json::json;
 
 use crate::harness::{Project, python};
 
+const CONFIG: &str = "version: 1\nname: similarity\nwarehouse: {lake: {location: ./lake}}\n";
 /// The model's SQL is checked with the project; the queries are what a user writes.
-const PROJECT: &str = "
-version: 1
-name: similarity
-warehouse: {lake: {location: ./lake}}
+const MODELS: &str = "
 sources:
   - {name: random, location: ./data, tables: [{name: pairs, path: pairs.parquet}]}
 models:
@@ -24,7 +22,7 @@ models:
 
 #[test]
 fn similarities_equal_rapidfuzz() {
-    let project = Project::of(&[("kinfold.yml", PROJECT)]);
+    let project = Project::of(&[("kinfold.yml", CONFIG), ("models/pairs.yml", MODELS)]);
     if python("similarities.py", &[project.path("data/pairs.parquet").to_str().unwrap()]).is_none() {
         return;
     }
@@ -44,7 +42,7 @@ fn similarities_equal_rapidfuzz() {
 
 #[test]
 fn text_functions_are_known_to_queries() {
-    let project = Project::of(&[("kinfold.yml", PROJECT)]);
+    let project = Project::of(&[("kinfold.yml", CONFIG), ("models/pairs.yml", MODELS)]);
     if python("similarities.py", &[project.path("data/pairs.parquet").to_str().unwrap()]).is_none() {
         return;
     }

@@ -181,8 +181,18 @@ fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
             carries_on: false,
         }));
     }
-    let query = matching::pairs(entity, matching, model)?;
-    let pairs = scratch(steps, matching::pairs_table(entity), needs, query);
+    let table = matching::pairs_table(entity);
+    let mut tables = vec![];
+    for (rule, query) in matching::pairs_of_rules(entity, matching, model).into_iter().enumerate() {
+        let name = format!("{table}_{rule}");
+        // One after the other: each holds the records, and keeps all threads busy.
+        let step = scratch(steps, name.clone(), needs, query);
+        needs = Needs { steps: vec![step], ..Needs::default() };
+        tables.push((name, step));
+    }
+    let (names, of_rules): (Vec<String>, Vec<usize>) = tables.into_iter().unzip();
+    let needs = Needs { steps: of_rules, ..Needs::default() };
+    let pairs = scratch(steps, table, needs, matching::pairs_of_all(matching, &names)?);
     for table in [EntityTable::Matches, EntityTable::Review] {
         let needs = Needs { steps: vec![pairs], ..Needs::default() };
         let query = matching::told(entity, matching, table);

@@ -208,7 +208,9 @@ async fn learn_from_records(
         let patterns = patterns(ready, &pass.query, sizes.len()).await?;
         let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
         let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
-        match learn(&start, &of_pass, Settings::default()) {
+        // A pass begins where those before it have come to.
+        let begin = combine(&start, &trained).0;
+        match learn(&begin, &of_pass, Settings::default()) {
             Ok(learned) => trained.push(learned),
             Err(trouble) => problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble }),
         }

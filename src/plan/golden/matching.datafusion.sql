@@ -80,9 +80,6 @@ WITH "rows" AS (
     "tags",
     "_frequency_0",
     CAST("born" AS VARCHAR) AS "_text_born",
-    "last" AS "_key_0_0",
-    "born" AS "_key_0_1",
-    "born" AS "_key_1_2",
     "first" AS "_key_1_0_l",
     "last" AS "_key_1_0_r",
     "last" AS "_key_1_1_l",
@@ -90,19 +87,19 @@ WITH "rows" AS (
     left("first", 3) AS "_key_2_0"
   FROM
     "with_frequency_0"
-), "blocks_0" AS (
+), "having_common_0" AS (
   SELECT
-    "_key_0_0",
-    "_key_0_1"
+    "last",
+    "born"
   FROM
     "keyed"
   WHERE
-    ("_key_0_0" IS NOT NULL) AND ("_key_0_1" IS NOT NULL)
+    ("last" IS NOT NULL) AND ("born" IS NOT NULL)
   GROUP BY
-    "_key_0_0", "_key_0_1"
+    "last", "born"
   HAVING
-    count(*) BETWEEN 2 AND 500
-), "with_blocks_0" AS (
+    count(*) > 500
+), "with_having_common_0" AS (
   SELECT
     "keyed"."_identifier" AS "_identifier",
     "keyed"."_value" AS "_value",
@@ -115,18 +112,16 @@ WITH "rows" AS (
     "keyed"."tags" AS "tags",
     "keyed"."_frequency_0" AS "_frequency_0",
     "keyed"."_text_born" AS "_text_born",
-    "keyed"."_key_1_2" AS "_key_1_2",
     "keyed"."_key_1_0_l" AS "_key_1_0_l",
     "keyed"."_key_1_0_r" AS "_key_1_0_r",
     "keyed"."_key_1_1_l" AS "_key_1_1_l",
     "keyed"."_key_1_1_r" AS "_key_1_1_r",
     "keyed"."_key_2_0" AS "_key_2_0",
-    "blocks_0"."_key_0_0" AS "_key_0_0",
-    "blocks_0"."_key_0_1" AS "_key_0_1"
+    "having_common_0"."last" IS NOT NULL AS "_common_0"
   FROM
-    "blocks_0"
-    RIGHT JOIN "keyed" ON ("blocks_0"."_key_0_0" = "keyed"."_key_0_0") AND ("blocks_0"."_key_0_1" = "keyed"."_key_0_1")
-), "blocks_2" AS (
+    "having_common_0"
+    RIGHT JOIN "keyed" ON ("having_common_0"."last" = "keyed"."last") AND ("having_common_0"."born" = "keyed"."born")
+), "having_common_2" AS (
   SELECT
     "_key_2_0"
   FROM
@@ -136,31 +131,30 @@ WITH "rows" AS (
   GROUP BY
     "_key_2_0"
   HAVING
-    count(*) BETWEEN 2 AND 500
-), "with_blocks_2" AS (
+    count(*) > 500
+), "with_having_common_2" AS (
   SELECT
-    "with_blocks_0"."_identifier" AS "_identifier",
-    "with_blocks_0"."_value" AS "_value",
-    "with_blocks_0"."_part" AS "_part",
-    "with_blocks_0"."first" AS "first",
-    "with_blocks_0"."last" AS "last",
-    "with_blocks_0"."born" AS "born",
-    "with_blocks_0"."lat" AS "lat",
-    "with_blocks_0"."lon" AS "lon",
-    "with_blocks_0"."tags" AS "tags",
-    "with_blocks_0"."_frequency_0" AS "_frequency_0",
-    "with_blocks_0"."_text_born" AS "_text_born",
-    "with_blocks_0"."_key_1_2" AS "_key_1_2",
-    "with_blocks_0"."_key_1_0_l" AS "_key_1_0_l",
-    "with_blocks_0"."_key_1_0_r" AS "_key_1_0_r",
-    "with_blocks_0"."_key_1_1_l" AS "_key_1_1_l",
-    "with_blocks_0"."_key_1_1_r" AS "_key_1_1_r",
-    "with_blocks_0"."_key_0_0" AS "_key_0_0",
-    "with_blocks_0"."_key_0_1" AS "_key_0_1",
-    "blocks_2"."_key_2_0" AS "_key_2_0"
+    "with_having_common_0"."_identifier" AS "_identifier",
+    "with_having_common_0"."_value" AS "_value",
+    "with_having_common_0"."_part" AS "_part",
+    "with_having_common_0"."first" AS "first",
+    "with_having_common_0"."last" AS "last",
+    "with_having_common_0"."born" AS "born",
+    "with_having_common_0"."lat" AS "lat",
+    "with_having_common_0"."lon" AS "lon",
+    "with_having_common_0"."tags" AS "tags",
+    "with_having_common_0"."_frequency_0" AS "_frequency_0",
+    "with_having_common_0"."_text_born" AS "_text_born",
+    "with_having_common_0"."_key_1_0_l" AS "_key_1_0_l",
+    "with_having_common_0"."_key_1_0_r" AS "_key_1_0_r",
+    "with_having_common_0"."_key_1_1_l" AS "_key_1_1_l",
+    "with_having_common_0"."_key_1_1_r" AS "_key_1_1_r",
+    "with_having_common_0"."_key_2_0" AS "_key_2_0",
+    "with_having_common_0"."_common_0" AS "_common_0",
+    "having_common_2"."_key_2_0" IS NOT NULL AS "_common_2"
   FROM
-    "blocks_2"
-    RIGHT JOIN "with_blocks_0" ON "blocks_2"."_key_2_0" = "with_blocks_0"."_key_2_0"
+    "having_common_2"
+    RIGHT JOIN "with_having_common_0" ON "having_common_2"."_key_2_0" = "with_having_common_0"."_key_2_0"
 )
 SELECT
   "_identifier",
@@ -174,29 +168,28 @@ SELECT
   "tags",
   "_frequency_0",
   "_text_born",
-  "_key_1_2",
   "_key_1_0_l",
   "_key_1_0_r",
   "_key_1_1_l",
   "_key_1_1_r",
-  "_key_0_0",
-  "_key_0_1",
-  "_key_2_0"
+  "_key_2_0",
+  "_common_0",
+  "_common_2"
 FROM
-  "with_blocks_2";
+  "with_having_common_2";
 
 -- at most 1000000 pairs
 WITH "counted_0_0" AS (
   SELECT
-    "_key_0_0" AS "_k0",
-    "_key_0_1" AS "_k1",
+    "last" AS "_k0",
+    "born" AS "_k1",
     count(*) AS "_n"
   FROM
     "kinfold"."_customer_records" AS "r"
   WHERE
-    ("_key_0_0" IS NOT NULL) AND ("_key_0_1" IS NOT NULL)
+    ("last" IS NOT NULL) AND ("born" IS NOT NULL) AND (NOT "_common_0")
   GROUP BY
-    "_key_0_0", "_key_0_1"
+    "last", "born"
 ), "blocks_0" AS (
   SELECT
     ("counted_0_0"."_n" * ("counted_0_0"."_n" - 1)) / 2 AS "_pairs",
@@ -205,28 +198,28 @@ WITH "counted_0_0" AS (
     "counted_0_0"
 ), "counted_1_0" AS (
   SELECT
-    "_key_1_2" AS "_k0",
+    "born" AS "_k0",
     "_key_1_0_l" AS "_k1",
     "_key_1_1_l" AS "_k2",
     count(*) AS "_n"
   FROM
     "kinfold"."_customer_records" AS "r"
   WHERE
-    ("_key_1_2" IS NOT NULL) AND ("_key_1_0_l" IS NOT NULL) AND ("_key_1_1_l" IS NOT NULL)
+    ("born" IS NOT NULL) AND ("_key_1_0_l" IS NOT NULL) AND ("_key_1_1_l" IS NOT NULL)
   GROUP BY
-    "_key_1_2", "_key_1_0_l", "_key_1_1_l"
+    "born", "_key_1_0_l", "_key_1_1_l"
 ), "counted_1_1" AS (
   SELECT
-    "_key_1_2" AS "_k0",
+    "born" AS "_k0",
     "_key_1_0_r" AS "_k1",
     "_key_1_1_r" AS "_k2",
     count(*) AS "_n"
   FROM
     "kinfold"."_customer_records" AS "r"
   WHERE
-    ("_key_1_2" IS NOT NULL) AND ("_key_1_0_r" IS NOT NULL) AND ("_key_1_1_r" IS NOT NULL)
+    ("born" IS NOT NULL) AND ("_key_1_0_r" IS NOT NULL) AND ("_key_1_1_r" IS NOT NULL)
   GROUP BY
-    "_key_1_2", "_key_1_0_r", "_key_1_1_r"
+    "born", "_key_1_0_r", "_key_1_1_r"
 ), "blocks_1" AS (
   SELECT
     "counted_1_0"."_n" * "counted_1_1"."_n" AS "_pairs",
@@ -241,7 +234,7 @@ WITH "counted_0_0" AS (
   FROM
     "kinfold"."_customer_records" AS "r"
   WHERE
-    "_key_2_0" IS NOT NULL
+    ("_key_2_0" IS NOT NULL) AND (NOT "_common_2")
   GROUP BY
     "_key_2_0"
 ), "blocks_2" AS (
@@ -275,7 +268,7 @@ SELECT
 FROM
   "blocks_2";
 
--- _customer_pairs
+-- _customer_pairs_0
 WITH "pairs" AS (
   SELECT
     "l"."_identifier" AS "_identifier_l",
@@ -299,55 +292,7 @@ WITH "pairs" AS (
     "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
-  UNION ALL
-  SELECT
-    "l"."_identifier" AS "_identifier_l",
-    "l"."_value" AS "_value_l",
-    "r"."_identifier" AS "_identifier_r",
-    "r"."_value" AS "_value_r",
-    "l"."first" AS "_l_first",
-    "r"."first" AS "_r_first",
-    "l"."last" AS "_l_last",
-    "r"."last" AS "_r_last",
-    "l"."born" AS "_l_born",
-    "r"."born" AS "_r_born",
-    "l"."lat" AS "_l_lat",
-    "r"."lat" AS "_r_lat",
-    "l"."lon" AS "_l_lon",
-    "r"."lon" AS "_r_lon",
-    "l"."tags" AS "_l_tags",
-    "r"."tags" AS "_r_tags",
-    "l"."_text_born" AS "_l__text_born",
-    "r"."_text_born" AS "_r__text_born",
-    "l"."_frequency_0" AS "_frequency_0"
-  FROM
-    "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5)) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false))
-  UNION ALL
-  SELECT
-    "l"."_identifier" AS "_identifier_l",
-    "l"."_value" AS "_value_l",
-    "r"."_identifier" AS "_identifier_r",
-    "r"."_value" AS "_value_r",
-    "l"."first" AS "_l_first",
-    "r"."first" AS "_r_first",
-    "l"."last" AS "_l_last",
-    "r"."last" AS "_r_last",
-    "l"."born" AS "_l_born",
-    "r"."born" AS "_r_born",
-    "l"."lat" AS "_l_lat",
-    "r"."lat" AS "_r_lat",
-    "l"."lon" AS "_l_lon",
-    "r"."lon" AS "_r_lon",
-    "l"."tags" AS "_l_tags",
-    "r"."tags" AS "_r_tags",
-    "l"."_text_born" AS "_l__text_born",
-    "r"."_text_born" AS "_r__text_born",
-    "l"."_frequency_0" AS "_frequency_0"
-  FROM
-    "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_2_0" = "r"."_key_2_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_0_0" = "r"."_key_0_0") AND ("l"."_key_0_1" = "r"."_key_0_1"), false)) AND (NOT coalesce(("l"."_key_1_2" = "r"."_key_1_2") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5), false))
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."last" = "r"."last") AND ("l"."born" = "r"."born") AND (NOT "l"."_common_0")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
 ), "measured" AS (
   SELECT
     "_identifier_l",
@@ -429,6 +374,306 @@ SELECT
   "_value_l",
   "_identifier_r",
   "_value_r",
+  "_level_0",
+  "_level_1",
+  "_level_2",
+  "_level_3",
+  "_level_4",
+  "_level_5",
+  "_weight"
+FROM
+  "weighed"
+WHERE
+  "_weight" >= CAST(0.000000000000 AS DOUBLE PRECISION);
+
+-- _customer_pairs_1
+WITH "pairs" AS (
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."born" = "r"."born") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5)) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."last" = "r"."last") AND ("l"."born" = "r"."born") AND (NOT "l"."_common_0"), false))
+), "measured" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    ("_l_first" IS NULL) OR ("_r_first" IS NULL) AS "_missing_0",
+    "_l_first" = "_r_first" AS "_holds_0_0",
+    CASE
+      WHEN "_l_first" = "_r_first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("_l_first", "_r_first", CAST(0.8 AS DOUBLE PRECISION))
+    END AS "_jaro_winkler_0",
+    ("_l_last" IS NULL) OR ("_r_last" IS NULL) AS "_missing_1",
+    "_l_last" = "_r_last" AS "_holds_1_0",
+    ("_l_last" = "_r_first") AND ("_l_first" = "_r_last") AS "_holds_1_1",
+    (left("_l_last", 3) = left("_r_last", 3)) AND (length("_l_last") >= 3) AND (length("_r_last") >= 3) AS "_holds_1_2",
+    split_part("_l_last", '-', 1) = split_part("_r_last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "_l_last" = "_r_last" THEN
+        0
+      ELSE
+        levenshtein("_l_last", "_r_last")
+    END AS "_levenshtein_1",
+    "_l_first" LIKE "_r_last" AS "_holds_1_5",
+    ("_l_born" IS NULL) OR ("_r_born" IS NULL) AS "_missing_2",
+    "_l_born" = "_r_born" AS "_holds_2_0",
+    day_month_swapped("_l_born", "_r_born") AS "_holds_2_1",
+    CASE
+      WHEN "_l_born" = "_r_born" THEN
+        0
+      ELSE
+        damerau_levenshtein("_l__text_born", "_r__text_born", 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "_l_born") - date_part('epoch', "_r_born")) AS "_seconds_2",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
+    abs("_l_lat" - "_r_lat") AS "_difference_4",
+    ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("_l_tags", "_r_tags")) AS "_common_5"
+  FROM
+    "pairs"
+), "leveled" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= CAST(0.92 AS DOUBLE PRECISION) THEN 1 WHEN "_jaro_winkler_0" >= CAST(0.8 AS DOUBLE PRECISION) THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
+    CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
+    CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
+    CAST(CASE WHEN "_missing_4" THEN NULL WHEN "_difference_4" <= CAST(0.5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_4",
+    CAST(CASE WHEN "_missing_5" THEN NULL WHEN "_common_5" >= 2 THEN 0 WHEN "_common_5" >= 1 THEN 1 ELSE 2 END AS SMALLINT) AS "_level_5"
+  FROM
+    "measured"
+), "weighed" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    (((((CAST(-9.964340867792 AS DOUBLE PRECISION) + CASE "_level_0" WHEN 0 THEN CAST(-1.000000000000 AS DOUBLE PRECISION) - log2("_frequency_0") WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_1" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 5 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 6 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_2" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_3" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_4" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_5" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END AS "_weight"
+  FROM
+    "leveled"
+)
+SELECT
+  "_identifier_l",
+  "_value_l",
+  "_identifier_r",
+  "_value_r",
+  "_level_0",
+  "_level_1",
+  "_level_2",
+  "_level_3",
+  "_level_4",
+  "_level_5",
+  "_weight"
+FROM
+  "weighed"
+WHERE
+  "_weight" >= CAST(0.000000000000 AS DOUBLE PRECISION);
+
+-- _customer_pairs_2
+WITH "pairs" AS (
+  SELECT
+    "l"."_identifier" AS "_identifier_l",
+    "l"."_value" AS "_value_l",
+    "r"."_identifier" AS "_identifier_r",
+    "r"."_value" AS "_value_r",
+    "l"."first" AS "_l_first",
+    "r"."first" AS "_r_first",
+    "l"."last" AS "_l_last",
+    "r"."last" AS "_r_last",
+    "l"."born" AS "_l_born",
+    "r"."born" AS "_r_born",
+    "l"."lat" AS "_l_lat",
+    "r"."lat" AS "_r_lat",
+    "l"."lon" AS "_l_lon",
+    "r"."lon" AS "_r_lon",
+    "l"."tags" AS "_l_tags",
+    "r"."tags" AS "_r_tags",
+    "l"."_text_born" AS "_l__text_born",
+    "r"."_text_born" AS "_r__text_born",
+    "l"."_frequency_0" AS "_frequency_0"
+  FROM
+    "kinfold"."_customer_records" AS "l"
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_2_0" = "r"."_key_2_0") AND (NOT "l"."_common_2")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."last" = "r"."last") AND ("l"."born" = "r"."born") AND (NOT "l"."_common_0"), false)) AND (NOT coalesce(("l"."born" = "r"."born") AND ("l"."_key_1_0_l" = "r"."_key_1_0_r") AND ("l"."_key_1_1_l" = "r"."_key_1_1_r") AND ("l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5), false))
+), "measured" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    ("_l_first" IS NULL) OR ("_r_first" IS NULL) AS "_missing_0",
+    "_l_first" = "_r_first" AS "_holds_0_0",
+    CASE
+      WHEN "_l_first" = "_r_first" THEN
+        CAST(1 AS DOUBLE PRECISION)
+      ELSE
+        jaro_winkler("_l_first", "_r_first", CAST(0.8 AS DOUBLE PRECISION))
+    END AS "_jaro_winkler_0",
+    ("_l_last" IS NULL) OR ("_r_last" IS NULL) AS "_missing_1",
+    "_l_last" = "_r_last" AS "_holds_1_0",
+    ("_l_last" = "_r_first") AND ("_l_first" = "_r_last") AS "_holds_1_1",
+    (left("_l_last", 3) = left("_r_last", 3)) AND (length("_l_last") >= 3) AND (length("_r_last") >= 3) AS "_holds_1_2",
+    split_part("_l_last", '-', 1) = split_part("_r_last", '-', 1) AS "_holds_1_3",
+    CASE
+      WHEN "_l_last" = "_r_last" THEN
+        0
+      ELSE
+        levenshtein("_l_last", "_r_last")
+    END AS "_levenshtein_1",
+    "_l_first" LIKE "_r_last" AS "_holds_1_5",
+    ("_l_born" IS NULL) OR ("_r_born" IS NULL) AS "_missing_2",
+    "_l_born" = "_r_born" AS "_holds_2_0",
+    day_month_swapped("_l_born", "_r_born") AS "_holds_2_1",
+    CASE
+      WHEN "_l_born" = "_r_born" THEN
+        0
+      ELSE
+        damerau_levenshtein("_l__text_born", "_r__text_born", 1)
+    END AS "_damerau_levenshtein_2",
+    abs(date_part('epoch', "_l_born") - date_part('epoch', "_r_born")) AS "_seconds_2",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
+    distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
+    ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
+    abs("_l_lat" - "_r_lat") AS "_difference_4",
+    ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
+    cardinality(array_intersect("_l_tags", "_r_tags")) AS "_common_5"
+  FROM
+    "pairs"
+), "leveled" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_frequency_0",
+    CAST(CASE WHEN "_missing_0" THEN NULL WHEN "_holds_0_0" THEN 0 WHEN "_jaro_winkler_0" >= CAST(0.92 AS DOUBLE PRECISION) THEN 1 WHEN "_jaro_winkler_0" >= CAST(0.8 AS DOUBLE PRECISION) THEN 2 ELSE 3 END AS SMALLINT) AS "_level_0",
+    CAST(CASE WHEN "_missing_1" THEN NULL WHEN "_holds_1_0" THEN 0 WHEN "_holds_1_1" THEN 1 WHEN "_holds_1_2" THEN 2 WHEN "_holds_1_3" THEN 3 WHEN "_levenshtein_1" <= 2 THEN 4 WHEN "_holds_1_5" THEN 5 ELSE 6 END AS SMALLINT) AS "_level_1",
+    CAST(CASE WHEN "_missing_2" THEN NULL WHEN "_holds_2_0" THEN 0 WHEN "_holds_2_1" THEN 1 WHEN "_damerau_levenshtein_2" <= 1 THEN 2 WHEN "_seconds_2" <= 86400 THEN 3 ELSE 4 END AS SMALLINT) AS "_level_2",
+    CAST(CASE WHEN "_missing_3" THEN NULL WHEN "_km_3" <= CAST(5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_3",
+    CAST(CASE WHEN "_missing_4" THEN NULL WHEN "_difference_4" <= CAST(0.5 AS DOUBLE PRECISION) THEN 0 ELSE 1 END AS SMALLINT) AS "_level_4",
+    CAST(CASE WHEN "_missing_5" THEN NULL WHEN "_common_5" >= 2 THEN 0 WHEN "_common_5" >= 1 THEN 1 ELSE 2 END AS SMALLINT) AS "_level_5"
+  FROM
+    "measured"
+), "weighed" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    (((((CAST(-9.964340867792 AS DOUBLE PRECISION) + CASE "_level_0" WHEN 0 THEN CAST(-1.000000000000 AS DOUBLE PRECISION) - log2("_frequency_0") WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_1" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 5 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 6 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_2" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 3 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 4 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_3" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_4" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END) + CASE "_level_5" WHEN 0 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 1 THEN CAST(1.000000000000 AS DOUBLE PRECISION) WHEN 2 THEN CAST(1.000000000000 AS DOUBLE PRECISION) ELSE CAST(0.000000000000 AS DOUBLE PRECISION) END AS "_weight"
+  FROM
+    "leveled"
+)
+SELECT
+  "_identifier_l",
+  "_value_l",
+  "_identifier_r",
+  "_value_r",
+  "_level_0",
+  "_level_1",
+  "_level_2",
+  "_level_3",
+  "_level_4",
+  "_level_5",
+  "_weight"
+FROM
+  "weighed"
+WHERE
+  "_weight" >= CAST(0.000000000000 AS DOUBLE PRECISION);
+
+-- _customer_pairs
+WITH "likely" AS (
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    "_weight"
+  FROM
+    "kinfold"."_customer_pairs_0" AS "p"
+  UNION ALL
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    "_weight"
+  FROM
+    "kinfold"."_customer_pairs_1" AS "p"
+  UNION ALL
+  SELECT
+    "_identifier_l",
+    "_value_l",
+    "_identifier_r",
+    "_value_r",
+    "_level_0",
+    "_level_1",
+    "_level_2",
+    "_level_3",
+    "_level_4",
+    "_level_5",
+    "_weight"
+  FROM
+    "kinfold"."_customer_pairs_2" AS "p"
+)
+SELECT
+  "_identifier_l",
+  "_value_l",
+  "_identifier_r",
+  "_value_r",
   kinfold_last("_level_0", "_weight") AS "_level_0",
   kinfold_last("_level_1", "_weight") AS "_level_1",
   kinfold_last("_level_2", "_weight") AS "_level_2",
@@ -437,9 +682,7 @@ SELECT
   kinfold_last("_level_5", "_weight") AS "_level_5",
   max("_weight") AS "_weight"
 FROM
-  "weighed"
-WHERE
-  "_weight" >= CAST(0.000000000000 AS DOUBLE PRECISION)
+  "likely"
 GROUP BY
   "_identifier_l", "_value_l", "_identifier_r", "_value_r";
 
@@ -564,26 +807,21 @@ WITH "rows" AS (
     "lon",
     "tags",
     "_frequency_0",
-    CAST("born" AS VARCHAR) AS "_text_born",
-    "born" AS "_key_0_0",
-    "first" AS "_key_1_0",
-    "last" AS "_key_1_1",
-    "born" AS "_key_1_2",
-    "tags" AS "_key_2_0"
+    CAST("born" AS VARCHAR) AS "_text_born"
   FROM
     "with_frequency_0"
-), "blocks_0" AS (
+), "having_common_0" AS (
   SELECT
-    "_key_0_0"
+    "born"
   FROM
     "keyed"
   WHERE
-    "_key_0_0" IS NOT NULL
+    "born" IS NOT NULL
   GROUP BY
-    "_key_0_0"
+    "born"
   HAVING
-    count(*) BETWEEN 2 AND 500
-), "with_blocks_0" AS (
+    count(*) > 500
+), "with_having_common_0" AS (
   SELECT
     "keyed"."_identifier" AS "_identifier",
     "keyed"."_value" AS "_value",
@@ -596,80 +834,71 @@ WITH "rows" AS (
     "keyed"."tags" AS "tags",
     "keyed"."_frequency_0" AS "_frequency_0",
     "keyed"."_text_born" AS "_text_born",
-    "keyed"."_key_1_0" AS "_key_1_0",
-    "keyed"."_key_1_1" AS "_key_1_1",
-    "keyed"."_key_1_2" AS "_key_1_2",
-    "keyed"."_key_2_0" AS "_key_2_0",
-    "blocks_0"."_key_0_0" AS "_key_0_0"
+    "having_common_0"."born" IS NOT NULL AS "_common_0"
   FROM
-    "blocks_0"
-    RIGHT JOIN "keyed" ON "blocks_0"."_key_0_0" = "keyed"."_key_0_0"
-), "blocks_1" AS (
+    "having_common_0"
+    RIGHT JOIN "keyed" ON "having_common_0"."born" = "keyed"."born"
+), "having_common_1" AS (
   SELECT
-    "_key_1_0",
-    "_key_1_1",
-    "_key_1_2"
+    "first",
+    "last",
+    "born"
   FROM
     "keyed"
   WHERE
-    ("_key_1_0" IS NOT NULL) AND ("_key_1_1" IS NOT NULL) AND ("_key_1_2" IS NOT NULL)
+    ("first" IS NOT NULL) AND ("last" IS NOT NULL) AND ("born" IS NOT NULL)
   GROUP BY
-    "_key_1_0", "_key_1_1", "_key_1_2"
+    "first", "last", "born"
   HAVING
-    count(*) BETWEEN 2 AND 500
-), "with_blocks_1" AS (
+    count(*) > 500
+), "with_having_common_1" AS (
   SELECT
-    "with_blocks_0"."_identifier" AS "_identifier",
-    "with_blocks_0"."_value" AS "_value",
-    "with_blocks_0"."_part" AS "_part",
-    "with_blocks_0"."first" AS "first",
-    "with_blocks_0"."last" AS "last",
-    "with_blocks_0"."born" AS "born",
-    "with_blocks_0"."lat" AS "lat",
-    "with_blocks_0"."lon" AS "lon",
-    "with_blocks_0"."tags" AS "tags",
-    "with_blocks_0"."_frequency_0" AS "_frequency_0",
-    "with_blocks_0"."_text_born" AS "_text_born",
-    "with_blocks_0"."_key_2_0" AS "_key_2_0",
-    "with_blocks_0"."_key_0_0" AS "_key_0_0",
-    "blocks_1"."_key_1_0" AS "_key_1_0",
-    "blocks_1"."_key_1_1" AS "_key_1_1",
-    "blocks_1"."_key_1_2" AS "_key_1_2"
+    "with_having_common_0"."_identifier" AS "_identifier",
+    "with_having_common_0"."_value" AS "_value",
+    "with_having_common_0"."_part" AS "_part",
+    "with_having_common_0"."first" AS "first",
+    "with_having_common_0"."last" AS "last",
+    "with_having_common_0"."born" AS "born",
+    "with_having_common_0"."lat" AS "lat",
+    "with_having_common_0"."lon" AS "lon",
+    "with_having_common_0"."tags" AS "tags",
+    "with_having_common_0"."_frequency_0" AS "_frequency_0",
+    "with_having_common_0"."_text_born" AS "_text_born",
+    "with_having_common_0"."_common_0" AS "_common_0",
+    "having_common_1"."first" IS NOT NULL AS "_common_1"
   FROM
-    "blocks_1"
-    RIGHT JOIN "with_blocks_0" ON ("blocks_1"."_key_1_0" = "with_blocks_0"."_key_1_0") AND ("blocks_1"."_key_1_1" = "with_blocks_0"."_key_1_1") AND ("blocks_1"."_key_1_2" = "with_blocks_0"."_key_1_2")
-), "blocks_2" AS (
+    "having_common_1"
+    RIGHT JOIN "with_having_common_0" ON ("having_common_1"."first" = "with_having_common_0"."first") AND ("having_common_1"."last" = "with_having_common_0"."last") AND ("having_common_1"."born" = "with_having_common_0"."born")
+), "having_common_2" AS (
   SELECT
-    "_key_2_0"
+    "tags"
   FROM
     "keyed"
   WHERE
-    "_key_2_0" IS NOT NULL
+    "tags" IS NOT NULL
   GROUP BY
-    "_key_2_0"
+    "tags"
   HAVING
-    count(*) BETWEEN 2 AND 500
-), "with_blocks_2" AS (
+    count(*) > 500
+), "with_having_common_2" AS (
   SELECT
-    "with_blocks_1"."_identifier" AS "_identifier",
-    "with_blocks_1"."_value" AS "_value",
-    "with_blocks_1"."_part" AS "_part",
-    "with_blocks_1"."first" AS "first",
-    "with_blocks_1"."last" AS "last",
-    "with_blocks_1"."born" AS "born",
-    "with_blocks_1"."lat" AS "lat",
-    "with_blocks_1"."lon" AS "lon",
-    "with_blocks_1"."tags" AS "tags",
-    "with_blocks_1"."_frequency_0" AS "_frequency_0",
-    "with_blocks_1"."_text_born" AS "_text_born",
-    "with_blocks_1"."_key_0_0" AS "_key_0_0",
-    "with_blocks_1"."_key_1_0" AS "_key_1_0",
-    "with_blocks_1"."_key_1_1" AS "_key_1_1",
-    "with_blocks_1"."_key_1_2" AS "_key_1_2",
-    "blocks_2"."_key_2_0" AS "_key_2_0"
+    "with_having_common_1"."_identifier" AS "_identifier",
+    "with_having_common_1"."_value" AS "_value",
+    "with_having_common_1"."_part" AS "_part",
+    "with_having_common_1"."first" AS "first",
+    "with_having_common_1"."last" AS "last",
+    "with_having_common_1"."born" AS "born",
+    "with_having_common_1"."lat" AS "lat",
+    "with_having_common_1"."lon" AS "lon",
+    "with_having_common_1"."tags" AS "tags",
+    "with_having_common_1"."_frequency_0" AS "_frequency_0",
+    "with_having_common_1"."_text_born" AS "_text_born",
+    "with_having_common_1"."_common_0" AS "_common_0",
+    "with_having_common_1"."_common_1" AS "_common_1",
+    "having_common_2"."tags" IS NOT NULL AS "_common_2"
   FROM
-    "blocks_2"
-    RIGHT JOIN "with_blocks_1" ON "blocks_2"."_key_2_0" = "with_blocks_1"."_key_2_0"
+    "having_common_2"
+    RIGHT JOIN "with_having_common_1" ON "having_common_2"."tags" = "with_having_common_1"."tags"
 )
 SELECT
   "_identifier",
@@ -683,13 +912,11 @@ SELECT
   "tags",
   "_frequency_0",
   "_text_born",
-  "_key_0_0",
-  "_key_1_0",
-  "_key_1_1",
-  "_key_1_2",
-  "_key_2_0"
+  "_common_0",
+  "_common_1",
+  "_common_2"
 FROM
-  "with_blocks_2";
+  "with_having_common_2";
 
 -- training: sizes
 SELECT
@@ -724,7 +951,7 @@ WITH "pairs" AS (
     "l"."_frequency_0" AS "_frequency_0"
   FROM
     "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_0_0" = "r"."_key_0_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."born" = "r"."born") AND (NOT "l"."_common_0")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
 ), "measured" AS (
   SELECT
     "_identifier_l",
@@ -806,14 +1033,14 @@ WITH "pairs" AS (
     "r"."_value" AS "_value_r"
   FROM
     "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."_key_1_0" = "r"."_key_1_0") AND ("l"."_key_1_1" = "r"."_key_1_1") AND ("l"."_key_1_2" = "r"."_key_1_2")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."first" = "r"."first") AND ("l"."last" = "r"."last") AND ("l"."born" = "r"."born") AND (NOT "l"."_common_1")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
   UNION ALL
   SELECT
     "l"."_value" AS "_value_l",
     "r"."_value" AS "_value_r"
   FROM
     "kinfold"."_customer_records" AS "l"
-    JOIN "kinfold"."_customer_records" AS "r" ON ("l"."_key_2_0" = "r"."_key_2_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."_key_1_0" = "r"."_key_1_0") AND ("l"."_key_1_1" = "r"."_key_1_1") AND ("l"."_key_1_2" = "r"."_key_1_2"), false))
+    JOIN "kinfold"."_customer_records" AS "r" ON (("l"."tags" = "r"."tags") AND (NOT "l"."_common_2")) AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value")))) AND (NOT coalesce(("l"."first" = "r"."first") AND ("l"."last" = "r"."last") AND ("l"."born" = "r"."born") AND (NOT "l"."_common_1"), false))
 )
 SELECT
   count(*) AS "pairs"

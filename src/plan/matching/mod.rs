@@ -21,7 +21,7 @@ use kinfold_lang::project::{Entity, Match, MatchModel};
 
 pub(crate) use pairs::bound;
 pub(crate) use records::records;
-pub(crate) use score::{matched, pairs_table as pairs, told};
+pub(crate) use score::{matched, pairs_of_all, pairs_of_rules, told};
 pub use train::{Pass, Training, all_pairs, draw, random_pairs, samples, training};
 
 /// The table of an entity's records, for the run that made it.

@@ -12,13 +12,14 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::records::{ID, PART};
 use crate::sql::{
-    Aggregate, Select, Stages, and, between, binary, boolean, call, cast_big_int, cast_text, coalesce, col, col_of, concat, count_rows,
+    Aggregate, Select, Stages, and, binary, boolean, call, cast_big_int, cast_text, coalesce, col, col_of, concat, count_rows,
     eq, int, is_not_null, kinfold, not, or, relation, text, union_all,
 };
 
 /// What a rule joins records by.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
+    rule: usize,
     /// Columns of the records' table that both records have the same value in, and the SQL over a record's columns that they hold.
     pub(super) same: Vec<(String, Expr)>,
     /// Columns of one record that are equal to columns of the other.
@@ -32,39 +33,49 @@ pub(super) fn keys(rule: usize, blocking: &Blocking) -> Keys {
     let name = |i: usize| format!("_key_{rule}_{i}");
     match &blocking.on {
         BlockOn::Keys(keys) => {
-            let same = keys.iter().enumerate().map(|(i, key)| (name(i), key.clone())).collect();
-            Keys { same, crossed: vec![], condition: None }
+            let same = keys.iter().enumerate().map(|(i, key)| (column_of(key).unwrap_or_else(|| name(i)), key.clone()));
+            Keys { rule, same: same.collect(), crossed: vec![], condition: None }
         }
         BlockOn::Where(condition) => {
             let (mut same, mut crossed) = (vec![], vec![]);
             for (i, [l, r]) in equalities(condition).into_iter().enumerate() {
                 if l == r {
-                    same.push((name(i), l));
+                    same.push((column_of(&l).unwrap_or_else(|| name(i)), l));
                 } else {
                     crossed.push([(format!("{}_l", name(i)), l), (format!("{}_r", name(i)), r)]);
                 }
             }
-            Keys { same, crossed, condition: Some(condition.clone()) }
+            Keys { rule, same, crossed, condition: Some(condition.clone()) }
         }
+    }
+}
+
+/// The column that a key is, if it is one as it stands.
+fn column_of(key: &Expr) -> Option<String> {
+    match key {
+        Expr::Identifier(ident) => Some(ident.value.clone()),
+        _ => None,
     }
 }
 
 impl Keys {
     /// Every column that it adds to the records' table.
-    pub(super) fn all(&self) -> impl Iterator<Item = &(String, Expr)> {
-        self.same.iter().chain(self.crossed.iter().flatten())
+    pub(super) fn added(&self) -> impl Iterator<Item = &(String, Expr)> {
+        let same = self.same.iter().filter(|(_, key)| column_of(key).is_none());
+        same.chain(self.crossed.iter().flatten())
     }
 
-    /// The keys that more than one record has, and no more than `most`. None where columns of one record are held against others of
-    /// the other: how many pairs that makes, one side does not tell.
-    pub(super) fn blocks(&self, stage: &str, most: u64) -> Option<Query> {
-        if !self.crossed.is_empty() {
-            return None;
-        }
+    /// The column that holds whether too many records share the key. None where columns of one record are held against others of the
+    /// other: how many pairs that makes, one side does not tell.
+    pub(super) fn common_column(&self) -> Option<String> {
+        self.crossed.is_empty().then(|| format!("_common_{}", self.rule))
+    }
+
+    /// The keys that more records have than `most`: a few, mostly none.
+    pub(super) fn common(&self, stage: &str, most: u64) -> Query {
         let names = || self.same.iter().map(|(name, _)| name.as_str());
-        let size = between(count_rows().build(), int(2), int(most));
-        let blocks = Select::from_stage(stage).columns(names()).filter(self.present()).group_by(names()).having(size);
-        Some(blocks.query())
+        let is_common = binary(count_rows().build(), BinaryOperator::Gt, int(most));
+        Select::from_stage(stage).columns(names()).filter(self.present()).group_by(names()).having(is_common).query()
     }
 
     fn present(&self) -> Vec<Expr> {
@@ -75,7 +86,8 @@ impl Keys {
     fn agree(&self) -> Expr {
         let same = self.same.iter().map(|(name, _)| eq(col_of("l", name), col_of("r", name)));
         let crossed = self.crossed.iter().map(|[l, r]| eq(col_of("l", &l.0), col_of("r", &r.0)));
-        and(same.chain(crossed).chain(self.condition.clone()))
+        let rare = self.common_column().map(|common| not(col_of("l", &common)));
+        and(same.chain(crossed).chain(self.condition.clone()).chain(rare))
     }
 }
 
@@ -115,15 +127,15 @@ fn of_one(expr: &Expr) -> Option<(String, Expr)> {
     sides.is_empty().then_some((side, expr))
 }
 
-/// Each pair once, over the records' table as `l` and `r`: what `items` selects of both. None without rules. `first`: the number of
-/// the first rule, by which the records' table names its keys.
+/// What the pairs of several rules have, without those of the rules before each: `items` of two records, `l` and `r`. `first`: the
+/// number of the first rule, by which the records' table names its keys.
 pub(super) fn pairs(
     records: &str,
     matching: &Match,
     first: usize,
     blocking: &[Blocking],
     items: &[(Expr, String)],
-) -> Option<Query> {
+) -> Vec<Query> {
     let keys: Vec<Keys> = blocking.iter().zip(first..).map(|(blocking, rule)| keys(rule, blocking)).collect();
     let queries = keys.iter().enumerate().map(|(rule, own)| {
         let earlier = keys[..rule].iter().map(|earlier| not(coalesce(vec![earlier.agree(), boolean(false)])));
@@ -132,7 +144,7 @@ pub(super) fn pairs(
             .join(kinfold(records, "r"), and([own.agree(), ordered(matching)].into_iter().chain(earlier)))
             .query()
     });
-    union_all(queries)
+    queries.collect()
 }
 
 /// Whether two records are a pair to compare, and are so in this order.
@@ -161,10 +173,11 @@ pub(crate) fn bound(records: &str, blocking: &[Blocking]) -> Option<Query> {
             let names: Vec<&str> = keys.same.iter().map(|(name, _)| name).chain(crossed).map(String::as_str).collect();
             let as_keys = names.iter().enumerate().map(|(i, name)| (col(name), format!("_k{i}")));
             let present = names.iter().map(|name| is_not_null(col(name)));
+            let rare = keys.common_column().map(|common| not(col(&common)));
             Select::from(kinfold(records, "r"))
                 .items(as_keys)
                 .item(count_rows().build(), "_n")
-                .filter(present)
+                .filter(present.chain(rare))
                 .group_by(names.iter().copied())
                 .query()
         };

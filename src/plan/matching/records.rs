@@ -36,8 +36,8 @@ pub(super) fn as_texts(matching: &Match) -> Vec<&Column> {
     columns.into_iter().map(|column| &matching.columns[column]).filter(|column| column.ty != SqlType::Text).collect()
 }
 
-/// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and the keys of `blocking`: null where
-/// so many records have a key that it is no reason to compare them, or nobody else has it.
+/// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and for `blocking` the keys that are
+/// no columns as they stand, and whether so many records share them that it is no reason to compare them.
 pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) -> Query {
     let mut stages = Stages::default();
     let parts = matching.tables.iter().zip(0_u32..).map(|(table, part)| rows(entity, matching, table, part));
@@ -62,21 +62,19 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
             .group_by([column.as_str()]);
         table.stages.add(&stage, counted.query());
         let same = eq(col_of(&stage, "_of"), col_of(&table.stage, column));
-        table.attach(&stage, same, &[("_share".to_owned(), frequency(comparison))]);
+        table.attach(&stage, same, vec![(col_of(&stage, "_share"), frequency(comparison))]);
     }
     let keys: Vec<Keys> = blocking.iter().enumerate().map(|(rule, blocking)| keys(rule, blocking)).collect();
     let texts = as_texts(matching).into_iter().map(|column| (cast_text(col(&column.name)), text_column(column)));
-    let all_keys = keys.iter().flat_map(Keys::all).map(|(name, key)| (key.clone(), name.clone()));
+    let all_keys = keys.iter().flat_map(Keys::added).map(|(name, key)| (key.clone(), name.clone()));
     table.compute("keyed", texts.chain(all_keys).collect());
-    for (rule, keys) in keys.iter().enumerate() {
-        let Some(blocks) = keys.blocks("keyed", matching.max_block) else { continue };
-        let stage = format!("blocks_{rule}");
-        table.stages.add(&stage, blocks);
+    for keys in &keys {
+        let Some(column) = keys.common_column() else { continue };
+        let stage = format!("having{column}");
+        table.stages.add(&stage, keys.common("keyed", matching.max_block));
         let same = and(keys.same.iter().map(|(name, _)| eq(col_of(&stage, name), col_of(&table.stage, name))));
-        // What is no block takes the keys with it.
-        table.columns.retain(|column| !keys.same.iter().any(|(name, _)| name == column));
-        let found: Vec<(String, String)> = keys.same.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
-        table.attach(&stage, same, &found);
+        let is_common = is_not_null(col_of(&stage, &keys.same[0].0));
+        table.attach(&stage, same, vec![(is_common, column)]);
     }
     table.finish()
 }
@@ -98,16 +96,15 @@ impl Table {
         name.clone_into(&mut self.stage);
     }
 
-    /// Adds columns of another stage, under other names, null where it has no row for one of this. The many rows of this one stream
-    /// past the few of the other: the side of a join that comes first is the one that engines hold.
-    fn attach(&mut self, other: &str, on: Expr, columns: &[(String, String)]) {
+    /// Adds columns of what another stage says, which has no more than one row for one of this. The many
+    /// rows of this one stream past the few of the other: the side of a join that comes first is the one that engines hold.
+    fn attach(&mut self, other: &str, on: Expr, items: Vec<(Expr, String)>) {
+        let name = format!("with_{other}");
         let select = Select::from(relation(None, other, None))
             .right_join(relation(None, &self.stage, None), on)
-            .items(self.columns.iter().map(|name| (col_of(&self.stage, name), name.clone())))
-            .items(columns.iter().map(|(from, to)| (col_of(other, from), to.clone())));
-        self.columns.extend(columns.iter().map(|(_, name)| name.clone()));
-        let name = format!("with_{other}");
-        self.stages.add(&name, select.query());
+            .items(self.columns.iter().map(|name| (col_of(&self.stage, name), name.clone())));
+        self.columns.extend(items.iter().map(|(_, name)| name.clone()));
+        self.stages.add(&name, select.items(items).query());
         self.stage = name;
     }
 

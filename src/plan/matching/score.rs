@@ -11,35 +11,59 @@ use super::pairs::pairs;
 use super::records::{frequency, with_frequencies};
 use super::{pairs_table as table_name, records_table};
 use crate::sql::{
-    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null, number,
+    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null, number, union_all,
 };
 
 /// The columns of `<entity>_matches` and `<entity>_review` that name the pair.
 const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
 
-/// `_identifier_l`, `_value_l`, `_identifier_r`, `_value_r`, the level of each comparison, and `_weight`: every pair that is at least
-/// as likely as `review`, once.
-pub(crate) fn pairs_table(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
-    let mut stages = Stages::default();
-    stages.add("pairs", pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching))?);
-    add_leveled(&mut stages, "pairs", matching);
-    let levels: Vec<String> = (0..matching.comparisons.len()).map(level_column).collect();
-    let kept = || PAIR.into_iter().chain(levels.iter().map(String::as_str));
-    let weighed = Select::from_stage("leveled").columns(kept()).item(weight(matching, model), "_weight");
-    stages.add("weighed", weighed.query());
-    let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
-    let likely = Select::from_stage("weighed").filter([likely]);
+/// For each rule its pairs that are at least as likely as `review`, without those of rules before it: `_identifier_l`, `_value_l`,
+/// `_identifier_r`, `_value_r`, the level of each comparison, and `_weight`.
+///
+/// A query for each, so that engines hold the records for one rule at a time.
+pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, model: &MatchModel) -> Vec<Query> {
+    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching));
+    let scored = found.into_iter().map(|pairs| {
+        let mut stages = Stages::default();
+        stages.add("pairs", pairs);
+        add_leveled(&mut stages, "pairs", matching);
+        let columns = scored_columns(matching);
+        let kept = columns.iter().map(String::as_str);
+        let weighed = Select::from_stage("leveled").columns(kept.clone()).item(weight(matching, model), "_weight");
+        stages.add("weighed", weighed.query());
+        let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
+        stages.finish(Select::from_stage("weighed").columns(kept).column("_weight").filter([likely]).query())
+    });
+    scored.collect()
+}
+
+/// The pairs of all rules, from the tables of each.
+pub(crate) fn pairs_of_all(matching: &Match, tables: &[String]) -> Option<Query> {
+    let columns = scored_columns(matching);
+    let all = tables.iter().map(|table| {
+        Select::from(kinfold(table, "p")).columns(columns.iter().map(String::as_str)).column("_weight").query()
+    });
+    let all = union_all(all)?;
     if matching.tables.iter().all(|table| table.is_unique) {
-        return Some(stages.finish(likely.columns(kept()).column("_weight").query()));
+        return Some(all);
     }
     // Rows of one id that differ are compared each; the likeliest counts.
-    let best = levels.iter().map(|level| (Aggregate::last(col(level), col("_weight")).build(), level.clone()));
-    let grouped = likely
+    let mut stages = Stages::default();
+    stages.add("likely", all);
+    let levels = (0..matching.comparisons.len()).map(level_column);
+    let best = levels.map(|level| (Aggregate::last(col(&level), col("_weight")).build(), level));
+    let grouped = Select::from_stage("likely")
         .columns(PAIR)
         .items(best)
         .item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight")
         .group_by(PAIR);
     Some(stages.finish(grouped.query()))
+}
+
+/// Who a pair is, and its levels.
+fn scored_columns(matching: &Match) -> Vec<String> {
+    let levels = (0..matching.comparisons.len()).map(level_column);
+    PAIR.map(str::to_owned).into_iter().chain(levels).collect()
 }
 
 /// A pair's weight, over its levels.

@@ -48,16 +48,15 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
         };
         // Under its own number, as the records' table has its keys.
-        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching));
-        let query = found.expect("there is a rule");
+        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching)).remove(0);
         Pass {
             name: blocking.label.clone(),
             learns: matching.comparisons.iter().map(is_open).collect(),
-            query: patterns(matching, query),
+            query: patterns(matching, found),
         }
     };
     let ids: Vec<_> = ["l", "r"].into_iter().map(|side| (col_of(side, ID[1]), format!("_value_{side}"))).collect();
-    let certain = pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids);
+    let certain = union_all(pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids));
     Training {
         records: (Output { name: table.clone(), keep: KeepTable::Scratch }, records(entity, matching, &all)),
         sizes: Select::from(kinfold(&table, "r"))
