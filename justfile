@@ -29,6 +29,20 @@ bench *args:
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/run.py {{ args }}
 
+# Matching beside Splink on FEBRL 4, whose truth is known
+bench-febrl *args:
+    bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
+    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0
+    cargo build --release
+    "{{ cache }}/venv/bin/python" bench/febrl.py {{ args }}
+
+# Matching beside Splink in a made-up CRM of 1 million records; `just bench-match --records 4000000`
+bench-match *args:
+    bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
+    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0
+    cargo build --release
+    "{{ cache }}/venv/bin/python" bench/match.py {{ args }}
+
 # The identity step beside DuckDB, scipy and Splink, at 1 million customers; `just bench-identity --customers 5000000`
 bench-identity *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'

@@ -127,7 +127,7 @@ fn too_few_pairs_and_passes_that_teach_nothing_are_told() {
     assert!(told.contains("no pass tells anything of `name`"), "{told}");
     let nobody = records(1).kinfold(&["match", "train"]);
     assert_eq!(nobody.code, Some(1));
-    assert!(nobody.stderr.contains("1 records of `person` to compare"), "{}", nobody.stderr);
+    assert!(nobody.told().contains("1 records of `person` to compare"), "{}", nobody.told());
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn an_entity_that_is_not_there_or_matches_nothing_is_said_so() {
     let project = records(10);
     let ran = project.kinfold(&["match", "train", "persona"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("did you mean `person`?"), "{}", ran.stderr);
+    assert!(ran.told().contains("did you mean `person`?"), "{}", ran.told());
     let ran = Project::sample().kinfold(&["match", "train"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("no entity has a `match`"), "{}", ran.stderr);
+    assert!(ran.told().contains("no entity has a `match`"), "{}", ran.told());
 }

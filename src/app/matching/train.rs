@@ -1,5 +1,6 @@
 //! `kinfold match train`: learns a model from the records themselves, without labels, and writes it into the project.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kinfold_base::{ProgressEvent, RunId};
@@ -178,8 +179,9 @@ async fn learn_from_records(
         let first = Levels::at_first(*size);
         match u {
             Some(u) => {
-                if let Some(level) = u.iter().position(|share| *share > 1.0 - 1e-9) {
-                    doubt(i, Trouble::OneLevel { level });
+                let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
+                if let (1, Some(level)) = (seen.len(), seen.first()) {
+                    doubt(i, Trouble::OneLevel { level: usize::from(*level) });
                 }
                 start.comparisons.push(Levels { u, ..first });
             }
