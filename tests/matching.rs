@@ -57,7 +57,8 @@ fn people_are_found_again_who_share_no_identifier() {
     assert_eq!(explained.json["connected"], true, "{:#}", explained.json);
     let rule = explained.json["chain"][0]["rule"].as_str().unwrap();
     assert!(rule.contains("likely to match") && rule.contains("date_of_birth exact"), "{rule}");
-    let pin = "      never: [{pair: [{record: rec-1070-org}, {record: rec-1070-dup-0}], reason: twins}]\n      match:\n";
+    let pin =
+        "      never: [{pair: [{record: rec-1070-org}, {record: rec-1070-dup-0}], reason: twins}]\n      match:\n";
     project.edit("models/person.yml", "      match:\n", pin);
     project.run();
     assert_eq!(number(&project, "select count(*) from person"), 10_000 - found + 1);
@@ -97,7 +98,13 @@ fn records(people: usize) -> Project {
 }
 
 fn problems(report: &Value) -> String {
-    report["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+    report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem.as_str().unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -134,7 +141,11 @@ fn too_few_pairs_and_passes_that_teach_nothing_are_told() {
 fn more_pairs_than_are_allowed_are_refused_before_any_is_made() {
     let project = records(300);
     project.edit("models/person.yml", "block_on: [zip]\n", "block_on: [zip, same]\n        max_pairs: 20000\n");
-    project.edit("models/person.yml", "train: {block_on: [zip, name]}", "train: {block_on: [zip, name], certain: [zip]}");
+    project.edit(
+        "models/person.yml",
+        "train: {block_on: [zip, name]}",
+        "train: {block_on: [zip, name], certain: [zip]}",
+    );
     project.kinfold(&["match", "train", "--carry-on"]).expect(0);
     let ran = project.kinfold(&["run"]).expect(1);
     let error = ran.json["error"]["message"].as_str().unwrap();
@@ -142,7 +153,11 @@ fn more_pairs_than_are_allowed_are_refused_before_any_is_made() {
     assert!(error.contains("44850 agree in same, of them 44850 in `always`"), "{error}");
     assert!(ran.json["error"]["hint"].as_str().unwrap().contains("max_block"), "{:#}", ran.json);
     // What too many share finds nobody.
-    project.edit("models/person.yml", "        max_pairs: 20000\n", "        max_pairs: 20000\n        max_block: 100\n");
+    project.edit(
+        "models/person.yml",
+        "        max_pairs: 20000\n",
+        "        max_pairs: 20000\n        max_block: 100\n",
+    );
     project.run();
 }
 

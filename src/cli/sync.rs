@@ -15,8 +15,7 @@ pub(super) async fn sync(args: &SyncArgs, options: &Options, printer: &Printer) 
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let request =
-        SyncRequest { names: args.names.clone(), due: args.due, dry_run: args.dry_run, full: args.full };
+    let request = SyncRequest { names: args.names.clone(), due: args.due, dry_run: args.dry_run, full: args.full };
     let report = kinfold_app::sync(&ready, &request).await?;
     if printer.is_json() {
         printer.json(&report);

@@ -8,7 +8,10 @@ use kinfold_base::{ConnectorSpec, Diagnostic, TableSchema};
 use crate::checks::config::Surroundings;
 use crate::checks::rows::Profiles;
 use crate::checks::segments::CheckedEntity;
-use crate::checks::{config, destinations, identity, match_models, matching, models, names, pins, privacy, segments, sources, syncs, traits, unused};
+use crate::checks::{
+    config, destinations, identity, match_models, matching, models, names, pins, privacy, segments, sources, syncs,
+    traits, unused,
+};
 use crate::parse::Parsed;
 use crate::project::{Entity, Lake, Project, SourceTable, StorageRule, TableName};
 use crate::tables::Tables;

@@ -128,7 +128,13 @@ pub fn matches(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
         .join(kinfold(&EntityTable::Matches.of(&entity.name), "m"), is_end("one", "a"))
         .join(relation(None, "own", Some("other")), is_end("other", "b"))
         .items(columns.map(|name| (col_of("m", name), name.to_owned())))
-        .order_by(["weight"].map(|name| Sort::down(col(name))).into_iter().chain(["value_a", "value_b"].map(|name| Sort::up(col(name)))).collect())
+        .order_by(
+            ["weight"]
+                .map(|name| Sort::down(col(name)))
+                .into_iter()
+                .chain(["value_a", "value_b"].map(|name| Sort::up(col(name))))
+                .collect(),
+        )
         .limit(limit);
     stages.finish(query.query())
 }

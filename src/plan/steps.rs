@@ -164,9 +164,8 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
 /// Compares records, if a model was learned; gives the step after which the likely pairs are known.
 fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
     let (matching, model) = matching::learned(entity)?;
-    let scratch = |steps: &mut Steps, name, needs, query| {
-        steps.table(name, StepKind::Matching, KeepTable::Scratch, needs, query)
-    };
+    let scratch =
+        |steps: &mut Steps, name, needs, query| steps.table(name, StepKind::Matching, KeepTable::Scratch, needs, query);
     let tables: Vec<TableName> = matching.tables.iter().map(|table| table.table.clone()).collect();
     let query = matching::records(entity, matching, &matching.block_on);
     let records = scratch(steps, matching::records_table(entity), Needs { tables, ..Needs::default() }, query);

@@ -27,10 +27,7 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         named(EntityTable::Health, health()),
     ];
     tables.extend(of_matching.map(|table| named(table, matches())));
-    tables.extend([
-        named(EntityTable::Segments, segments()),
-        named(EntityTable::SegmentChanges, segment_changes()),
-    ]);
+    tables.extend([named(EntityTable::Segments, segments()), named(EntityTable::SegmentChanges, segment_changes())]);
     tables
 }
 

@@ -219,7 +219,8 @@ async fn learn_from_records(
         done(&pass.name, pairs);
     }
     let (parameters, more) = combine(&start, &trained);
-    let is_known = |problem: &Problem| problems.iter().any(|p| p.comparison.is_some() && p.comparison == problem.comparison);
+    let is_known =
+        |problem: &Problem| problems.iter().any(|p| p.comparison.is_some() && p.comparison == problem.comparison);
     let more: Vec<Problem> = more.into_iter().filter(|problem| !is_known(problem)).collect();
     problems.extend(more);
     Ok((parameters, (count, drawn), trained, problems))
@@ -283,20 +284,26 @@ fn told(matching: &Match, problem: &Problem) -> String {
     };
     match &problem.trouble {
         Trouble::NotConverged { rounds, change } => {
-            format!("the pass on `{pass}` did not come to rest: after {rounds} rounds parameters still changed by {change:.6}")
+            format!(
+                "the pass on `{pass}` did not come to rest: after {rounds} rounds parameters still changed by {change:.6}"
+            )
         }
         Trouble::TooFewPairs { pairs } => {
             format!("only {pairs} pairs agree in `{pass}`, of which nothing can be learned")
         }
         Trouble::NotLearned => {
-            format!("no pass tells anything of `{comparison}`: let records agree in something else under `train.block_on`")
+            format!(
+                "no pass tells anything of `{comparison}`: let records agree in something else under `train.block_on`"
+            )
         }
         Trouble::NeverCompared => format!("`{comparison}` is missing in every pair that was drawn"),
         Trouble::OneLevel { level: at } => {
             format!("`{comparison}` tells nothing: every pair that was drawn is at `{}`", level(*at))
         }
         Trouble::Upside => {
-            format!("pairs that match agree in `{comparison}` less often than pairs that do not: what was learned may be no matches")
+            format!(
+                "pairs that match agree in `{comparison}` less often than pairs that do not: what was learned may be no matches"
+            )
         }
     }
 }

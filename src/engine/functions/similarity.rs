@@ -10,7 +10,10 @@ use datafusion::arrow::compute::{DatePart, date_part};
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use kinfold_matching::similarity::{damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_from, jaro_winkler, jaro_winkler_from};
+use kinfold_matching::similarity::{
+    damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_from, jaro_winkler,
+    jaro_winkler_from,
+};
 
 use super::text::as_text;
 

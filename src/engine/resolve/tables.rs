@@ -209,14 +209,8 @@ fn conflicts(resolution: &Resolution, reasons: &[String], take: Take<'_>) {
         let mut first = times();
         for c in rows.by_ref().take(BATCH_ROWS) {
             let rule = reason(rules, reasons, c.reason);
-            let row = [
-                name(c.a.identifier),
-                c.a.value,
-                name(c.b.identifier),
-                c.b.value,
-                &rule,
-                source_name(rules, c.source),
-            ];
+            let row =
+                [name(c.a.identifier), c.a.value, name(c.b.identifier), c.b.value, &rule, source_name(rules, c.source)];
             for (builder, text) in columns.iter_mut().zip(row) {
                 builder.append_value(text);
             }

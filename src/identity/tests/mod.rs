@@ -222,8 +222,10 @@ fn outcome(resolution: &Resolution) -> Outcome {
         })
         .collect();
     let end = |value: crate::IdentifierValue<'_>| (value.identifier, value.value.to_owned());
-    outcome.conflicts =
-        resolution.conflicts().map(|c| (end(c.a), end(c.b), c.reason, c.source.map_or_else(|| "match".to_owned(), source_name), c.first_seen)).collect();
+    outcome.conflicts = resolution
+        .conflicts()
+        .map(|c| (end(c.a), end(c.b), c.reason, c.source.map_or_else(|| "match".to_owned(), source_name), c.first_seen))
+        .collect();
     outcome.shared = resolution.shared().map(|s| (end(s.value), s.linked, s.degree)).collect();
     outcome.unused_pins = resolution.unused_pins().to_vec();
     outcome.edges = resolution.summary(0).edges;

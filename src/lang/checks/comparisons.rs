@@ -38,7 +38,8 @@ pub(crate) fn check(
 ) -> Option<Vec<Comparison>> {
     let done: Vec<Option<Comparison>> = written.iter().map(|c| one(c, columns, place, parsed, diagnostics)).collect();
     if written.is_empty() && !parsed.has_gaps {
-        let hint = "list under `match.comparisons` what two records are compared in, as in `{column: last_name, as: name}`";
+        let hint =
+            "list under `match.comparisons` what two records are compared in, as in `{column: last_name, as: name}`";
         diagnostics.push(NO_COMPARISONS.at(place, "no `comparisons` say how records are compared").hint(hint));
     }
     let done: Option<Vec<Comparison>> = done.into_iter().collect();
@@ -232,7 +233,8 @@ fn level(
             of_type(ty, |ty| matches!(ty, SqlType::List(_)), "lists", span, diagnostics)?;
         }
         LevelTest::Swapped(other) if !columns[*other].ty.is_comparable_with(&ty.ty) => {
-            let message = format!("`{}` is {}, but `{}` is {}", ty.name, ty.ty, columns[*other].name, columns[*other].ty);
+            let message =
+                format!("`{}` is {}, but `{}` is {}", ty.name, ty.ty, columns[*other].name, columns[*other].ty);
             diagnostics.push(COMPARISON_TYPE.at(span, message).hint("cast one of them under `columns`"));
             return None;
         }

@@ -81,7 +81,8 @@ pub(crate) fn unused(parsed: &Parsed, diagnostics: &mut Vec<Diagnostic>) {
             && !parsed.file.entities.iter().any(|e| e.name.as_str() == name && e.identity.matching.is_some())
         {
             let message = format!("there is no entity `{name}` with a `match`");
-            diagnostics.push(UNUSED_MATCH_MODEL.at(model.entity.span(), message).hint("remove what was learned for it"));
+            diagnostics
+                .push(UNUSED_MATCH_MODEL.at(model.entity.span(), message).hint("remove what was learned for it"));
         }
     }
 }

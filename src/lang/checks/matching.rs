@@ -23,7 +23,8 @@ use crate::tables::{Tables, column_expr, typed};
 pub(crate) const RULES: &[&Rule] =
     &[&MATCH_RECORDS, &MATCH_COLUMNS, &MATCH_NOT_LINKED, &BAD_PROBABILITY, &NO_BLOCKING, &BLOCKING_WITHOUT_EQUALITY];
 
-pub(crate) const MATCH_RECORDS: Rule = Rule::error("match-records", "records of `match` do not say what stands for a row");
+pub(crate) const MATCH_RECORDS: Rule =
+    Rule::error("match-records", "records of `match` do not say what stands for a row");
 pub(crate) const MATCH_COLUMNS: Rule =
     Rule::error("match-columns", "tables under `match` have a column of types that do not go together");
 pub(crate) const MATCH_NOT_LINKED: Rule =
@@ -220,7 +221,8 @@ pub(crate) fn probability(scalar: &Scalar, diagnostics: &mut Vec<Diagnostic>) ->
     let number = number.filter(|p| *p > 0.0 && *p < 1.0);
     if number.is_none() {
         let message = format!("`{}` is not a probability", scalar.as_str());
-        diagnostics.push(BAD_PROBABILITY.at(scalar.span(), message).hint("write a number between 0 and 1, such as 0.99"));
+        diagnostics
+            .push(BAD_PROBABILITY.at(scalar.span(), message).hint("write a number between 0 and 1, such as 0.99"));
     }
     number
 }

@@ -17,8 +17,7 @@ use crate::tables::from_ref;
 
 pub(crate) const RULES: &[&Rule] = &[&NO_PURPOSE];
 
-pub(crate) const NO_PURPOSE: Rule =
-    Rule::warning("no-purpose", "a sync sends personal data and does not say what for");
+pub(crate) const NO_PURPOSE: Rule = Rule::warning("no-purpose", "a sync sends personal data and does not say what for");
 
 /// Kinds of personal data, such as `email`.
 type Kinds = BTreeSet<String>;
@@ -38,7 +37,8 @@ pub(crate) fn check(project: &Project, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn without_purpose(sync: &Sync, columns: &BTreeMap<String, Kinds>) -> Option<Diagnostic> {
-    let fields: Vec<(&Field, Kinds)> = sync.key.iter().chain(&sync.fields).map(|f| (f, kinds(&f.expr, columns))).collect();
+    let fields: Vec<(&Field, Kinds)> =
+        sync.key.iter().chain(&sync.fields).map(|f| (f, kinds(&f.expr, columns))).collect();
     let personal: Vec<&(&Field, Kinds)> = fields.iter().filter(|(_, kinds)| !kinds.is_empty()).collect();
     let all: Kinds = personal.iter().flat_map(|(_, kinds)| kinds.iter().cloned()).collect();
     if all.is_empty() {

@@ -58,9 +58,10 @@ impl Parameters {
     /// How likely it is that a pair at these levels matches.
     #[must_use]
     pub fn probability(&self, levels: &[Option<u8>]) -> f64 {
-        let weights = self.comparisons.iter().zip(levels).filter_map(|(comparison, level)| {
-            level.map(|level| comparison.bayes_factor(usize::from(level)).log2())
-        });
+        let weights =
+            self.comparisons.iter().zip(levels).filter_map(|(comparison, level)| {
+                level.map(|level| comparison.bayes_factor(usize::from(level)).log2())
+            });
         probability_of(self.prior_weight() + weights.sum::<f64>())
     }
 }

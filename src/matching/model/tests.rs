@@ -41,7 +41,9 @@ fn draw(truth: &Parameters, pairs: usize, draws: &mut Draws) -> Vec<Pattern> {
         let levels: Vec<Option<u8>> = truth
             .comparisons
             .iter()
-            .map(|levels| Some(draws.level(if is_match { &levels.m } else { &levels.u })).filter(|_| draws.next() < 0.9))
+            .map(|levels| {
+                Some(draws.level(if is_match { &levels.m } else { &levels.u })).filter(|_| draws.next() < 0.9)
+            })
             .collect();
         *counts.entry(levels).or_insert(0) += 1;
     }

@@ -11,4 +11,6 @@ mod strings;
 
 pub use dates::days_swapped;
 pub use places::distance_km;
-pub use strings::{damerau_levenshtein, damerau_levenshtein_up_to, jaro, jaro_from, jaro_winkler, jaro_winkler_from, levenshtein};
+pub use strings::{
+    damerau_levenshtein, damerau_levenshtein_up_to, jaro, jaro_from, jaro_winkler, jaro_winkler_from, levenshtein,
+};

@@ -140,7 +140,12 @@ fn of_pair(expr: &Expr) -> Expr {
 /// How it is found out whether a pair is at a level.
 enum Measure {
     /// Something that several levels may be read off.
-    Scale { name: &'static str, expr: Expr, op: BinaryOperator, bound: Expr },
+    Scale {
+        name: &'static str,
+        expr: Expr,
+        op: BinaryOperator,
+        bound: Expr,
+    },
     Holds(Expr),
 }
 
@@ -214,7 +219,8 @@ impl Measure {
                 Self::Scale { name: "difference", expr: apart, op: BinaryOperator::LtEq, bound }
             }
             LevelTest::Distance { latitude, longitude, km } => {
-                let place = |side: &'static str| [*latitude, *longitude].map(|index| cast_double(of(side, name(index))));
+                let place =
+                    |side: &'static str| [*latitude, *longitude].map(|index| cast_double(of(side, name(index))));
                 let apart = call("distance_km", place("l").into_iter().chain(place("r")).collect());
                 Self::Scale { name: "km", expr: apart, op: BinaryOperator::LtEq, bound: cast_double(number(km)) }
             }
@@ -234,10 +240,7 @@ impl Measure {
             LevelTest::Swapped(other) => {
                 let column = column.map_or("", |column| column.name.as_str());
                 let other = name(*other);
-                let crossed = [
-                    eq(of("l", column), of("r", other)),
-                    eq(of("l", other), of("r", column)),
-                ];
+                let crossed = [eq(of("l", column), of("r", other)), eq(of("l", other), of("r", column))];
                 Self::Holds(and(crossed))
             }
             LevelTest::Sql(expr) => Self::Holds(of_pair(expr)),

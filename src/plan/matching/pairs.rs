@@ -12,8 +12,8 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::records::{ID, PART};
 use crate::sql::{
-    Aggregate, Select, Stages, and, binary, boolean, call, cast_big_int, cast_text, coalesce, col, col_of, concat, count_rows,
-    eq, int, is_not_null, kinfold, not, or, relation, text, union_all,
+    Aggregate, Select, Stages, and, binary, boolean, call, cast_big_int, cast_text, coalesce, col, col_of, concat,
+    count_rows, eq, int, is_not_null, kinfold, not, or, relation, text, union_all,
 };
 
 /// What a rule joins records by.
@@ -202,9 +202,8 @@ pub(crate) fn bound(records: &str, blocking: &[Blocking]) -> Option<Query> {
         let blocks_name = format!("blocks_{rule}");
         stages.add(&blocks_name, blocks.item(words, "_words").query());
         let worst = Aggregate::last(col("_words"), col("_pairs")).build();
-        let sum = |column: &str, function: &str| {
-            coalesce(vec![cast_big_int(call(function, vec![col(column)])), int(0)])
-        };
+        let sum =
+            |column: &str, function: &str| coalesce(vec![cast_big_int(call(function, vec![col(column)])), int(0)]);
         let summed = Select::from_stage(&blocks_name)
             .item(text(&blocking.label), "rule")
             .item(sum("_pairs", "sum"), "pairs")

@@ -9,8 +9,8 @@ use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 use super::pairs::{Keys, keys};
 use crate::identity::keys::allowed;
 use crate::sql::{
-    Aggregate, Select, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
-    eq, int, is_not_null, null, relation, table, text, union_all, window,
+    Aggregate, Select, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows, eq,
+    int, is_not_null, null, relation, table, text, union_all, window,
 };
 
 /// The identifier that stands for a record, and its value.
@@ -49,7 +49,8 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
     let distinct = if is_unique { distinct } else { distinct.group_by(names.iter().copied()) };
     stages.add("records", distinct.query());
 
-    let mut table = Table { stages, stage: "records".to_owned(), columns: names.iter().map(|name| (*name).to_owned()).collect() };
+    let mut table =
+        Table { stages, stage: "records".to_owned(), columns: names.iter().map(|name| (*name).to_owned()).collect() };
     for (comparison, column) in with_frequencies(matching) {
         let stage = format!("frequency_{comparison}");
         let column = &matching.columns[column].name;

@@ -11,7 +11,8 @@ use super::pairs::pairs;
 use super::records::{frequency, with_frequencies};
 use super::{pairs_table as table_name, records_table};
 use crate::sql::{
-    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null, number, union_all,
+    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null,
+    number, union_all,
 };
 
 /// The columns of `<entity>_matches` and `<entity>_review` that name the pair.

@@ -28,7 +28,8 @@ fn keys(keys: &[&str], columns: &[usize]) -> Blocking {
 }
 
 fn swapped() -> Blocking {
-    let condition = r#""l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5"#;
+    let condition =
+        r#""l"."first" = "r"."last" AND ("l"."last" = "r"."first" AND "l"."born" = "r"."born") AND "l"."lat" < 5"#;
     Blocking { label: "swapped".to_owned(), on: BlockOn::Where(expr(condition)), columns: vec![0, 1, 2, 3] }
 }
 
@@ -42,7 +43,8 @@ fn matching() -> Match {
         is_unique,
         span: SPAN,
     };
-    let contacts = [Some("lower(\"name\")"), Some("\"family\""), Some("\"born\""), Some("\"lat\""), Some("\"lon\""), None];
+    let contacts =
+        [Some("lower(\"name\")"), Some("\"family\""), Some("\"born\""), Some("\"lat\""), Some("\"lon\""), None];
     let buyers = [Some("\"first\""), Some("\"last\""), Some("\"born\""), None, None, Some("\"tags\"")];
     Match {
         tables: vec![
@@ -61,7 +63,11 @@ fn matching() -> Match {
             comparison(
                 "first",
                 Some(0),
-                vec![LevelTest::Exact, LevelTest::JaroWinkler("0.92".to_owned()), LevelTest::JaroWinkler("0.8".to_owned())],
+                vec![
+                    LevelTest::Exact,
+                    LevelTest::JaroWinkler("0.92".to_owned()),
+                    LevelTest::JaroWinkler("0.8".to_owned()),
+                ],
                 true,
             ),
             comparison(
