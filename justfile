@@ -36,6 +36,10 @@ bench-febrl *args:
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/febrl.py {{ args }}
 
+# What Kinfold and Splink learn from the same records, number by number; after `just bench-febrl`
+bench-febrl-parameters:
+    "{{ cache }}/venv/bin/python" bench/febrl_parameters.py "{{ cache }}/bench/febrl/data" "{{ cache }}/bench/febrl/parameters"
+
 # Matching beside Splink in a made-up CRM of 1 million records; `just bench-match --records 4000000`
 bench-match *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
