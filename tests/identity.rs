@@ -1,5 +1,6 @@
 //! Identity from outside: ids that stay and lead on, strange values, the report, and what a change of the rules would do.
 
+use std::fmt::Write;
 use std::process::Command;
 
 use serde_json::Value;
@@ -125,8 +126,8 @@ fn strange_values_link_nobody_and_stop_nothing() {
         rows.push_str(row);
         rows.push('\n');
     }
-    rows.push_str(&format!("9,{}@x.org,,2026-01-01\n", "a".repeat(10 << 20)));
-    rows.push_str(&format!("{},c@x.org,,2026-01-01\n", "9".repeat(10 << 20)));
+    writeln!(rows, "9,{}@x.org,,2026-01-01", "a".repeat(10 << 20)).unwrap();
+    writeln!(rows, "{},c@x.org,,2026-01-01", "9".repeat(10 << 20)).unwrap();
     let project = people(PLAIN, &rows);
     project.run();
     let clusters = project.query(
@@ -170,7 +171,7 @@ fn pins_win_over_limits_and_contradict_nobody() {
 #[test]
 fn a_profile_out_of_proportion_is_told_before_anything_is_delivered() {
     let mut rows = "id,email,phone,seen_at\n".to_owned();
-    (0..30).for_each(|i| rows.push_str(&format!("{i},info@x.org,,2026-01-01\n")));
+    (0..30).for_each(|i| writeln!(rows, "{i},info@x.org,,2026-01-01").unwrap());
     let project = people(&format!("{PLAIN}\n      max_cluster: 20"), &rows);
     let ran = project.run();
     let warnings = texts(&ran.json["warnings"]).join("\n");
@@ -332,7 +333,7 @@ entities:
         let mut found = "identifier,value,profile_id\n".to_owned();
         for row in project.query("select identifier, value, profile_id from person_identifiers") {
             let row: Vec<&str> = row.iter().map(|v| v.as_str().unwrap()).collect();
-            found.push_str(&format!("{}\n", row.join(",")));
+            writeln!(found, "{}", row.join(",")).unwrap();
         }
         project.write("data/found.csv", found);
         python("components.py", &["check", dir.to_str().unwrap()]).unwrap();
@@ -342,12 +343,12 @@ entities:
 /// Small enough that values meet.
 fn random_rows(random: &mut impl FnMut(u64) -> u64) -> String {
     let mut rows = "id,email,phone,seen_at\n".to_owned();
-    for _ in 0..1 + random(12) {
+    for _ in 0..=random(12) {
         let mut value =
             |kind: &str, of: u64| if random(3) == 0 { String::new() } else { format!("{kind}{}", random(of)) };
         let (id, email, phone) = (value("u", 12), value("e", 20), value("+9053212345", 90));
         let email = if email.is_empty() { email } else { format!("{email}@x.org") };
-        rows.push_str(&format!("{id},{email},{phone},2026-01-{:02}\n", 1 + random(28)));
+        writeln!(rows, "{id},{email},{phone},2026-01-{:02}", 1 + random(28)).unwrap();
     }
     rows
 }
@@ -378,7 +379,7 @@ fn incremental_runs_lead_where_full_ones_do() {
             "select identifier, value, profile_id, first_seen_at, last_seen_at from person_identifiers order by 1, 2";
         let conflicts = "select * from person_conflicts order by 2, 4";
         for step in 0..5 {
-            for _ in 0..1 + random(2) {
+            for _ in 0..=random(2) {
                 let file = format!("data/contacts/{}.csv", random(8));
                 if random(3) == 0 && step > 0 && project.path(&file).exists() {
                     std::fs::remove_file(project.path(&file)).unwrap();

@@ -10,9 +10,8 @@ use crate::cli::args::MatchTrainArgs;
 use crate::cli::output::Printer;
 use crate::cli::{Ended, load};
 
-/// A weight of so many bits fills the bar beside it.
-const FULL_BITS: f64 = 14.0;
-const BAR_CHARS: f64 = 14.0;
+/// A bar has a block for each bit of weight, and no more than this.
+const BAR_BLOCKS: u8 = 14;
 
 pub(super) async fn train(args: &MatchTrainArgs, options: &Options, printer: &Printer) -> Result<Ended, AppError> {
     let ready = match load(options, printer).await? {
@@ -32,11 +31,11 @@ pub(super) async fn train(args: &MatchTrainArgs, options: &Options, printer: &Pr
 
 fn trained(report: &TrainReport, dry_run: bool) -> String {
     let mut out = format!(
-        "{}: {} records, {} pairs drawn at random; 1 of {} pairs of records matches\n\n",
+        "{}: {} records, {} pairs drawn at random; 1 of {:.0} pairs of records matches\n\n",
         report.entity,
         HumanCount(report.records),
         HumanCount(report.random_pairs),
-        HumanCount((1.0 / report.probability).round() as u64),
+        1.0 / report.probability,
     );
     let mut passes = table(&["learned from pairs that agree in", "pairs", "matches", "rounds", "last change"]);
     for pass in &report.passes {
@@ -86,8 +85,8 @@ fn table(header: &[&str]) -> Table {
 
 /// A weight as a bar: to the right what speaks for a match, to the left what speaks against it.
 fn bar(weight: f64) -> String {
-    let length = ((weight.abs() / FULL_BITS).min(1.0) * BAR_CHARS).round() as usize;
-    let full = "█".repeat(length);
-    let width = BAR_CHARS as usize;
+    let blocks = (0..BAR_BLOCKS).filter(|bits| weight.abs() >= f64::from(*bits) + 0.5).count();
+    let full = "█".repeat(blocks);
+    let width = usize::from(BAR_BLOCKS);
     if weight < 0.0 { format!("{full:>width$}│") } else { format!("{:width$}│{full}", "") }
 }

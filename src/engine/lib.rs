@@ -6,6 +6,8 @@
 //!
 //! Invariant: no type of DataFusion, Delta or an object store's client is in a signature of [`Engine`].
 
+#![allow(clippy::similar_names, reason = "`shelf` is what things are kept on, for all that `self` looks like it")]
+
 mod api;
 mod contract;
 mod error;

@@ -57,7 +57,7 @@ impl Graph {
     pub fn bytes_to_resolve(&self) -> usize {
         /// Sets, labels, flags, the previous profile of each value, and a share of the ids.
         const PER_VALUE: usize = 4 + 4 + 4 + 1 + 8 + 16;
-        self.shared.bytes + self.shared.values * PER_VALUE
+        self.shared.bytes + self.shared.values * PER_VALUE + self.matches.bytes()
     }
 
     /// How many distinct values there are.
@@ -124,7 +124,7 @@ impl Graph {
         let assignment = assign::assign(&rules, &mut nodes, &clustering);
         let unused_pins = pins.unused;
         let matches = matches.edges(&nodes).count() as u64;
-        Ok(Resolution { matches, rules, same_as, nodes, rows, clustering, assignment, shared, unused_pins, edges })
+        Ok(Resolution { rules, same_as, nodes, rows, clustering, assignment, shared, unused_pins, edges, matches })
     }
 }
 
@@ -159,12 +159,11 @@ impl PreviousFeeder {
             };
             let id = ProfileId::parse(id).ok_or(IdentityError::ForeignProfileId)?;
             let known = Known(id);
-            match self.shared.rules.identifiers.iter().position(|rule| rule.name == name) {
-                Some(identifier) => self.staged.push(identifier as u8, value, known)?,
-                None => {
-                    let mut shard = self.shared.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-                    shard.attributes.miss(&known);
-                }
+            if let Some(identifier) = self.shared.rules.identifiers.iter().position(|rule| rule.name == name) {
+                self.staged.push(identifier as u8, value, known)?;
+            } else {
+                let mut shard = self.shared.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
+                shard.attributes.miss(&known);
             }
             if self.staged.len() >= self.shared.flush_at {
                 self.flush()?;

@@ -21,6 +21,7 @@
     clippy::cast_possible_truncation,
     reason = "values, nodes, clusters and rows are counted in 32 bits, identifiers in 8: the interner and `Evidence::new` refuse more"
 )]
+#![allow(clippy::similar_names, reason = "`shards` are what is `shared`")]
 
 pub mod normalise;
 

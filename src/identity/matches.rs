@@ -31,6 +31,11 @@ impl Matched {
 }
 
 impl Matches {
+    /// How much memory they hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Matched>()
+    }
+
     /// As edges, those left out of which an end is taken off every row.
     pub(crate) fn edges(&self, nodes: &Nodes) -> impl Iterator<Item = Edge> {
         self.list.iter().filter_map(|matched| {

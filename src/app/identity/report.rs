@@ -173,7 +173,9 @@ mod tests {
     #[test]
     fn counts_of_two_runs_are_paired_by_name() {
         let mut counts = Counts::default();
-        [row(1, "edges", "a", 5), row(2, "edges", "a", 3), row(2, "edges", "b", 2)].iter().for_each(|r| counts.take(r));
+        for r in [row(1, "edges", "a", 5), row(2, "edges", "a", 3), row(2, "edges", "b", 2)] {
+            counts.take(&r);
+        }
         let told: Vec<_> = counts.of("edges").into_iter().map(|c| (c.name.unwrap(), c.now, c.before)).collect();
         assert_eq!(told, [("a".to_owned(), 5, Some(3)), ("b".to_owned(), 0, Some(2))]);
         assert_eq!(counts.runs[&1].0, "r1");

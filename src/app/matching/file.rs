@@ -36,8 +36,13 @@ pub(super) fn text(report: &TrainReport) -> String {
 /// Six significant digits, never written as 0 or 1.
 fn number(share: f64) -> String {
     // Of a share near 1 it is the distance to 1 that counts.
-    let small = share.min(1.0 - share).max(f64::MIN_POSITIVE);
-    let digits = (5 - small.log10().floor() as i32).clamp(6, 20) as usize;
+    let small = share.min(1.0 - share);
+    let mut digits = 6;
+    let mut scale = 0.1;
+    while small < scale && digits < 20 {
+        digits += 1;
+        scale /= 10.0;
+    }
     format!("{share:.digits$}").trim_end_matches('0').to_owned()
 }
 

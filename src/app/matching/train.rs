@@ -177,19 +177,16 @@ async fn learn_from_records(
     let mut start = Parameters { prior: 0.5, comparisons: vec![] };
     for (i, (u, size)) in u.into_iter().zip(&sizes).enumerate() {
         let first = Levels::at_first(*size);
-        match u {
-            Some(u) => {
-                let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
-                if let (1, Some(level)) = (seen.len(), seen.first()) {
-                    doubt(i, Trouble::OneLevel { level: usize::from(*level) });
-                }
-                start.comparisons.push(Levels { u, ..first });
-            }
-            None => {
-                doubt(i, Trouble::NeverCompared);
-                start.comparisons.push(first);
-            }
+        let Some(u) = u else {
+            doubt(i, Trouble::NeverCompared);
+            start.comparisons.push(first);
+            continue;
+        };
+        let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
+        if let (1, Some(level)) = (seen.len(), seen.first()) {
+            doubt(i, Trouble::OneLevel { level: usize::from(*level) });
         }
+        start.comparisons.push(Levels { u, ..first });
     }
     let all = matching::all_pairs(matching, &parts);
     let mut certain_pairs = None;

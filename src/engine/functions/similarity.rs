@@ -146,7 +146,7 @@ fn distances(args: &[ColumnarValue], rows: usize) -> Result<Int64Array> {
 
 fn kilometres(args: &[ColumnarValue]) -> Result<Float64Array> {
     let columns = ColumnarValue::values_to_arrays(args)?;
-    let columns: Vec<_> = columns.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
+    let columns: Vec<_> = columns.iter().map(AsArray::as_primitive::<Float64Type>).collect();
     let [lat1, lon1, lat2, lon2] = columns.as_slice() else { return exec_err!("four numbers were expected") };
     let from = lat1.iter().zip(lon1.iter());
     let to = lat2.iter().zip(lon2.iter());

@@ -37,7 +37,7 @@ impl DeltaSource {
         reason = "nothing else tells a file's path as the log has it, which a selection of files needs"
     )]
     pub(crate) async fn new(table: DeltaTable) -> Result<Self> {
-        let scan = table.table_provider().await.map_err(DataFusionError::from)?;
+        let scan = table.table_provider().await?;
         let snapshot = table.snapshot().map_err(|e| DataFusionError::External(Box::new(e)))?;
         let (mut parts, mut files) = (Vec::new(), Vec::new());
         for file in snapshot.log_data().iter() {

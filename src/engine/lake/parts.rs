@@ -41,7 +41,9 @@ pub(crate) fn of(sql: &str, plan: &LogicalPlan) -> Result<Option<QueryParts>> {
     if !is_divisible(plan, &scans)? {
         parts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         let mut all = Xxh3::new();
-        parts.iter().for_each(|part| put(&mut all, &part.id));
+        for part in &parts {
+            put(&mut all, &part.id);
+        }
         let modified = parts.iter().map(|part| part.modified).max().unwrap_or(Timestamp::UNIX_EPOCH);
         parts = vec![QueryPart { id: hex(&all), modified }];
     }
@@ -160,7 +162,9 @@ fn file_part(root: &str, file: &PartitionedFile) -> QueryPart {
 /// What a part is known by.
 pub(crate) fn id(of: &[&str]) -> String {
     let mut hash = Xxh3::new();
-    of.iter().for_each(|text| put(&mut hash, text));
+    for text in of {
+        put(&mut hash, text);
+    }
     hex(&hash)
 }
 

@@ -124,13 +124,13 @@ async fn read_pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>, Engi
         let batch = batch?;
         let values = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
         for (pin, pair) in work.pins.iter().zip(values.chunks_exact(2)).filter(|_| batch.num_rows() > 0) {
-            let value = |i: usize| match pair[i].text(0).filter(|v| !v.is_empty()) {
-                Some(value) => Ok((pin.identifiers[i], value.to_owned())),
-                None => {
+            let value = |i: usize| {
+                let value = pair[i].text(0).filter(|v| !v.is_empty()).ok_or_else(|| {
                     let name = &work.identifiers[pin.identifiers[i]].name;
-                    Err(input(format!("a pin of the entity `{}` holds no usable {name} ({})", work.entity, pin.reason))
-                        .hint("mend the value; it is brought into the identifier's form as those in the tables are"))
-                }
+                    input(format!("a pin of the entity `{}` holds no usable {name} ({})", work.entity, pin.reason))
+                        .hint("mend the value; it is brought into the identifier's form as those in the tables are")
+                })?;
+                Ok::<_, EngineError>((pin.identifiers[i], value.to_owned()))
             };
             let kind = match pin.kind {
                 project::PinKind::Always => PinKind::Always,

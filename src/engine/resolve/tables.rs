@@ -32,6 +32,8 @@ const SIZES: [u32; 10] = [1, 2, 3, 4, 5, 10, 20, 50, 100, 1000];
 type Take<'a> = &'a mut dyn FnMut(Vec<ArrayRef>) -> bool;
 /// Makes one part of a table's rows. Parts are made on threads of their own.
 type Make = Arc<dyn Fn(&Resolution, Part, Take<'_>) + Send + Sync>;
+/// Makes all of a table's rows, of which there are few.
+type MakeSmall = Box<dyn Fn(&Resolution, Take<'_>) + Send + Sync>;
 
 #[derive(Debug, Clone, Copy)]
 struct Part {
@@ -65,7 +67,7 @@ pub(super) async fn write(
     let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
     let (of_history, reasons_of_health) = (context.clone(), reasons.clone());
     let tables = &work.tables;
-    let small = |make: Box<dyn Fn(&Resolution, Take<'_>) + Send + Sync>| -> Make {
+    let small = |make: MakeSmall| -> Make {
         Arc::new(move |resolution, part, take| {
             if part.is_first() {
                 make(resolution, take);

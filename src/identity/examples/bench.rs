@@ -117,7 +117,9 @@ fn run(rules: &Rules, customers: u64, previous: Option<&Resolution>) -> Resoluti
         start.elapsed()
     });
     let start = Instant::now();
-    feeders.into_iter().for_each(|feeder| feeder.finish().expect("there is room"));
+    for feeder in feeders {
+        feeder.finish().expect("there is room");
+    }
     let graph: Graph = evidence.seal().expect("there is room");
     took += start.elapsed();
     println!("{rows} rows, {values} values, {} distinct", graph.values());

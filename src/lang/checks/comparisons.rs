@@ -74,14 +74,14 @@ fn one(
         None => None,
     };
     let levels = match (written.ready, written.levels.as_slice()) {
-        (Some(ready), []) => match compared {
-            Some(index) => ready_levels(ready, &columns[index], span, diagnostics)?,
-            None => {
+        (Some(ready), []) => {
+            let Some(index) = compared else {
                 let message = format!("the comparison `{}` has no column", name.as_str());
                 diagnostics.push(COMPARISON_BODY.at(span, message).hint("name a `column`"));
                 return None;
-            }
-        },
+            };
+            ready_levels(ready, &columns[index], span, diagnostics)?
+        }
         (None, written @ [_, ..]) => {
             let levels: Vec<Option<Level>> =
                 written.iter().map(|level| self::level(level, compared, columns, parsed, diagnostics)).collect();

@@ -183,13 +183,12 @@ fn columns(records: &[Records<'_>], diagnostics: &mut Vec<Diagnostic>) -> Option
         if known.ty.is_open() {
             known.ty = ty.clone();
         } else if !ty.is_open() {
-            match common_type(&[known.ty.clone(), ty.clone()]) {
-                Some(common) => known.ty = common,
-                None => {
-                    let message = format!("`{name}` is {ty} here, but {} in a table before", known.ty);
-                    diagnostics.push(MATCH_COLUMNS.at(*span, message).hint("cast one of them: `cast(… as …)`"));
-                    whole = false;
-                }
+            if let Some(common) = common_type(&[known.ty.clone(), ty.clone()]) {
+                known.ty = common;
+            } else {
+                let message = format!("`{name}` is {ty} here, but {} in a table before", known.ty);
+                diagnostics.push(MATCH_COLUMNS.at(*span, message).hint("cast one of them: `cast(… as …)`"));
+                whole = false;
             }
         }
     }

@@ -39,17 +39,15 @@ fn read(
 ) -> Option<Pin> {
     let span = written.reason.span();
     let mut values = vec![];
-    for (name, value) in written.pair.iter().flat_map(|one| one.iter()) {
-        match identifiers.iter().position(|i| i.name == name.as_str()) {
-            Some(index) => values.push((index, value.as_str().to_owned())),
-            None => {
-                let message = format!("`{}` is not an identifier of `{}`", name.as_str(), entity.name.as_str());
-                let names: Vec<&str> = identifiers.iter().map(|i| i.name.as_str()).collect();
-                let hint = near_or_all(name.as_str(), &names, 50);
-                diagnostics.push(UNKNOWN_IDENTIFIER.at(name.span(), message).hint_opt(hint));
-                return None;
-            }
-        }
+    for (name, value) in written.pair.iter().flat_map(ast::Map::iter) {
+        let Some(index) = identifiers.iter().position(|i| i.name == name.as_str()) else {
+            let message = format!("`{}` is not an identifier of `{}`", name.as_str(), entity.name.as_str());
+            let names: Vec<&str> = identifiers.iter().map(|i| i.name.as_str()).collect();
+            let hint = near_or_all(name.as_str(), &names, 50);
+            diagnostics.push(UNKNOWN_IDENTIFIER.at(name.span(), message).hint_opt(hint));
+            return None;
+        };
+        values.push((index, value.as_str().to_owned()));
     }
     let hint = "write two values, as in `pair: [{email: ada@example.com}, {crm_id: \"17\"}]`";
     match <[(usize, String); 2]>::try_from(values) {

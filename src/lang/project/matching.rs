@@ -71,6 +71,7 @@ pub struct Level {
 
 /// What is held against each other are the values of [`Comparison::column`]. Numbers are as SQL spells them.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "levels are few")]
 pub enum LevelTest {
     Exact,
     DayMonthSwapped,
@@ -106,6 +107,7 @@ pub struct Blocking {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "rules are few")]
 pub enum BlockOn {
     /// SQL over the columns of a record, of which both have the same values.
     Keys(Vec<ast::Expr>),

@@ -162,7 +162,9 @@ fn shares(
         return None;
     }
     let least = UNSEEN.min(seen * 1e-3);
-    weights.iter_mut().for_each(|weight| *weight = weight.max(least));
+    for weight in &mut weights {
+        *weight = weight.max(least);
+    }
     let sum: f64 = weights.iter().sum();
     Some(weights.into_iter().map(|weight| weight / sum).collect())
 }

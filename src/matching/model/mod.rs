@@ -7,6 +7,8 @@
 //! `u` is counted among random pairs, nearly all of which do not match. `m` is learned without labels by expectation maximisation
 //! (Dempster, Laird and Rubin, 1977) over pairs that agree in something, for those comparisons that this something says nothing of.
 
+#![allow(clippy::cast_precision_loss, reason = "shares of counts: no count of pairs comes near 2^52")]
+
 mod learn;
 mod parameters;
 

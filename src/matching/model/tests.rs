@@ -18,7 +18,7 @@ impl Draws {
             rest -= share;
             rest < 0.0
         });
-        at.unwrap_or(shares.len() - 1) as u8
+        u8::try_from(at.unwrap_or(shares.len() - 1)).unwrap()
     }
 }
 

@@ -59,7 +59,9 @@ fn unshared(a: &[u8], b: &[u8]) -> usize {
         return longer - a.len().min(b.len());
     }
     let mut counts = [0_u8; 128];
-    a.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in a {
+        counts[usize::from(*byte)] += 1;
+    }
     let mut shared = 0;
     for byte in b {
         let count = &mut counts[usize::from(*byte)];

@@ -138,6 +138,7 @@ fn of_pair(expr: &Expr) -> Expr {
 }
 
 /// How it is found out whether a pair is at a level.
+#[expect(clippy::large_enum_variant, reason = "they are looked at and gone")]
 enum Measure {
     /// Something that several levels may be read off.
     Scale {

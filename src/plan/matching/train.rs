@@ -138,6 +138,12 @@ pub fn all_pairs(matching: &Match, sizes: &[u64]) -> u64 {
 
 /// How many records of each table are drawn, so that about as many pairs come of them as are wanted.
 #[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "about as many as are wanted, and never more than there are"
+)]
 pub fn samples(matching: &Match, sizes: &[u64]) -> Vec<u64> {
     let all = all_pairs(matching, sizes) as f64;
     let share = (matching.training.random_pairs as f64 / all.max(1.0)).sqrt().min(1.0);

@@ -195,7 +195,7 @@ async fn what_was_kept_may_be_gone_or_broken_off() {
     assert_eq!(resolve(&lake, &run("r2"), &work).await, ["a@x.org p1"]);
     assert_eq!(kept_rows(&lake.engine).await, [1]);
     assert!(folder.exists(), "it may belong to a run that goes on");
-    let later = kinfold_base::Timestamp::now() + kinfold_base::SignedDuration::from_hours(72);
+    let later = kinfold_base::Clock::now(&kinfold_base::SystemClock) + kinfold_base::SignedDuration::from_hours(72);
     kept::sweep(&lake.engine.tables, later).await.unwrap();
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     assert_eq!(resolve(&lake, &run("r3"), &work).await, ["a@x.org p1"]);
