@@ -70,6 +70,7 @@ pub(crate) async fn execute(
                 report.rows = outcome.rows;
                 report.seconds = seconds;
                 report.status = if outcome.warnings.is_empty() { StepStatus::Done } else { StepStatus::Warned };
+                tracing::info!(step = report.name, rows = outcome.rows, seconds, "step done");
                 warnings.extend(outcome.warnings);
                 done.insert(index);
             }

@@ -68,7 +68,9 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     if error.is_none() {
         error = async {
             log::write_run(ready, &run, began, &report, "done").await?;
-            Ok(ready.engine.commit(&run).await?)
+            ready.engine.commit(&run).await?;
+            tracing::info!(run_id = run.run_id.as_str(), as_of = %run.as_of, "tables are shown to readers");
+            Ok(())
         }
         .await
         .err();

@@ -175,7 +175,10 @@ fn start_logging(verbose: u8) {
         // What the table format's library logs, it also returns, and we say it in our own words.
         0 => "warn,deltalake_core=off,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off",
         1 => "kinfold=info,kinfold_app=info,kinfold_sync=info,kinfold_engine=info,kinfold_state=info,warn",
-        2 => "debug,h2=info,hyper=info,rustls=info,datafusion=info,sqlparser=info",
+        2 => {
+            "kinfold=debug,kinfold_app=debug,kinfold_sync=debug,kinfold_engine=debug,kinfold_state=debug,\
+             kinfold_connectors=debug,info,delta_kernel=warn,buoyant_kernel=warn,buoyant_kernel_engine=warn"
+        }
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("KINFOLD_LOG")
