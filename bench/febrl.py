@@ -60,14 +60,7 @@ def kinfold(root: pathlib.Path, side: str, variant: str, args: argparse.Namespac
     left_out = ["more" if side == "kinfold_documented" else "documented"] + ["national id"] * (variant == "without_id")
     file = project / "models" / "person.yml"
     file.write_text(re.sub(rf"\n[^\n]*# ({'|'.join(left_out)})(?=\n)", "", file.read_text()))
-    train = measure.run(f"{side} {variant}: train", [args.kinfold, "match", "train", "--project", project, "--carry-on"])
-    ran = measure.run(f"{side} {variant}: run", [args.kinfold, "run", "--no-sync", "--project", project])
-    return {
-        "seconds": train["seconds"] + ran["seconds"],
-        "cpu_seconds": train["cpu_seconds"] + ran["cpu_seconds"],
-        "bytes": max(train["bytes"], ran["bytes"]),
-        "steps": {},
-    }
+    return measure.train_and_run(f"{side} {variant}", args.kinfold, project)
 
 
 def splink(root: pathlib.Path, variant: str) -> dict:

@@ -56,14 +56,7 @@ def kinfold(root: pathlib.Path, args: argparse.Namespace) -> dict:
     shutil.rmtree(project, ignore_errors=True)
     shutil.copytree(HERE / "match_project", project)
     (project / "data").symlink_to(root / "data")
-    train = measure.run("kinfold: train", [args.kinfold, "match", "train", "--project", project, "--carry-on"])
-    ran = measure.run("kinfold: run", [args.kinfold, "run", "--no-sync", "--project", project])
-    return {
-        "seconds": train["seconds"] + ran["seconds"],
-        "cpu_seconds": train["cpu_seconds"] + ran["cpu_seconds"],
-        "bytes": max(train["bytes"], ran["bytes"]),
-        "steps": {f"train: {name}": step for name, step in train["steps"].items()} | ran["steps"],
-    }
+    return measure.train_and_run("kinfold", args.kinfold, project)
 
 
 def splink(root: pathlib.Path, _: argparse.Namespace) -> dict:

@@ -5,6 +5,7 @@ imports more than Python's own library, and results are compared in other proces
 """
 
 import os
+import pathlib
 import platform
 import re
 import statistics
@@ -33,6 +34,18 @@ def run(name: str, command: list) -> dict:
     result = {"seconds": seconds, "bytes": usage.ru_maxrss * 1024, "cpu_seconds": usage.ru_utime + usage.ru_stime, "steps": steps}
     print(f"{name:24} {seconds:7.1f} s  {result['bytes'] / 2**20:7.0f} MiB", flush=True)
     return result
+
+
+def train_and_run(name: str, binary: str, project: pathlib.Path) -> dict:
+    """Kinfold's matching, from records to tables: what it takes to learn a model and to run with it, together."""
+    train = run(f"{name}: train", [binary, "match", "train", "--project", project, "--carry-on"])
+    ran = run(f"{name}: run", [binary, "run", "--no-sync", "--project", project])
+    return {
+        "seconds": train["seconds"] + ran["seconds"],
+        "cpu_seconds": train["cpu_seconds"] + ran["cpu_seconds"],
+        "bytes": max(train["bytes"], ran["bytes"]),
+        "steps": {f"train: {step}": took for step, took in train["steps"].items()} | ran["steps"],
+    }
 
 
 class Watch:

@@ -80,17 +80,12 @@ impl ScalarUDFImpl for Normalise {
         &self.signature
     }
 
-    /// Strings as they are, anything else as the text that it prints as.
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let expected = if self.normaliser.is_some() { 1..=1 } else { 1..=2 };
         if !expected.contains(&types.len()) {
             return plan_err!("{} takes {} arguments, not {}", self.name, expected.end(), types.len());
         }
-        let text = |ty: &DataType| match ty {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ty.clone(),
-            _ => DataType::Utf8View,
-        };
-        Ok(types.iter().map(text).collect())
+        Ok(types.iter().map(as_text).collect())
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -115,6 +110,14 @@ impl ScalarUDFImpl for Normalise {
     }
 }
 
+/// The type that an argument is cast to: strings stay as they are, anything else becomes the text that it prints as.
+pub(super) fn as_text(ty: &DataType) -> DataType {
+    match ty {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ty.clone(),
+        _ => DataType::Utf8View,
+    }
+}
+
 /// Brings a value into its form, which lies in the value itself or in the buffer.
 type Apply = dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>;
 
@@ -128,7 +131,8 @@ fn phone(region: Option<&ColumnarValue>) -> Result<Phone> {
     Ok(phone)
 }
 
-fn over(array: &ArrayRef, apply: &dyn for<'a> Fn(&'a str, &'a mut String) -> Option<&'a str>) -> Result<ArrayRef> {
+/// A function of texts over a column of them, in whatever layout.
+pub(super) fn over(array: &ArrayRef, apply: &Apply) -> Result<ArrayRef> {
     if let Some(values) = array.as_string_view_opt() {
         // Most columns hold identifiers in their form already: then nothing is copied.
         let mut buffer = String::new();
@@ -141,7 +145,7 @@ fn over(array: &ArrayRef, apply: &dyn for<'a> Fn(&'a str, &'a mut String) -> Opt
         DataType::Utf8View => each(array.as_string_view().iter(), apply),
         DataType::Utf8 => each(array.as_string::<i32>().iter(), apply),
         DataType::LargeUtf8 => each(array.as_string::<i64>().iter(), apply),
-        other => return exec_err!("identifiers are text, not {other}"),
+        other => return exec_err!("text was expected, not {other}"),
     }))
 }
 

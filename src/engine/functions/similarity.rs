@@ -15,7 +15,7 @@ use kinfold_matching::similarity::{
     jaro_winkler_from,
 };
 
-use super::text::as_text;
+use super::normalise::as_text;
 
 /// All of them. `levenshtein` is one of DataFusion's own.
 pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {

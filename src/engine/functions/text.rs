@@ -1,12 +1,11 @@
 //! Preparing text for comparison: the functions of the matching crate over columns of text.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use kinfold_matching::text;
+
+use super::normalise::{as_text, over};
 
 /// Gives what lies in the text, in the buffer or in a table, or nothing.
 type Apply = for<'a> fn(&'a str, &'a mut String) -> Option<&'a str>;
@@ -27,14 +26,6 @@ const FUNCTIONS: &[(&str, Apply)] = &[
 pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     let signature = || Signature::user_defined(Volatility::Immutable);
     (0..FUNCTIONS.len()).map(move |at| ScalarUDF::from(Prepare { at, signature: signature() }))
-}
-
-/// The type that an argument is cast to: strings stay as they are, anything else becomes the text that it prints as.
-pub(super) fn as_text(ty: &DataType) -> DataType {
-    match ty {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ty.clone(),
-        _ => DataType::Utf8View,
-    }
 }
 
 /// One function, by its place among [`FUNCTIONS`].
@@ -65,32 +56,14 @@ impl ScalarUDFImpl for Prepare {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let apply = FUNCTIONS[self.at].1;
         match args.args.as_slice() {
-            [ColumnarValue::Array(array)] => Ok(ColumnarValue::Array(over(array, apply)?)),
+            [ColumnarValue::Array(array)] => Ok(ColumnarValue::Array(over(array, &apply)?)),
             [ColumnarValue::Scalar(scalar)] => {
-                let one = over(&scalar.to_array()?, apply)?;
+                let one = over(&scalar.to_array()?, &apply)?;
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&one, 0)?))
             }
             _ => exec_err!("{} takes an argument", self.name()),
         }
     }
-}
-
-fn over(array: &ArrayRef, apply: Apply) -> Result<ArrayRef> {
-    Ok(Arc::new(match array.data_type() {
-        DataType::Utf8View => each(array.as_string_view().iter(), apply),
-        DataType::Utf8 => each(array.as_string::<i32>().iter(), apply),
-        DataType::LargeUtf8 => each(array.as_string::<i64>().iter(), apply),
-        other => return exec_err!("text was expected, not {other}"),
-    }))
-}
-
-fn each<'v>(values: impl ExactSizeIterator<Item = Option<&'v str>>, apply: Apply) -> StringViewArray {
-    let mut out = StringViewBuilder::with_capacity(values.len());
-    let mut buffer = String::new();
-    for value in values {
-        out.append_option(value.and_then(|v| apply(v, &mut buffer)));
-    }
-    out.finish()
 }
 
 #[cfg(test)]
