@@ -45,7 +45,7 @@ pub fn compile(ready: &Ready, as_of: Option<Timestamp>, dialect: Dialect) -> Res
                     write(format!("{:03}_{name}_{from}.sql", number + 1), render(&rows.query, dialect) + ";\n")?;
                 }
                 if let Some(matches) = &resolve.matches {
-                    write(format!("{:03}_{name}_matches.sql", number + 1), render(matches, dialect) + ";\n")?;
+                    write(format!("{:03}_{name}_matches.sql", number + 1), render(&matches.query, dialect) + ";\n")?;
                 }
                 let entity = ready.project.entities.iter().find(|e| e.name == resolve.entity);
                 if let Some(script) = entity.and_then(|e| Contraction::of(e).script(dialect)) {

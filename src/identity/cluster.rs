@@ -1,14 +1,15 @@
 //! Which values belong together.
 
 use crate::intern::Ref;
-use crate::limits;
+use crate::linkage::Tables;
 use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
-use crate::rebuild::{self, Edge, Refused};
+use crate::rebuild::{self, Edge, Forbids, Refused};
 use crate::rows::Rows;
 use crate::rules::Rules;
 use crate::union_find::UnionFind;
+use crate::{limits, linkage};
 
 /// The label of nodes that are in no cluster. Whoever reads labels passes over it.
 pub(crate) const NO_CLUSTER: u32 = u32::MAX;
@@ -41,11 +42,23 @@ impl Clustering {
     }
 }
 
-/// Connects nodes along pins, edges and matches, as far as limits and pins allow.
+/// What links values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Linked<'a> {
+    pub(crate) nodes: &'a Nodes,
+    pub(crate) rows: &'a Rows,
+    pub(crate) matches: &'a Matches,
+    /// For each source the number under which it counts.
+    pub(crate) same_as: &'a [u16],
+}
+
+/// Connects nodes along pins, edges and matches, as far as limits and pins allow, and what is said of matches.
 ///
-/// All are taken at first. Components that break no limit, and hold no two nodes that are pinned apart, are done: no order of
-/// edges could have refused one. Only those that do are taken apart and built up again, edge by edge in the fixed order.
-pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, matches: &Matches, rules: &Rules, pins: &Pins) -> Clustering {
+/// All are taken at first. Components that break no limit, hold no two nodes that are pinned apart, and hang together by no
+/// more than one match, are done: no order of edges could have refused one. Only the others are taken apart and built up again,
+/// edge by edge in the fixed order.
+pub(crate) fn cluster(linked: Linked<'_>, rules: &Rules, pins: &Pins) -> Clustering {
+    let Linked { nodes, rows, matches, same_as } = linked;
     let mut sets = UnionFind::new(nodes.len());
     rows.each(|_, _, row| {
         let mut values = row.iter().filter_map(|at| nodes.node(*at));
@@ -53,13 +66,23 @@ pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, matches: &Matches, rules: &Rul
             values.for_each(|other| sets.unite(first, other));
         }
     });
-    matches.edges(nodes).for_each(|edge| sets.unite(edge.a, edge.b));
     pins.always.iter().for_each(|[a, b]| sets.unite(*a, *b));
+    let is_plain = linkage::is_plain(&rules.matching);
+    // A node of each component that a match made one, once for each that did.
+    let mut joined = vec![];
+    for edge in matches.edges(nodes) {
+        if !is_plain && sets.find(edge.a) != sets.find(edge.b) {
+            joined.push(edge.a);
+        }
+        sets.unite(edge.a, edge.b);
+    }
     let (labels, clusters) = sets.into_labels();
     let mut clustering = Clustering { labels, clusters, refused: Vec::new() };
     let limits = limits::of(rules);
     let mut broken = limits::broken(nodes, &clustering, &limits);
-    for label in pins.broken(&clustering) {
+    let tables = Tables::new(nodes, rules, same_as);
+    let doubtful = linkage::doubtful(&joined, &clustering, &tables);
+    for label in pins.broken(&clustering).chain(doubtful) {
         broken.resize(clustering.clusters, false);
         broken[label as usize] = true;
     }
@@ -68,7 +91,8 @@ pub(crate) fn cluster(nodes: &Nodes, rows: &Rows, matches: &Matches, rules: &Rul
         let is_broken: Vec<bool> = clustering.labels.iter().map(|label| broken[*label as usize]).collect();
         let mut edges = edges_within(nodes, rows, &is_broken);
         edges.extend(matches.edges(nodes).filter(|edge| is_broken[edge.a as usize]));
-        rebuild::rebuild(nodes, &limits, pins, &broken, edges, &mut clustering);
+        let forbids = Forbids { limits: &limits, pins, matching: &rules.matching, tables: &tables };
+        rebuild::rebuild((nodes, matches), forbids, &broken, edges, &mut clustering);
     }
     clustering
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::graph::Graph;
 use crate::intern::{self, Attributes, Receive, Ref, SHARDS, Shard, Staged, Unknown};
 use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
-use crate::{IdentityError, ProfileId, RowSource, Rules, TextColumn, TimeColumn};
+use crate::{IdentityError, ProfileId, RowSource, Rules, TextColumn, TimeColumn, linkage};
 
 /// How many values wait in a feeder before the shards take them: some 20 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
@@ -86,6 +86,14 @@ impl Attributes for Seen {
 }
 
 impl Seen {
+    /// Whether a source has a value.
+    pub(crate) fn has_source(&self, number: usize, source: u16) -> bool {
+        match usize::from(source).checked_sub(u64::BITS as usize) {
+            None => self.values[number].sources >> source & 1 == 1,
+            Some(more) => self.more_sources[number * self.stride + more / 8] >> (more % 8) & 1 == 1,
+        }
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.values.shrink_to_fit();
         self.more_sources.shrink_to_fit();
@@ -152,6 +160,7 @@ impl Evidence {
         if rules.sources.len() > usize::from(u16::MAX) {
             return Err(IdentityError::Misuse("more than 65,535 sources"));
         }
+        linkage::check(&rules)?;
         let first_of_name = |name: &str| rules.sources.iter().position(|s| s.name == name).unwrap_or_default();
         let same_as = rules.sources.iter().map(|s| first_of_name(&s.name) as u16).collect();
         let stride = rules.sources.len().saturating_sub(u64::BITS as usize).div_ceil(8);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assign::{self, Known};
+use crate::cluster::Linked;
 use crate::evidence::Seen;
 use crate::intern::{self, Receive, Ref, Shard, Staged, Unknown};
 use crate::matches::{Matched, Matches};
@@ -48,8 +49,9 @@ impl Graph {
             values += shard.names().len();
             bytes += shard.bytes();
         }
+        let matches = Matches::new(rules.matching.accept);
         let shared = Arc::new(Sealed { rules, flush_at, same_as, shards, rows, values, bytes });
-        Self { shared, feeders: AtomicUsize::new(0), matches: Matches::default() }
+        Self { shared, feeders: AtomicUsize::new(0), matches }
     }
 
     /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
@@ -72,8 +74,9 @@ impl Graph {
     }
 
     /// Takes in pairs of values that are linked though no row has both: identifiers' names and values of both, and a weight each. The
-    /// heavier a pair, the earlier it is considered, and all of them after every edge that rows tell. Values that no row has are
-    /// passed over. Tells how many were not.
+    /// heavier a pair, the earlier it is considered, and all of them after every edge that rows tell. A pair lighter than
+    /// [`MatchRules::accept`](crate::MatchRules::accept) is no edge. Values that no row has are passed over. Tells how many pairs were
+    /// not.
     ///
     /// # Errors
     /// When the columns differ in length.
@@ -118,7 +121,8 @@ impl Graph {
         }
         let shared = shared::set_aside(&mut nodes, &rows, &rules, &pins);
         let edges = rows.count_edges(&nodes, &same_as);
-        let mut clustering = cluster::cluster(&nodes, &rows, &matches, &rules, &pins);
+        let known = Linked { nodes: &nodes, rows: &rows, matches: &matches, same_as: &same_as };
+        let mut clustering = cluster::cluster(known, &rules, &pins);
         rows.retain_fresh(|source| rules.sources[source].keep_rows);
         clustering.leave_out(shared.iter().map(|value| value.node));
         let assignment = assign::assign(&rules, &mut nodes, &clustering);

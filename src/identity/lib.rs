@@ -33,6 +33,7 @@ mod evidence;
 mod graph;
 mod intern;
 mod limits;
+mod linkage;
 mod matches;
 mod nodes;
 mod pins;
@@ -58,5 +59,5 @@ pub use resolution::{
     Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, KeptRow, Resolution,
     RowCursor, SharedValue, SourceSet,
 };
-pub use rules::{IdentifierRule, Limit, Pin, PinKind, RowSource, Rules};
+pub use rules::{IdentifierRule, Limit, Linkage, MatchRules, Pin, PinKind, RowSource, Rules};
 pub use summary::{EdgeCount, Summary};

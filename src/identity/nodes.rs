@@ -78,6 +78,12 @@ impl Nodes {
         shard.attributes.values[number].first
     }
 
+    /// Whether a source, by the number under which it counts, has the node's value.
+    pub(crate) fn is_seen_in(&self, node: u32, source: u16) -> bool {
+        let (shard, number) = self.place(node);
+        shard.attributes.has_source(number, source)
+    }
+
     pub(crate) fn value(&self, node: u32) -> &str {
         let (shard, number) = self.place(node);
         shard.names().value(number)

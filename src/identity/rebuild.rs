@@ -4,8 +4,11 @@ use hashbrown::HashSet;
 
 use crate::cluster::Clustering;
 use crate::limits::{Holdings, Limited};
+use crate::linkage::{self, Forbidden, Groups, Tables};
+use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::{Apart, Pins};
+use crate::rules::MatchRules;
 use crate::union_find::UnionFind;
 
 /// The source of edges that no row tells: values that are linked by likelihood. No source has this number.
@@ -39,19 +42,29 @@ pub(crate) enum Obstacle {
     Limit(u8),
     /// A pin: an index into [`crate::Rules::pins`].
     Never(u32),
+    /// Of matches alone.
+    Match(Forbidden),
+}
+
+/// What edges must not do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forbids<'a> {
+    pub(crate) limits: &'a [Limited],
+    pub(crate) pins: &'a Pins,
+    pub(crate) matching: &'a MatchRules,
+    pub(crate) tables: &'a Tables<'a>,
 }
 
 /// Takes the broken clusters apart and joins their nodes again: along always-pins, whatever that breaks, then along `edges`,
-/// in the fixed order, refusing what limits and never-pins forbid. `edges` are all edges of those clusters; one may occur
-/// several times.
+/// in the fixed order, refusing what is forbidden. `edges` are all edges of those clusters; one may occur several times.
 pub(crate) fn rebuild(
-    nodes: &Nodes,
-    limits: &[Limited],
-    pins: &Pins,
+    (nodes, matches): (&Nodes, &Matches),
+    forbids: Forbids<'_>,
     broken: &[bool],
     mut edges: Vec<Edge>,
     clustering: &mut Clustering,
 ) {
+    let Forbids { limits, pins, matching, tables } = forbids;
     // Nodes of broken clusters are numbered anew, so that what follows is as large as they are and no larger.
     let is_member = |label: &u32| broken[*label as usize];
     let members: Vec<u32> =
@@ -65,6 +78,7 @@ pub(crate) fn rebuild(
         joined: UnionFind::new(members.len()),
         holdings: Holdings::new(nodes, limits, &members),
         apart: Apart::new(pins, number),
+        groups: None,
     };
     for [a, b] in &pins.always {
         if let (Some(a), Some(b)) = (number(*a), number(*b)) {
@@ -72,24 +86,33 @@ pub(crate) fn rebuild(
         }
     }
     sort(nodes, &mut edges);
+    let first_match = edges.partition_point(|edge| edge.source != MATCH);
+    let mut refused = vec![];
     let mut refused_before = HashSet::new();
-    for edge in edges {
+    for (at, edge) in edges.into_iter().enumerate() {
+        if at == first_match && !linkage::is_plain(matching) {
+            let groups = Groups::new(&mut sets.joined, &members, matching, tables, (matches, nodes), number);
+            sets.groups = Some(groups);
+        }
         let (a, b) = (local[edge.a as usize], local[edge.b as usize]);
         if let Some(obstacle) = sets.join(a, b)
             && refused_before.insert((edge.a, edge.b))
         {
-            clustering.refused.push(Refused { edge, obstacle });
+            refused.push(Refused { edge, obstacle });
         }
     }
     drop(local);
+    clustering.refused.extend(refused);
     relabel(&members, sets.joined, clustering);
 }
 
-/// Sets of nodes. Once two must not be one, no sets that hold them may be: neither limits nor pins forbid less of larger sets.
+/// Sets of nodes. Once limits or pins keep two apart, they keep all sets apart that hold them: neither forbids less of larger sets.
 struct Sets<'a> {
     joined: UnionFind,
     holdings: Holdings<'a>,
     apart: Apart,
+    /// Once matches are considered of which something is asked.
+    groups: Option<Groups>,
 }
 
 impl Sets<'_> {
@@ -100,7 +123,9 @@ impl Sets<'_> {
             return None;
         }
         let never = self.apart.forbids(&mut self.joined, root_a, root_b).map(Obstacle::Never);
-        let obstacle = never.or_else(|| self.holdings.forbids(root_a, root_b).map(Obstacle::Limit));
+        let limit = || self.holdings.forbids(root_a, root_b).map(Obstacle::Limit);
+        let matching = || self.groups.as_ref()?.forbids(root_a, root_b).map(Obstacle::Match);
+        let obstacle = never.or_else(limit).or_else(matching);
         if obstacle.is_none() {
             self.unite(root_a, root_b);
         }
@@ -117,6 +142,9 @@ impl Sets<'_> {
         let goes = if stays == root_a { root_b } else { root_a };
         self.holdings.unite(stays, goes);
         self.apart.unite(stays, goes);
+        if let Some(groups) = &mut self.groups {
+            groups.unite(stays, goes);
+        }
     }
 }
 

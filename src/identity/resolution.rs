@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::cluster::{Clustering, NO_CLUSTER};
 use crate::intern::{Ref, SHARDS};
+use crate::linkage::Forbidden;
 use crate::nodes::{Nodes, known_first, known_last};
 use crate::rebuild::{MATCH, Obstacle, Refused};
 use crate::rows::{ROW_SHARDS, RowTable, Rows};
@@ -108,14 +109,18 @@ pub struct Conflict<'a> {
     pub first_seen: Option<i64>,
 }
 
-/// What forbids an edge. Where several do, pins come before limits, the first pin before others, and the strongest
-/// identifier's limit before others.
+/// What forbids an edge. Where several do, pins come before limits, the first pin before others, the strongest
+/// identifier's limit before others, and what is asked of matches last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictReason {
     /// One profile would have too many values of an identifier, which is an index into [`Rules::identifiers`].
     Limit { identifier: usize, limit: Limit },
     /// One profile would have both values of a [`PinKind::Never`](crate::PinKind::Never), an index into [`Rules::pins`].
     Never { pin: usize },
+    /// Two groups match in too few of their pairs: see [`Linkage`](crate::Linkage).
+    Linkage,
+    /// One profile would have two records of a table: see [`MatchRules::one_of_each`](crate::MatchRules::one_of_each).
+    OneToOne,
 }
 
 /// A value that is seen with so many others that it links nothing and belongs to no profile.
@@ -278,6 +283,8 @@ impl Resolution {
                 ConflictReason::Limit { identifier, limit: limit.at_least_one() }
             }
             Obstacle::Never(pin) => ConflictReason::Never { pin: pin as usize },
+            Obstacle::Match(Forbidden::Linkage) => ConflictReason::Linkage,
+            Obstacle::Match(Forbidden::OneToOne) => ConflictReason::OneToOne,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The rules of one entity.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
     /// The entity's name; part of what profile ids are derived from.
     pub entity: String,
@@ -13,6 +13,38 @@ pub struct Rules {
     pub sources: Vec<RowSource>,
     /// What people say of single values, whatever the rows say.
     pub pins: Vec<Pin>,
+    /// Which pairs of values are linked though no row has both.
+    pub matching: MatchRules,
+}
+
+/// Which pairs of values are linked though no row has both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchRules {
+    /// In bits: a pair that is lighter is no edge, but evidence of how near two groups are.
+    pub accept: f64,
+    pub linkage: Linkage,
+    /// The sources whose rows are records, and the identifier that stands for one: indices into [`Rules::sources`] and
+    /// [`Rules::identifiers`]. No match makes one cluster of two that both have a record of one of them. At most 64.
+    pub one_of_each: Vec<(usize, usize)>,
+}
+
+impl Default for MatchRules {
+    fn default() -> Self {
+        Self { accept: f64::NEG_INFINITY, linkage: Linkage::Any, one_of_each: vec![] }
+    }
+}
+
+/// When matches make one cluster of more than two groups of values that rows link. A pair that is not known is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Linkage {
+    /// Any match does: single linkage.
+    #[default]
+    Any,
+    /// The mean probability of all pairs of groups, one of each side, must be a half: average linkage. If a single pair may be
+    /// less likely than that, then as much as that.
+    Average,
+    /// Each group of one side must match each of the other: complete linkage.
+    Complete,
 }
 
 /// One kind of identifier.

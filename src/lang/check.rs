@@ -86,7 +86,7 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
     for entity in &file.entities {
         let identifiers = identity::identifiers(entity, parsed, diagnostics);
         let links = identity::links(entity, &identifiers, &tables, diagnostics);
-        let pins = pins::pins(entity, &identifiers, diagnostics);
+        let pins = pins::pins(entity, &identifiers, parsed, diagnostics);
         let max_cluster = identity::max_cluster(entity, diagnostics);
         let profiles = Profiles { entity, identifiers: &identifiers, links: &links };
         let traits = traits::check(&profiles, &tables, diagnostics);
@@ -100,6 +100,9 @@ fn resolve(parsed: &Parsed, input: &CheckInput<'_>, diagnostics: &mut Vec<Diagno
     let syncs = syncs::check(&file.syncs, &entities, &tables, input.connectors, diagnostics);
     unused::check(parsed, &models, diagnostics);
     match_models::unused(parsed, diagnostics);
+    for pins in &file.pins {
+        segments::entity(&pins.entity, &entities, parsed, diagnostics);
+    }
 
     let project = Project {
         name: parsed.config.as_ref().map(|c| c.name.as_str().to_owned()).unwrap_or_default(),

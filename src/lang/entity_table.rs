@@ -19,6 +19,8 @@ pub enum EntityTable {
     Matches,
     /// Pairs of records that people should look at.
     Review,
+    /// Records as they were compared, so that the next run compares only those that are new.
+    Records,
     /// What each run counted.
     Health,
     /// Connected components, where they are found in SQL alone.
@@ -30,7 +32,7 @@ pub enum EntityTable {
 }
 
 impl EntityTable {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Profiles,
         Self::Identifiers,
         Self::History,
@@ -39,6 +41,7 @@ impl EntityTable {
         Self::Shared,
         Self::Matches,
         Self::Review,
+        Self::Records,
         Self::Health,
         Self::Components,
         Self::Segments,
@@ -57,6 +60,7 @@ impl EntityTable {
             Self::Shared => "_shared",
             Self::Matches => "_matches",
             Self::Review => "_review",
+            Self::Records => "_records",
             Self::Health => "_health",
             Self::Components => "_components",
             Self::Segments => "_segments",

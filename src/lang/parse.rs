@@ -148,7 +148,7 @@ impl Parsed {
     }
 
     fn add(&mut self, file: File) {
-        let File { sources, models, entities, segments, destinations, syncs, match_models } = file;
+        let File { sources, models, entities, segments, destinations, syncs, match_models, pins } = file;
         self.file.sources.extend(sources);
         self.file.models.extend(models);
         self.file.entities.extend(entities);
@@ -156,6 +156,7 @@ impl Parsed {
         self.file.destinations.extend(destinations);
         self.file.syncs.extend(syncs);
         self.file.match_models.extend(match_models);
+        self.file.pins.extend(pins);
     }
 }
 

@@ -14,7 +14,8 @@ mod matching;
 pub use crate::entity_table::EntityTable;
 pub use crate::schedule::Schedule;
 pub use matching::{
-    BlockOn, Blocking, Comparison, Level, LevelTest, Match, MatchModel, MatchPairs, MatchTable, MatchTraining,
+    BlockOn, Blocking, Comparison, Level, LevelTest, Linkage, Match, MatchLabels, MatchModel, MatchPairs, MatchTable,
+    MatchTraining,
 };
 
 /// A checked project.

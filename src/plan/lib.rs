@@ -42,8 +42,8 @@ pub use segments::segments_table;
 pub use select::select;
 pub use sqlparser::ast::Query;
 pub use step::{
-    KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolvePin, ResolveRows, ResolveTable, ResolveTables, Step,
-    StepKind, Work,
+    KeepTable, Output, Plan, Resolve, ResolveIdentifier, ResolveMatches, ResolvePin, ResolveRows, ResolveTable,
+    ResolveTables, Step, StepKind, Work,
 };
 pub use steps::{PlanInput, plan};
 pub use tables::{entity_tables, log_tables, resolve_tables, tables_of_sync};

@@ -1,7 +1,7 @@
 //! What a plan is made of.
 
 use kinfold_base::TableSchema;
-use kinfold_lang::project::{Limit, MaxCluster, PinKind};
+use kinfold_lang::project::{Limit, Linkage, MaxCluster, PinKind};
 use sqlparser::ast;
 
 /// Everything that one run builds, in an order in which it can be built.
@@ -84,12 +84,24 @@ pub struct Resolve {
     /// What people say of single values, and the query that gives the values normalised: one row, two text columns for each pin.
     pub pins: Vec<ResolvePin>,
     pub pinned_values: Option<ast::Query>,
-    /// Pairs of values that are linked though no row has both, the likelier ones first in what limits allow: identifier and value of
-    /// one, then of the other, then `weight`, a number.
-    pub matches: Option<ast::Query>,
+    /// Pairs of values that are linked though no row has both.
+    pub matches: Option<ResolveMatches>,
     /// What the last run made of it: `identifier`, `value`, `profile_id`, from the schema `previous`.
     pub previous: ast::Query,
     pub max_cluster: MaxCluster,
+}
+
+/// Pairs of values that are linked by likelihood, the likelier ones first in what limits allow.
+#[derive(Debug, Clone)]
+pub struct ResolveMatches {
+    /// Identifier and value of one, then of the other, then `weight`, a number in bits.
+    pub query: ast::Query,
+    /// What pairs must weigh that are linked. The query may give lighter ones, which tell how near others are.
+    pub accept: f64,
+    pub linkage: Linkage,
+    /// The tables of which a profile has no more than one record by matches: indices into [`Resolve::rows`], and
+    /// into [`Resolve::identifiers`] of what stands for a record.
+    pub one_of_each: Vec<(usize, usize)>,
 }
 
 /// The tables that the clustering kernel makes.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use kinfold_identity::{
-    Evidence, IdentifierRule, IdentityError, Limit, Pin, PinKind, Resolution, RowSource, Rules, Summary, TextColumn,
+    Evidence, IdentifierRule, IdentityError, Limit, Linkage, MatchRules, Pin, PinKind, Resolution, RowSource, Rules,
+    Summary, TextColumn,
 };
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
@@ -164,6 +165,15 @@ fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules 
             })
             .collect(),
         pins,
+        matching: work.matches.as_ref().map_or_else(MatchRules::default, |matches| MatchRules {
+            accept: matches.accept,
+            linkage: match matches.linkage {
+                project::Linkage::Any => Linkage::Any,
+                project::Linkage::Average => Linkage::Average,
+                project::Linkage::Complete => Linkage::Complete,
+            },
+            one_of_each: matches.one_of_each.clone(),
+        }),
     }
 }
 

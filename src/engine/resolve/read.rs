@@ -177,8 +177,8 @@ fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<u
 /// # Errors
 /// When the query fails.
 pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Graph) -> Result<(), EngineError> {
-    let Some(query) = &work.matches else { return Ok(()) };
-    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
+    let Some(matches) = &work.matches else { return Ok(()) };
+    let mut batches = engine.query(&render(&matches.query, engine.dialect()), &[]).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
         let [ends @ .., weights] = batch.columns() else {

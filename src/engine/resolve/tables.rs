@@ -242,6 +242,8 @@ fn reason(rules: &Rules, reasons: &[String], reason: ConflictReason) -> String {
             Some(reason) => format!("pinned apart: {reason}"),
             None => "pinned apart".to_owned(),
         },
+        ConflictReason::Linkage => "too few of their records match".to_owned(),
+        ConflictReason::OneToOne => "one to one".to_owned(),
     }
 }
 

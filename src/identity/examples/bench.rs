@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use kinfold_identity::{
-    ChangeKind, Evidence, Graph, IdentifierRule, Limit, Novelty, Resolution, RowCursor, RowSource, Rules, TextColumn,
-    TimeColumn, normalise,
+    ChangeKind, Evidence, Graph, IdentifierRule, Limit, MatchRules, Novelty, Resolution, RowCursor, RowSource, Rules,
+    TextColumn, TimeColumn, normalise,
 };
 
 const BATCH: usize = 8192;
@@ -191,6 +191,7 @@ fn rules() -> Rules {
         identifiers: identifiers.into_iter().map(identifier).collect(),
         sources: SOURCES.iter().map(source).collect(),
         pins: vec![],
+        matching: MatchRules::default(),
     }
 }
 

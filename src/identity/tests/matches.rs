@@ -16,7 +16,7 @@ fn graph(limit: Option<u32>, rows: &[(&str, &str)], pins: Vec<Pin>) -> Graph {
     evidence.seal().unwrap()
 }
 
-fn matched(graph: &mut Graph, matches: &[(&str, &str, f64)]) -> usize {
+pub(super) fn add(graph: &mut Graph, matches: &[(&str, &str, f64)]) -> usize {
     let names: Vec<Option<String>> = matches.iter().map(|_| Some("id0".to_owned())).collect();
     let column = |pick: fn(&(&str, &str, f64)) -> String| matches.iter().map(|m| Some(pick(m))).collect::<Vec<_>>();
     let (a, b) = (column(|m| m.0.to_owned()), column(|m| m.1.to_owned()));
@@ -25,7 +25,7 @@ fn matched(graph: &mut Graph, matches: &[(&str, &str, f64)]) -> usize {
 }
 
 /// The values of `id0`, profile by profile.
-fn clusters(resolution: &Resolution) -> BTreeSet<BTreeSet<String>> {
+pub(super) fn clusters(resolution: &Resolution) -> BTreeSet<BTreeSet<String>> {
     let mut clusters: BTreeMap<ProfileId, BTreeSet<String>> = BTreeMap::new();
     for row in resolution.identifier_rows(RowCursor::default()).filter(|row| row.identifier == 0) {
         clusters.entry(row.profile_id).or_default().insert(row.value.to_owned());
@@ -33,14 +33,14 @@ fn clusters(resolution: &Resolution) -> BTreeSet<BTreeSet<String>> {
     clusters.into_values().collect()
 }
 
-fn sets(sets: &[&[&str]]) -> BTreeSet<BTreeSet<String>> {
+pub(super) fn sets(sets: &[&[&str]]) -> BTreeSet<BTreeSet<String>> {
     sets.iter().map(|set| set.iter().map(|value| (*value).to_owned()).collect()).collect()
 }
 
 #[test]
 fn what_matches_is_one_profile() {
     let mut graph = graph(None, &[("a", "1"), ("b", "2"), ("c", "3")], vec![]);
-    assert_eq!(matched(&mut graph, &[("a", "c", 5.0), ("a", "nobody", 9.0)]), 1);
+    assert_eq!(add(&mut graph, &[("a", "c", 5.0), ("a", "nobody", 9.0)]), 1);
     let resolution = graph.resolve().unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "c"], &["b"]]));
     assert_eq!(resolution.summary(1).matches, 1);
@@ -54,7 +54,7 @@ fn of_pairs_that_cannot_all_be_one_the_heaviest_are_whatever_their_order() {
     for _ in 0..3 {
         matches.rotate_left(1);
         let mut graph = graph(Some(2), &rows, vec![]);
-        matched(&mut graph, &matches);
+        add(&mut graph, &matches);
         let resolution = graph.resolve().unwrap();
         assert_eq!(clusters(&resolution), sets(&[&["a"], &["b", "c"]]));
         let refused: Vec<_> = resolution.conflicts().map(|c| (c.a.value, c.b.value, c.source, c.first_seen)).collect();
@@ -66,7 +66,7 @@ fn of_pairs_that_cannot_all_be_one_the_heaviest_are_whatever_their_order() {
 fn what_rows_tell_comes_before_what_matches() {
     let rows = [("a", "1"), ("b", "2"), ("c", "3"), ("a", "2")];
     let mut graph = graph(Some(2), &rows, vec![]);
-    matched(&mut graph, &[("b", "c", 99.0)]);
+    add(&mut graph, &[("b", "c", 99.0)]);
     let resolution = graph.resolve().unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "b"], &["c"]]));
 }
@@ -76,7 +76,7 @@ fn pins_win_over_matches() {
     let value = |text: &str| (0, text.to_owned());
     let never = Pin { kind: PinKind::Never, values: [value("a"), value("b")] };
     let mut graph = graph(None, &[("a", "1"), ("b", "2"), ("c", "3")], vec![never]);
-    matched(&mut graph, &[("a", "b", 30.0), ("a", "c", 5.0), ("b", "c", 4.0)]);
+    add(&mut graph, &[("a", "b", 30.0), ("a", "c", 5.0), ("b", "c", 4.0)]);
     let resolution = graph.resolve().unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "c"], &["b"]]));
     assert_eq!(resolution.conflicts().len(), 2);
@@ -85,6 +85,6 @@ fn pins_win_over_matches() {
 #[test]
 fn a_weight_that_is_no_number_is_no_disaster() {
     let mut graph = graph(Some(1), &[("a", "1"), ("b", "2")], vec![]);
-    matched(&mut graph, &[("a", "b", f64::NAN), ("a", "b", f64::INFINITY), ("b", "a", f64::NEG_INFINITY)]);
+    add(&mut graph, &[("a", "b", f64::NAN), ("a", "b", f64::INFINITY), ("b", "a", f64::NEG_INFINITY)]);
     assert_eq!(clusters(&graph.resolve().unwrap()), sets(&[&["a"], &["b"]]));
 }

@@ -1,6 +1,7 @@
 //! The kernel against its definition, on small random inputs and on named ones.
 
 mod ids;
+mod linkage;
 mod matches;
 mod naive;
 mod pins;
@@ -11,8 +12,8 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, Limit, Novelty, Pin, PinKind,
-    ProfileId, Resolution, RowCursor, RowSource, Rules,
+    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, Limit, MatchRules, Novelty,
+    Pin, PinKind, ProfileId, Resolution, RowCursor, RowSource, Rules,
 };
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
@@ -91,6 +92,7 @@ fn rules(limits: &[Option<u32>], sources: &[(&str, &[usize])]) -> Rules {
         identifiers: limits.iter().enumerate().map(identifier).collect(),
         sources: sources.iter().map(source).collect(),
         pins: vec![],
+        matching: MatchRules::default(),
     }
 }
 

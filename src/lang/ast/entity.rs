@@ -85,6 +85,20 @@ pub struct MaxCluster {
     pub error_above: Option<Spanned<u64>>,
 }
 
+/// What people said of single pairs of an entity's values, besides what its `identity` says.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// The entity.
+    pub entity: Text,
+    /// Pairs that are one profile, whatever limits say.
+    #[serde(default)]
+    pub always: Vec<Pin>,
+    /// Pairs that are never one profile, whatever rows say.
+    #[serde(default)]
+    pub never: Vec<Pin>,
+}
+
 /// Two values of which somebody knows whether they are one.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

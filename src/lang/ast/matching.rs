@@ -27,8 +27,41 @@ pub struct Match {
     pub max_pairs: Option<Spanned<u64>>,
     /// What more records than this agree in tells nothing: they are not compared for it.
     pub max_block: Option<Spanned<u64>>,
+    /// When pairs make one profile of more than two. Without it: any.
+    pub linkage: Option<Linkage>,
+    /// Whether a record is linked to no more than one of each other table. Without it: false.
+    pub one_to_one: Option<Spanned<bool>>,
+    /// Pairs of which somebody knows whether they are one.
+    pub labels: Option<MatchLabels>,
     /// How `kinfold match train` learns.
     pub train: Option<MatchTraining>,
+}
+
+/// When pairs make one profile of more than two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Linkage {
+    /// Any pair links the records of both sides.
+    Any,
+    /// The pairs of both sides must on average be likely to match.
+    Average,
+    /// Each record of one side must match each of the other.
+    Complete,
+}
+
+/// Pairs of which somebody knows whether they are one.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MatchLabels {
+    /// A source's table or a model, with a row for each pair.
+    pub table: Text,
+    /// The identifiers that stand for the two records, and SQL that gives them, as in `[{crm_id: left_id}, {crm_id: right_id}]`.
+    pub pair: Vec<Map<Sql>>,
+    /// SQL that is true if the two are one. Without it: all are.
+    #[serde(rename = "match")]
+    pub is_match: Option<Sql>,
+    /// Whether all pairs that match are among them, so that every other pair is known not to. Without it: false.
+    pub complete: Option<bool>,
 }
 
 /// A table whose rows are compared with others.

@@ -14,11 +14,11 @@ mod types;
 pub use config::{Config, DestinationOverride, Lake, Storage, Target, Warehouse};
 pub use entity::{
     Aggregate, Between, Block, Entity, Identifier, IdentifierType, Identity, Keep, Limit, Link, MaxCluster, Phone,
-    Pick, PickFrom, Pin, Trait,
+    Pick, PickFrom, Pin, Pins, Trait,
 };
 pub use matching::{
-    BlockOn, BlockWhere, Comparison, Distance, Level, Match, MatchModel, MatchPairs, MatchRecords, MatchTraining,
-    ModelComparison, ModelLevel, ReadyComparison,
+    BlockOn, BlockWhere, Comparison, Distance, Level, Linkage, Match, MatchLabels, MatchModel, MatchPairs,
+    MatchRecords, MatchTraining, ModelComparison, ModelLevel, ReadyComparison,
 };
 pub use segment::{Condition, Did, Order, Segment, Top, TraitTest};
 pub use shape::{NumberOr, OneOrMany, SettingValue, WordOr};
@@ -47,4 +47,6 @@ pub struct File {
     pub syncs: Vec<Sync>,
     /// What `kinfold match train` has learned.
     pub match_models: Vec<MatchModel>,
+    /// What people said of single pairs, as `kinfold match review` writes it.
+    pub pins: Vec<Pins>,
 }

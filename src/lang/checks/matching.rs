@@ -5,6 +5,9 @@
 //! that identifier under `identity.from`, too. Records are compared only if they agree in one of `block_on`: the same value of some
 //! SQL over a record's columns, or a `where` over two records with at least one `l.… = r.…`, without which all would be compared
 //! with all.
+//!
+//! `labels` are pairs of which somebody knows whether they are one: a table with two identifiers that stand for records, and
+//! `match`, which is true for those that are.
 
 use std::ops::ControlFlow;
 
@@ -16,12 +19,22 @@ use super::comparisons;
 use super::identity::ids;
 use super::match_models;
 use crate::ast::{self, Scalar, ScalarKind, Sql};
-use crate::project::{BlockOn, Blocking, Identifier, Link, Match, MatchPairs, MatchTable, MatchTraining};
+use crate::project::{
+    BlockOn, Blocking, Identifier, Link, Linkage, Match, MatchLabels, MatchPairs, MatchTable, MatchTraining,
+};
 use crate::rule::Rule;
-use crate::tables::{Tables, column_expr, typed};
+use crate::tables::{Tables, column_expr, near_or_all, typed};
 
-pub(crate) const RULES: &[&Rule] =
-    &[&MATCH_RECORDS, &MATCH_COLUMNS, &MATCH_NOT_LINKED, &BAD_PROBABILITY, &NO_BLOCKING, &BLOCKING_WITHOUT_EQUALITY];
+pub(crate) const RULES: &[&Rule] = &[
+    &MATCH_RECORDS,
+    &MATCH_COLUMNS,
+    &MATCH_NOT_LINKED,
+    &MATCH_LABELS,
+    &ONE_TO_ONE,
+    &BAD_PROBABILITY,
+    &NO_BLOCKING,
+    &BLOCKING_WITHOUT_EQUALITY,
+];
 
 pub(crate) const MATCH_RECORDS: Rule =
     Rule::error("match-records", "records of `match` do not say what stands for a row");
@@ -29,6 +42,8 @@ pub(crate) const MATCH_COLUMNS: Rule =
     Rule::error("match-columns", "tables under `match` have a column of types that do not go together");
 pub(crate) const MATCH_NOT_LINKED: Rule =
     Rule::error("match-not-linked", "a table under `match` does not give its identifier under `identity.from`");
+pub(crate) const MATCH_LABELS: Rule = Rule::error("match-labels", "labels under `match` do not name two records");
+pub(crate) const ONE_TO_ONE: Rule = Rule::error("one-to-one", "records of one table can't be linked one to one");
 pub(crate) const BAD_PROBABILITY: Rule =
     Rule::error("bad-probability", "a probability is not a number between 0 and 1, or the two do not fit");
 pub(crate) const NO_BLOCKING: Rule = Rule::error("no-blocking", "nothing says which records are compared");
@@ -64,6 +79,10 @@ pub(crate) fn check(
         Some(scalar) => probability(scalar, diagnostics),
         None => Some(RECALL),
     };
+    let standing: Option<Vec<usize>> = records.as_ref().map(|records| records.iter().map(|r| r.id.0).collect());
+    let labels =
+        written.labels.as_ref().map(|l| labels(l, standing.as_deref(), entity, identifiers, tables, diagnostics));
+    one_to_one(written, diagnostics);
     let records = records.filter(|records| !records.is_empty())?;
     let columns = columns(&records, diagnostics)?;
     let comparisons = comparisons::check(&written.comparisons, &columns, span, tables.parsed, diagnostics);
@@ -95,6 +114,16 @@ pub(crate) fn check(
         review,
         max_pairs: count(written.max_pairs, MAX_PAIRS),
         max_block: count(written.max_block, MAX_BLOCK),
+        linkage: match written.linkage {
+            None | Some(ast::Linkage::Any) => Linkage::Any,
+            Some(ast::Linkage::Average) => Linkage::Average,
+            Some(ast::Linkage::Complete) => Linkage::Complete,
+        },
+        one_to_one: written.one_to_one.is_some_and(|one| one.value),
+        labels: match labels {
+            Some(labels) => Some(labels?),
+            None => None,
+        },
         training: MatchTraining {
             block_on: learned_from?,
             certain: certain?,
@@ -169,6 +198,53 @@ fn records<'a>(
     let is_unique = matches!((table.unique_key.as_slice(), &id.1), ([key], expr) if *expr == column_expr(key));
     let columns: Option<Vec<_>> = columns.into_iter().collect();
     Some(Records { written, id, columns: columns?, is_unique, name: table.name.clone() })
+}
+
+/// `standing`: the identifiers that stand for records, where they are all known.
+fn labels(
+    written: &ast::MatchLabels,
+    standing: Option<&[usize]>,
+    entity: &ast::Entity,
+    identifiers: &[Identifier],
+    tables: &Tables<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<MatchLabels> {
+    let table = tables.find(&written.table, diagnostics)?;
+    let scope = table.scope();
+    let place = written.table.span();
+    let is_match = match &written.is_match {
+        Some(sql) => Some(typed(sql, &scope, Context::Condition, diagnostics)?.expr),
+        None => None,
+    };
+    let mut sides = vec![];
+    for side in &written.pair {
+        sides.extend(ids(side, place, entity, identifiers, &scope, tables, diagnostics)?);
+    }
+    for (name, _) in written.pair.iter().flat_map(ast::Map::iter) {
+        let index = identifiers.iter().position(|identifier| identifier.name == name.as_str());
+        if standing.zip(index).is_some_and(|(standing, index)| !standing.contains(&index)) {
+            let message = format!("`{}` stands for no record", name.as_str());
+            let names: Vec<&str> = standing.into_iter().flatten().map(|i| identifiers[*i].name.as_str()).collect();
+            let hint = near_or_all(name.as_str(), &names, 50);
+            diagnostics.push(MATCH_LABELS.at(name.span(), message).hint_opt(hint));
+            return None;
+        }
+    }
+    let Ok(pair) = <[(usize, Expr); 2]>::try_from(sides) else {
+        let hint = "write one identifier for each, as in `pair: [{crm_id: left_id}, {crm_id: right_id}]`";
+        diagnostics.push(MATCH_LABELS.at(place, "a label is about two records").hint(hint));
+        return None;
+    };
+    Some(MatchLabels { table: table.name.clone(), pair, is_match, complete: written.complete.unwrap_or(false) })
+}
+
+fn one_to_one(written: &ast::Match, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(one) = written.one_to_one.filter(|one| one.value) else { return };
+    let is_within = written.pairs.is_some_and(|pairs| pairs.value == ast::MatchPairs::Within);
+    if written.records.len() == 1 || is_within {
+        let message = "only records of one table are compared, and one of them would be linked to none";
+        diagnostics.push(ONE_TO_ONE.at(one.span, message).hint("leave out `one_to_one`, or limit the identifier"));
+    }
 }
 
 /// Every column that some table has, in the order of first appearance, of the type that holds the values of all.

@@ -3,6 +3,8 @@
 //! They stand in git, with a reason, and win over everything that rows say: `always` links two values before any edge and
 //! whatever limits say, `never` keeps two values apart whatever connects them. Values are brought into their identifier's form,
 //! as those in the tables are. A pair that is pinned apart must not be linked by other pins.
+//!
+//! They stand under an entity's `identity`, or under `pins` in any file, where `kinfold match review` writes them.
 
 use std::collections::HashMap;
 
@@ -10,6 +12,7 @@ use kinfold_base::Diagnostic;
 
 use super::identity::UNKNOWN_IDENTIFIER;
 use crate::ast;
+use crate::parse::Parsed;
 use crate::project::{Identifier, Pin, PinKind};
 use crate::rule::Rule;
 use crate::tables::near_or_all;
@@ -21,10 +24,16 @@ pub(crate) const CONTRADICTORY_PINS: Rule =
     Rule::error("contradictory-pins", "a pair that is pinned apart is linked by other pins");
 
 /// All pins, in the order of writing, `always` first.
-pub(crate) fn pins(entity: &ast::Entity, identifiers: &[Identifier], diagnostics: &mut Vec<Diagnostic>) -> Vec<Pin> {
-    let identity = &entity.identity;
-    let kinds = [(PinKind::Always, &identity.always), (PinKind::Never, &identity.never)];
-    let written = kinds.into_iter().flat_map(|(kind, pins)| pins.iter().map(move |pin| (kind, pin)));
+pub(crate) fn pins(
+    entity: &ast::Entity,
+    identifiers: &[Identifier],
+    parsed: &Parsed,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Pin> {
+    let elsewhere = || parsed.file.pins.iter().filter(|pins| pins.entity.as_str() == entity.name.as_str());
+    let always = entity.identity.always.iter().chain(elsewhere().flat_map(|pins| &pins.always));
+    let never = entity.identity.never.iter().chain(elsewhere().flat_map(|pins| &pins.never));
+    let written = always.map(|pin| (PinKind::Always, pin)).chain(never.map(|pin| (PinKind::Never, pin)));
     let pins: Vec<Pin> = written.filter_map(|(kind, pin)| read(kind, pin, entity, identifiers, diagnostics)).collect();
     contradictions(&pins, diagnostics);
     pins

@@ -34,8 +34,10 @@ fn named(file: &File) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for entity in &file.entities {
         names.extend(entity.identity.from.iter().map(|link| link.table.as_str().to_ascii_lowercase()));
-        let matched = entity.identity.matching.iter().flat_map(|matching| &matching.records);
-        names.extend(matched.map(|records| records.table.as_str().to_ascii_lowercase()));
+        let matching = || entity.identity.matching.iter();
+        let records = matching().flat_map(|matching| &matching.records).map(|records| &records.table);
+        let labels = matching().filter_map(|matching| matching.labels.as_ref()).map(|labels| &labels.table);
+        names.extend(records.chain(labels).map(|table| table.as_str().to_ascii_lowercase()));
         for item in &entity.traits {
             names.extend(item.aggregate.iter().map(|a| a.table.as_str().to_ascii_lowercase()));
             for from in item.pick.iter().flat_map(|p| &p.from) {

@@ -22,10 +22,35 @@ pub struct Match {
     pub max_pairs: u64,
     /// What more records than this agree in is no reason to compare them.
     pub max_block: u64,
+    pub linkage: Linkage,
+    /// A record is linked to no more than one of each other table.
+    pub one_to_one: bool,
+    pub labels: Option<MatchLabels>,
     pub training: MatchTraining,
     /// None before it is learned: nothing is matched.
     pub model: Option<MatchModel>,
     pub span: Span,
+}
+
+/// When pairs make one profile of more than two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Linkage {
+    #[default]
+    Any,
+    Average,
+    Complete,
+}
+
+/// Pairs of which somebody knows whether they are one.
+#[derive(Debug, Clone)]
+pub struct MatchLabels {
+    pub table: TableName,
+    /// The identifiers that stand for the two records, and SQL over the table's columns.
+    pub pair: [(usize, ast::Expr); 2],
+    /// None where all are one.
+    pub is_match: Option<ast::Expr>,
+    /// Whatever is not among them does not match.
+    pub complete: bool,
 }
 
 /// A table whose rows are compared with others.

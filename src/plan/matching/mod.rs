@@ -7,11 +7,13 @@
 //! | `levels` | at which level of each comparison a pair is |
 //! | `score` | how likely a pair is to match |
 //! | `train` | the counts that a model is learned from |
+//! | `look` | what people look at: pairs, and what records hold |
 //!
 //! A record is named by the value of the identifier that stands for it. Names of columns made up here begin with `_`, which no
 //! column of a project does.
 
 mod levels;
+mod look;
 mod pairs;
 mod records;
 mod score;
@@ -19,6 +21,7 @@ mod train;
 
 use kinfold_lang::project::{Entity, Match, MatchModel};
 
+pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs, review_size};
 pub(crate) use pairs::bound;
 pub(crate) use records::records;
 pub(crate) use score::{matched, pairs_of_all, pairs_of_rules, told};

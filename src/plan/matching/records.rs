@@ -134,7 +134,7 @@ fn rows(entity: &Entity, matching: &Match, part: &MatchTable, number: u32) -> Qu
 }
 
 /// A value in the type that it has in every table. A text of nothing is a missing value.
-fn value(column: &Column, expr: Option<&Expr>) -> Expr {
+pub(super) fn value(column: &Column, expr: Option<&Expr>) -> Expr {
     match (expr, &column.ty) {
         (Some(expr), SqlType::Text) => call("nullif", vec![cast_text(expr.clone()), text("")]),
         (Some(expr), ty) => cast_as(expr.clone(), ty),

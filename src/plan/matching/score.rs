@@ -3,7 +3,7 @@
 //! A pair's weight is the prior's and the weights of its levels, in bits. Where two records agree in a value, and rare values say
 //! more, `u` of that level gives way to how frequent the value is: two records that do not match have it both as often as that.
 
-use kinfold_lang::project::{Entity, EntityTable, LevelTest, Match, MatchModel};
+use kinfold_lang::project::{Entity, EntityTable, LevelTest, Link, Linkage, Match, MatchModel, MatchTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::levels::{PAIR, add_leveled, carried, level_column};
@@ -14,6 +14,7 @@ use crate::sql::{
     Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null,
     number, union_all,
 };
+use crate::step::ResolveMatches;
 
 /// The columns of `<entity>_matches` and `<entity>_review` that name the pair.
 const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
@@ -88,13 +89,22 @@ fn weight(matching: &Match, model: &MatchModel) -> Expr {
     parts.fold(float(weight_of(model.prior)), |sum, part| binary(sum, BinaryOperator::Plus, part))
 }
 
-/// Pairs that are linked, for the kernel: the pair, then `weight`.
-pub(crate) fn matched(entity: &Entity, matching: &Match) -> Query {
-    Select::from(kinfold(&table_name(entity), "p"))
+/// Pairs that are linked, for the kernel, and what it must know of them.
+pub(crate) fn matched(entity: &Entity, matching: &Match) -> ResolveMatches {
+    let accept = weight_of(matching.accept);
+    // An average is one of all likely pairs, of those too that are not linked.
+    let least = if matching.linkage == Linkage::Average { weight_of(matching.review) } else { accept };
+    let query = Select::from(kinfold(&table_name(entity), "p"))
         .columns(PAIR)
         .item(col("_weight"), "weight")
-        .filter([binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.accept)))])
-        .query()
+        .filter([binary(col("_weight"), BinaryOperator::GtEq, float(least))])
+        .query();
+    let record = |table: &MatchTable| {
+        let is_of = |link: &Link| link.table == table.table && link.ids.iter().any(|id| id.0 == table.id.0);
+        Some((entity.links.iter().position(is_of)?, table.id.0))
+    };
+    let tables = matching.tables.iter().filter(|_| matching.one_to_one);
+    ResolveMatches { query, accept, linkage: matching.linkage, one_of_each: tables.filter_map(record).collect() }
 }
 
 /// The rows of `<entity>_matches`, which are linked, or of `<entity>_review`, which are for people to look at.

@@ -3,9 +3,10 @@
 use kinfold_lang::project::TableName;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, OrderBy, OrderByKind,
-    Query, Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
-    SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, WildcardAdditionalOptions, With,
+    Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Offset, OffsetRows,
+    OrderBy, OrderByKind, Query, Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, SetOperator, SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
+    WildcardAdditionalOptions, With,
 };
 
 use super::expr::{Sort, and, col, ident, int};
@@ -68,6 +69,7 @@ pub(crate) struct Select {
     having: Vec<Expr>,
     order: Vec<Sort>,
     limit: Option<u32>,
+    offset: Option<u64>,
 }
 
 impl Select {
@@ -77,7 +79,16 @@ impl Select {
 
     /// One row, made of nothing.
     pub(crate) fn of_constants() -> Self {
-        Self { items: vec![], from: None, filter: vec![], group: vec![], having: vec![], order: vec![], limit: None }
+        Self {
+            items: vec![],
+            from: None,
+            filter: vec![],
+            group: vec![],
+            having: vec![],
+            order: vec![],
+            limit: None,
+            offset: None,
+        }
     }
 
     /// From a stage, under its own name.
@@ -164,6 +175,12 @@ impl Select {
         self
     }
 
+    /// Without the first so many rows.
+    pub(crate) fn offset(mut self, rows: u64) -> Self {
+        self.offset = Some(rows);
+        self
+    }
+
     pub(crate) fn query(self) -> Query {
         let all = |conditions: Vec<Expr>| (!conditions.is_empty()).then(|| and(conditions));
         let select = SelectAst {
@@ -196,8 +213,12 @@ impl Select {
         let mut query = query_of(SetExpr::Select(Box::new(select)));
         query.order_by =
             (!order.is_empty()).then_some(OrderBy { kind: OrderByKind::Expressions(order), interpolate: None });
-        query.limit_clause =
-            self.limit.map(|rows| LimitClause::LimitOffset { limit: Some(int(rows)), offset: None, limit_by: vec![] });
+        let offset = self.offset.map(|rows| Offset { value: int(rows), rows: OffsetRows::None });
+        query.limit_clause = (self.limit.is_some() || offset.is_some()).then(|| LimitClause::LimitOffset {
+            limit: self.limit.map(int),
+            offset,
+            limit_by: vec![],
+        });
         query
     }
 }

@@ -137,7 +137,7 @@ fn compiled(dialect: Dialect) -> String {
             Work::Table { query, .. } if step.kind == StepKind::Matching => add(&step.name, &render(query, dialect)),
             Work::Bound { query, most } => add(&format!("at most {most} pairs"), &render(query, dialect)),
             Work::Resolve(resolve) => {
-                add("matches", &render(resolve.matches.as_ref().expect("it was learned"), dialect));
+                add("matches", &render(&resolve.matches.as_ref().expect("it was learned").query, dialect));
             }
             _ => {}
         }
