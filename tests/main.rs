@@ -14,6 +14,7 @@ mod explain;
 mod febrl;
 mod identity;
 mod kill;
+mod match_review;
 mod matching;
 mod object_store;
 mod sample;

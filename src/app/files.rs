@@ -9,7 +9,7 @@ use kinfold_lang::{CONFIG_FILE, FOLDERS, is_project_file};
 use crate::AppError;
 
 /// More than this is not a file that a person wrote.
-const MAX_FILE_BYTES: u64 = 4 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// Reads `kinfold.yml` and every `.yml`, `.yaml` and, under `models/`, `.sql` file of the project, in the order of their names.
 ///

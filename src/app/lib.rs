@@ -27,8 +27,8 @@ mod sync;
 pub use compile::compile;
 pub use error::{AppError, AppErrorKind};
 pub use explain::{
-    Explained, ExplainedChain, ExplainedEdge, ExplainedEvidence, ExplainedPart, ExplainedProfile, ExplainedShared,
-    ExplainedValue, explain,
+    Explained, ExplainedChain, ExplainedComparison, ExplainedEdge, ExplainedEvidence, ExplainedMatch, ExplainedPart,
+    ExplainedProfile, ExplainedShared, ExplainedValue, explain,
 };
 pub use identity::{
     Change, DiffRequest, EntityDiff, Example, ExamplePart, IdentityDiff, IdentityReport, LargestProfile, SegmentEffect,
@@ -36,9 +36,15 @@ pub use identity::{
 };
 pub use init::init;
 pub use kinfold_lang::json_schema;
+pub use kinfold_plan::matching::LookOrder as ReviewOrder;
 pub use kinfold_plan::{Dialect as SqlDialect, StepKind};
 pub use load::{Environment, Loaded, Options, Ready, load};
-pub use matching::{TrainReport, TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, match_train};
+pub use matching::{
+    Answer, Answered, AskedPair, EvaluateReport, LabelCounts, LabelledValue, MistakeKind, Quality, Review,
+    ReviewComparison, ReviewCounts, ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality,
+    TrainReport, TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_review,
+    match_review_list, match_train,
+};
 pub use query::query;
 pub use report::{ErrorReport, RunReport, RunStatus, StepReport, StepStatus, SyncSummary};
 pub use rows::QueryResult;

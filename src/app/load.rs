@@ -1,6 +1,6 @@
 //! From a folder to a project that can run: files are read, schemas asked for, everything checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -143,7 +143,12 @@ fn describe(error: &kinfold_engine::EngineError) -> String {
 impl Ready {
     /// Everything that one run builds.
     pub(crate) fn plan(&self, as_of: Timestamp, run_id: &RunId) -> Plan {
-        plan(&self.project, &PlanInput { as_of, run_id: run_id.clone() })
+        self.plan_onward(as_of, run_id, BTreeSet::new())
+    }
+
+    /// As [`Ready::plan`], for entities of which the last run's records are known.
+    pub(crate) fn plan_onward(&self, as_of: Timestamp, run_id: &RunId, matched_before: BTreeSet<String>) -> Plan {
+        plan(&self.project, &PlanInput { as_of, run_id: run_id.clone(), matched_before })
     }
 
     /// Makes what the last run committed known to the engine, and tells what the project has and that run had not.

@@ -1,11 +1,11 @@
 //! `kinfold run`: build all tables, show them to readers, deliver all syncs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use kinfold_base::{PlannedTask, ProgressEvent, RunId, Timestamp};
-use kinfold_engine::RunContext;
+use kinfold_engine::{Gap, RunContext};
 use kinfold_lang::project::{EntityTable, SyncRows};
 use kinfold_plan::{Plan, Step, Work};
 
@@ -37,7 +37,9 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
         full: request.full,
         progress: Arc::clone(&options.progress),
     };
-    let whole = ready.plan(run.as_of, &run.run_id);
+    // What the last run had not, this one makes.
+    let gaps = ready.open_previous().await?;
+    let whole = ready.plan_onward(run.as_of, &run.run_id, matched_before(ready, &run, &gaps));
     let selection = Selection::new(ready, &whole, &request.select)?;
     let mut report = RunReport {
         run_id: run.run_id.to_string(),
@@ -48,9 +50,6 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
         warnings: vec![],
         error: None,
     };
-    // What the last run had not, this one makes.
-    ready.open_previous().await?;
-
     if request.dry_run {
         report.steps = selection.plan.steps.iter().map(execute::planned).collect();
         report.status = RunStatus::Planned;
@@ -99,6 +98,14 @@ pub async fn run(ready: &Ready, request: &RunRequest) -> Result<RunReport, AppEr
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// The entities of which the last run told how it compared their records.
+fn matched_before(ready: &Ready, run: &RunContext, gaps: &[Gap]) -> BTreeSet<String> {
+    let has = |table: &str| gaps.iter().all(|gap| gap.table != table);
+    let told = [EntityTable::Records, EntityTable::Matches, EntityTable::Review];
+    let names = ready.project.entities.iter().map(|entity| &entity.name).filter(|_| !run.full);
+    names.filter(|name| told.iter().all(|table| has(&table.of(name)))).cloned().collect()
 }
 
 /// The steps that take time, and how long each took the last time.

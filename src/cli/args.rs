@@ -149,6 +149,11 @@ pub(super) struct SyncArgs {
 pub(super) enum MatchCommand {
     /// Learn without labels what each comparison says, and write it to models/ENTITY.match.yml
     Train(MatchTrainArgs),
+    /// Hold what was learned against pairs that somebody has labelled: precision, recall, F1
+    Evaluate(MatchEntityArgs),
+    /// Look at pairs of which the model is in doubt, and write what you decide as pins to models/ENTITY.pins.yml
+    #[command(after_help = REVIEW_EXAMPLES)]
+    Review(MatchReviewArgs),
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +169,39 @@ pub(super) struct MatchTrainArgs {
     /// Write the model even where something of it is in doubt
     #[arg(long)]
     pub(super) carry_on: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MatchEntityArgs {
+    /// The entity [default: the only one with a `match`]
+    #[arg(value_name = "ENTITY")]
+    pub(super) entity: Option<String>,
+}
+
+const REVIEW_EXAMPLES: &str = "Examples:
+  kinfold match review                                 the likeliest pairs first, one key for each answer
+  kinfold match review --order doubtful --limit 20     20 pairs of which the model knows least
+  kinfold match review --output json                   pairs and what their records hold; nobody is asked";
+
+#[derive(Debug, Args)]
+pub(super) struct MatchReviewArgs {
+    /// The entity [default: the only one with a `match`]
+    #[arg(value_name = "ENTITY")]
+    pub(super) entity: Option<String>,
+
+    /// Which pairs come first: the likeliest, or those nearest to as likely as not
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t = ReviewOrderName::Likely)]
+    pub(super) order: ReviewOrderName,
+
+    /// Look at so many pairs and no more [default: all; 20 as JSON]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReviewOrderName {
+    Likely,
+    Doubtful,
 }
 
 #[derive(Debug, Subcommand)]

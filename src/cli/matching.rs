@@ -37,6 +37,9 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
         HumanCount(report.random_pairs),
         1.0 / report.probability,
     );
+    if let Some(pairs) = report.labelled_pairs {
+        let _ = writeln!(out, "m counted among {} labelled pairs that match\n", HumanCount(pairs));
+    }
     let mut passes = table(&["learned from pairs that agree in", "pairs", "matches", "rounds", "last change"]);
     for pass in &report.passes {
         let rounds = if pass.converged { pass.rounds.to_string() } else { format!("{} (not at rest)", pass.rounds) };
@@ -61,7 +64,10 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
             ]);
         }
     }
-    let _ = writeln!(out, "{passes}\n\n{levels}\n");
+    if !report.passes.is_empty() {
+        let _ = writeln!(out, "{passes}\n");
+    }
+    let _ = writeln!(out, "{levels}\n");
     for problem in &report.problems {
         let _ = writeln!(out, "in doubt: {problem}");
     }
@@ -84,7 +90,7 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// A weight as a bar: to the right what speaks for a match, to the left what speaks against it.
-fn bar(weight: f64) -> String {
+pub(super) fn bar(weight: f64) -> String {
     let blocks = (0..BAR_BLOCKS).filter(|bits| weight.abs() >= f64::from(*bits) + 0.5).count();
     let full = "█".repeat(blocks);
     let width = usize::from(BAR_BLOCKS);

@@ -4,10 +4,12 @@ mod args;
 mod check;
 mod compile;
 mod diagnostics;
+mod evaluate;
 mod explain;
 mod fault;
 mod identity;
 mod init;
+mod match_review;
 mod matching;
 mod output;
 mod progress;
@@ -119,6 +121,12 @@ async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended,
             identity::diff(args, &options(global, threads), printer).await
         }
         Command::Match(MatchCommand::Train(args)) => matching::train(args, &options(global, threads), printer).await,
+        Command::Match(MatchCommand::Evaluate(args)) => {
+            evaluate::evaluate(args, &options(global, threads), printer).await
+        }
+        Command::Match(MatchCommand::Review(args)) => {
+            match_review::review(args, &options(global, threads), printer).await
+        }
         Command::Query(args) => query::query(args, &options(global, threads), printer).await,
     }
 }

@@ -116,7 +116,7 @@ pub fn refused(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
 /// The pairs of these profiles' values that are linked by likelihood, the likeliest first: the columns of `<entity>_matches`.
 #[must_use]
 pub fn matches(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
-    let columns = ["identifier_a", "value_a", "identifier_b", "value_b", "weight", "probability", "levels"];
+    let columns = ["identifier_a", "value_a", "identifier_b", "value_b", "weight", "probability", "levels", "weights"];
     let mut stages = Stages::default();
     let own = Select::from(kinfold(&identifiers(entity), "i")).columns(["identifier", "value"]);
     stages.add("own", own.filter([of_profiles(profiles)]).query());

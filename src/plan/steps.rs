@@ -16,6 +16,9 @@ pub struct PlanInput {
     /// The instant of the run: every `within` counts from it.
     pub as_of: Timestamp,
     pub run_id: RunId,
+    /// The entities of whose records it is known how the last run compared them: of their pairs only those are made of which a
+    /// record is new. Others are matched anew.
+    pub matched_before: BTreeSet<String>,
 }
 
 /// Everything that one run builds.
@@ -45,6 +48,9 @@ pub fn plan(project: &Project, input: &PlanInput) -> Plan {
             EntityTable::Identifiers.of(&entity.name),
             tables::aliases_table(entity),
             segments::segments_table(entity),
+            EntityTable::Matches.of(&entity.name),
+            EntityTable::Review.of(&entity.name),
+            EntityTable::Records.of(&entity.name),
         ];
         previous.extend(tables::entity_tables(entity).into_iter().filter(|(name, _)| read.contains(name)));
     }
@@ -114,7 +120,7 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
         let same = |s: &&Shared| std::ptr::eq(&raw const entity.links[s.link], link);
         shared.iter().find(same).map(|s| s.table.clone())
     });
-    let pairs = add_pairs(steps, entity);
+    let pairs = add_pairs(steps, entity, input.matched_before.contains(&entity.name));
     let linked: Vec<TableName> = entity.links.iter().map(|l| l.table.clone()).collect();
     let own = shared.iter().map(|s| s.step).chain(pairs);
     let mut after: Vec<usize> = steps.before(&linked).into_iter().chain(own).collect();
@@ -161,13 +167,15 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     steps.table(name, StepKind::Segments, KeepTable::Append, needs, query);
 }
 
-/// Compares records, if a model was learned; gives the step after which the likely pairs are known.
-fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
+/// Compares records, if a model was learned; gives the step after which the likely pairs are known. `onward`: the last run's are.
+fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> {
     let (matching, model) = matching::learned(entity)?;
     let scratch =
         |steps: &mut Steps, name, needs, query| steps.table(name, StepKind::Matching, KeepTable::Scratch, needs, query);
     let tables: Vec<TableName> = matching.tables.iter().map(|table| table.table.clone()).collect();
-    let query = matching::records(entity, matching, &matching.block_on);
+    let fingerprint = matching::fingerprint(entity, matching, model);
+    let known = matching::Onward { fingerprint: &fingerprint, is_known: onward };
+    let query = matching::records(entity, matching, &matching.block_on, Some(known));
     let records = scratch(steps, matching::records_table(entity), Needs { tables, ..Needs::default() }, query);
     let mut needs = Needs { steps: vec![records], ..Needs::default() };
     if let Some(query) = matching::bound(&matching::records_table(entity), &matching.block_on) {
@@ -182,7 +190,7 @@ fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
     }
     let table = matching::pairs_table(entity);
     let mut tables = vec![];
-    for (rule, query) in matching::pairs_of_rules(entity, matching, model).into_iter().enumerate() {
+    for (rule, query) in matching::pairs_of_rules(entity, matching, model, onward).into_iter().enumerate() {
         let name = format!("{table}_{rule}");
         // One after the other: each holds the records, and keeps all threads busy.
         let step = scratch(steps, name.clone(), needs, query);
@@ -191,10 +199,14 @@ fn add_pairs(steps: &mut Steps, entity: &Entity) -> Option<usize> {
     }
     let (names, of_rules): (Vec<String>, Vec<usize>) = tables.into_iter().unzip();
     let needs = Needs { steps: of_rules, ..Needs::default() };
-    let pairs = scratch(steps, table, needs, matching::pairs_of_all(matching, &names)?);
-    for table in [EntityTable::Matches, EntityTable::Review] {
-        let needs = Needs { steps: vec![pairs], ..Needs::default() };
-        let query = matching::told(entity, matching, table);
+    let pairs = scratch(steps, table, needs, matching::pairs_of_all(entity, matching, &names, onward)?);
+    for table in [EntityTable::Matches, EntityTable::Review, EntityTable::Records] {
+        // The next run goes on from all three.
+        let needs = Needs { steps: vec![pairs], carries_on: true, ..Needs::default() };
+        let query = match table {
+            EntityTable::Records => matching::known(entity, matching),
+            _ => matching::told(entity, matching, table),
+        };
         steps.table(table.of(&entity.name), StepKind::Matching, KeepTable::Replace, needs, query);
     }
     Some(pairs)

@@ -16,7 +16,9 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
     let named = |table: EntityTable, schema| (table.of(&entity.name), schema);
     let profile = [("profile_id".to_owned(), SqlType::Text)].into_iter();
     let traits = entity.traits.iter().map(|t| (t.name.clone(), t.ty.clone()));
-    let of_matching = [EntityTable::Matches, EntityTable::Review].into_iter().filter(|_| learned(entity).is_some());
+    let of_matching =
+        [(EntityTable::Matches, matches()), (EntityTable::Review, matches()), (EntityTable::Records, records())];
+    let of_matching = of_matching.into_iter().filter(|_| learned(entity).is_some());
     let mut tables = vec![
         named(EntityTable::Profiles, TableSchema::new(profile.chain(traits))),
         named(EntityTable::Identifiers, identifiers()),
@@ -26,7 +28,7 @@ pub fn entity_tables(entity: &Entity) -> Vec<(String, TableSchema)> {
         named(EntityTable::Shared, shared()),
         named(EntityTable::Health, health()),
     ];
-    tables.extend(of_matching.map(|table| named(table, matches())));
+    tables.extend(of_matching.map(|(table, columns)| named(table, columns)));
     tables.extend([named(EntityTable::Segments, segments()), named(EntityTable::SegmentChanges, segment_changes())]);
     tables
 }
@@ -195,7 +197,12 @@ fn matches() -> TableSchema {
         ("weight", SqlType::Float),
         ("probability", SqlType::Float),
         ("levels", SqlType::List(Box::new(SqlType::Integer))),
+        ("weights", SqlType::List(Box::new(SqlType::Float))),
     ])
+}
+
+fn records() -> TableSchema {
+    TableSchema::new([("identifier", SqlType::Text), ("value", SqlType::Text), ("record_hash", SqlType::Text)])
 }
 
 fn shared() -> TableSchema {

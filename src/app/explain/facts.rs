@@ -2,6 +2,8 @@
 
 use kinfold_base::Timestamp;
 
+use super::ExplainedMatch;
+
 /// A value: the index of its identifier, the strongest being 0, and its text in the identifier's form.
 pub(crate) type Id = (usize, String);
 
@@ -26,6 +28,8 @@ pub(crate) struct Told {
     pub ends: [Id; 2],
     pub by: Teller,
     pub rule: String,
+    /// Of a match, what it is made of.
+    pub score: Option<ExplainedMatch>,
 }
 
 /// What puts values together besides rows.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::ExplainedMatch;
 use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
 
 /// What joins two values that were seen on one row.
@@ -31,6 +32,8 @@ pub(crate) struct Edge {
     pub ends: [usize; 2],
     pub kind: EdgeKind,
     pub rule: String,
+    /// Of a match, what it is made of.
+    pub score: Option<ExplainedMatch>,
     /// By the table's name; the sources of which the edge is known.
     pub evidence: Vec<(String, Evidence)>,
     /// The groups that hold both ends: indices into [`Graph::groups`].
@@ -113,6 +116,7 @@ impl Graph {
         let groups: Vec<Vec<usize>> = groups.into_iter().collect();
 
         let refused = refused(facts, &number);
+        let scores = scores(facts, &number);
         let mut edges = vec![];
         let mut unseen = 0;
         let all: BTreeSet<[usize; 2]> = seen.keys().chain(told.keys()).chain(refused.keys()).copied().collect();
@@ -144,7 +148,8 @@ impl Graph {
             if let (Some(refusal), true) = (refused.get(&ends), evidence.is_empty()) {
                 evidence.push((refusal.source.clone(), Evidence { first: refusal.first, ..Evidence::default() }));
             }
-            edges.push(Edge { ends, kind, rule, evidence, groups: vec![] });
+            let score = scores.get(&ends).filter(|_| matches!(kind, EdgeKind::Matched | EdgeKind::Refused));
+            edges.push(Edge { ends, kind, rule, score: score.copied().cloned(), evidence, groups: vec![] });
         }
         let index: HashMap<[usize; 2], usize> = edges.iter().enumerate().map(|(i, e)| (e.ends, i)).collect();
         for (group, values) in groups.iter().enumerate() {
@@ -214,6 +219,17 @@ fn told<'a>(
         }
     }
     all
+}
+
+/// What matches are made of, those of different profiles included.
+fn scores<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> HashMap<[usize; 2], &'a ExplainedMatch> {
+    let score = |told: &'a Told| {
+        let [a, b] = told.ends.each_ref().map(|end| number.get(end).copied());
+        let (a, b) = (a?, b?);
+        Some(([a.min(b), a.max(b)], told.score.as_ref()?))
+    };
+    // The likeliest of one pair comes first.
+    facts.told.iter().rev().filter_map(score).collect()
 }
 
 fn refused<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> BTreeMap<[usize; 2], &'a Refusal> {

@@ -108,6 +108,9 @@ pub struct ExplainedEdge {
     pub b: ExplainedValue,
     /// What joins them, or what forbade it.
     pub rule: String,
+    /// How likely they are to match, if records that they stand for were compared and look alike.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matched: Option<ExplainedMatch>,
     pub accepted: bool,
     /// Of all sources; 0 for a pin, and for a refused edge whose rows are gone.
     pub rows: u64,
@@ -116,6 +119,25 @@ pub struct ExplainedEdge {
     pub bridge: bool,
     /// What it then falls into, the smallest part first; told of the thousand weakest bridges.
     pub parts: Vec<ExplainedPart>,
+}
+
+/// What makes a match likely, in bits: the weight is that of the prior and of all comparisons.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedMatch {
+    pub weight: f64,
+    pub probability: f64,
+    /// What is known of any pair, before it is looked at.
+    pub prior: f64,
+    pub comparisons: Vec<ExplainedComparison>,
+}
+
+/// What a comparison says of a match.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedComparison {
+    pub name: String,
+    /// None if a value is missing, so that it says nothing.
+    pub level: Option<String>,
+    pub weight: f64,
 }
 
 /// What one source says of an edge.
@@ -336,6 +358,7 @@ impl Tell<'_> {
             a: self.value(edge.ends[0]),
             b: self.value(edge.ends[1]),
             rule: edge.rule.clone(),
+            matched: edge.score.clone(),
             accepted: edge.is_accepted(),
             rows: edge.rows(),
             evidence: edge.evidence.iter().map(|(source, e)| evidence(source, e)).collect(),

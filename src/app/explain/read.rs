@@ -1,12 +1,14 @@
 //! What the tables and the sources say of the values of profiles.
 
 use kinfold_lang::project::{Entity, Match, PinKind};
+use kinfold_matching::model::weight_of;
 use kinfold_plan::explain::{self, KEY_SEPARATOR, LinkRows};
 use kinfold_plan::inspect;
 use kinfold_plan::matching::learned;
 use serde_json::Value;
 
 use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
+use super::{ExplainedComparison, ExplainedMatch};
 use crate::show::rows;
 use crate::{AppError, Ready};
 
@@ -117,34 +119,43 @@ async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<Told>, AppError> {
     let together = pairs.filter(|(pin, _)| pin.kind == PinKind::Always).filter_map(|(pin, values)| {
         let end = |i: usize| Some((pin.values[i].0, text(values[i].clone())?));
         let rule = format!("pinned together: {}", pin.reason);
-        Some(Told { ends: [end(0)?, end(1)?], by: Teller::Pin, rule })
+        Some(Told { ends: [end(0)?, end(1)?], by: Teller::Pin, rule, score: None })
     });
     Ok(together.collect())
 }
 
 async fn matches(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(Vec<Told>, bool), AppError> {
-    let Some((matching, _)) = learned(entity) else { return Ok((vec![], false)) };
+    let Some((matching, model)) = learned(entity) else { return Ok((vec![], false)) };
     let found = rows(ready, &explain::matches(entity, profiles, MAX_MATCHES + 1), MAX_MATCHES as usize).await?;
     let told = found.rows.into_iter().filter_map(|row| {
-        let [identifier_a, value_a, identifier_b, value_b, weight, probability, levels] =
-            <[Value; 7]>::try_from(row).ok()?;
+        let [identifier_a, value_a, identifier_b, value_b, weight, probability, levels, weights] =
+            <[Value; 8]>::try_from(row).ok()?;
         let ends = [id(entity, &identifier_a, value_a)?, id(entity, &identifier_b, value_b)?];
-        let (weight, probability) = (weight.as_f64()?, probability.as_f64()? * 100.0);
-        let levels = levels.as_array().map(|levels| at_levels(matching, levels)).unwrap_or_default();
-        let rule = format!("{probability:.2} % likely to match, {weight:.1} bits{levels}");
-        Some(Told { ends, by: Teller::Match, rule })
+        let (weight, probability) = (weight.as_f64()?, probability.as_f64()?);
+        let score = ExplainedMatch {
+            weight,
+            probability,
+            prior: weight_of(model.prior),
+            comparisons: comparisons(matching, &levels, &weights),
+        };
+        let rule = format!("{:.2} % likely to match, {weight:+.1} bits", probability * 100.0);
+        Some(Told { ends, by: Teller::Match, rule, score: Some(score) })
     });
     Ok((told.collect(), found.truncated))
 }
 
-/// At which level of each comparison a pair is, in words.
-fn at_levels(matching: &Match, levels: &[Value]) -> String {
-    let levels = matching.comparisons.iter().zip(levels).filter_map(|(comparison, level)| {
-        let label = comparison.labels().nth(usize::try_from(level.as_u64()?).ok()?)?;
-        Some(format!("{} {label}", comparison.name))
+/// At which level of each comparison a pair is, and what that adds.
+fn comparisons(matching: &Match, levels: &Value, weights: &Value) -> Vec<ExplainedComparison> {
+    let lists = levels.as_array().into_iter().flatten().zip(weights.as_array().into_iter().flatten());
+    let told = matching.comparisons.iter().zip(lists).map(|(comparison, (level, weight))| ExplainedComparison {
+        name: comparison.name.clone(),
+        level: level
+            .as_u64()
+            .and_then(|level| comparison.labels().nth(usize::try_from(level).ok()?))
+            .map(str::to_owned),
+        weight: weight.as_f64().unwrap_or_default(),
     });
-    let levels: Vec<String> = levels.collect();
-    if levels.is_empty() { String::new() } else { format!(" ({})", levels.join(", ")) }
+    told.collect()
 }
 
 fn id(entity: &Entity, identifier: &Value, value: Value) -> Option<Id> {

@@ -60,7 +60,7 @@ impl Case {
 
     fn pinned(mut self, a: &str, b: &str) -> Self {
         let rule = "pinned together: ticket 4711".to_owned();
-        self.0.told.push(Told { ends: [id(a), id(b)], by: Teller::Pin, rule });
+        self.0.told.push(Told { ends: [id(a), id(b)], by: Teller::Pin, rule, score: None });
         self
     }
 

@@ -47,7 +47,7 @@ fn number(share: f64) -> String {
 }
 
 /// As YAML takes any text: in double quotes, which JSON has in common with it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if text.chars().all(is_plain) && text.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return text.to_owned();

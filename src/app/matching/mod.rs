@@ -3,9 +3,23 @@
 //! | place | what it does |
 //! |---|---|
 //! | `train` | learns a model without labels |
+//! | `evaluate` | what a model is worth, by labels |
+//! | `labels` | labels that contradict themselves |
+//! | `records` | the table of records that all of them look at |
 //! | `file` | the model as a file in git |
+//! | `review` | asks people about pairs, and writes what they say as pins |
 
+mod evaluate;
 mod file;
+mod labels;
+mod records;
+mod review;
 mod train;
 
+pub use evaluate::{EvaluateReport, MistakeKind, Quality, RuleQuality, WrongPair, match_evaluate};
+pub use labels::{LabelCounts, LabelledValue};
+pub use review::{
+    Answer, Answered, AskedPair, Review, ReviewComparison, ReviewCounts, ReviewList, ReviewPair, ReviewRecord,
+    ReviewRequest, ReviewRow, match_review, match_review_list,
+};
 pub use train::{TrainReport, TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, match_train};

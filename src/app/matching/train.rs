@@ -1,20 +1,19 @@
 //! `kinfold match train`: learns a model from the records themselves, without labels, and writes it into the project.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use kinfold_base::{ProgressEvent, RunId};
+use kinfold_base::ProgressEvent;
 use kinfold_engine::RunContext;
 use kinfold_lang::project::{Comparison, Entity, Match};
 use kinfold_matching::model::{
-    Levels, Parameters, Pass, Pattern, Problem, Settings, Trained, Trouble, combine, learn, prior, u_of_random_pairs,
+    ENOUGH_PAIRS, Levels, Parameters, Pass, Pattern, Problem, Settings, Trained, Trouble, combine, learn, prior,
+    shares_of_pairs,
 };
-use kinfold_plan::matching::{self, Training};
-use kinfold_plan::{Query, Work, render};
+use kinfold_plan::{Query, matching, render};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::file;
+use super::{file, labels, records};
 use crate::execute::check_pairs;
 use crate::rows::{each_row, number};
 use crate::{AppError, Ready};
@@ -38,6 +37,8 @@ pub struct TrainReport {
     pub probability: f64,
     pub records: u64,
     pub random_pairs: u64,
+    /// How many pairs `m` was counted among, where labels say which match: then there were no passes.
+    pub labelled_pairs: Option<u64>,
     pub comparisons: Vec<TrainedComparison>,
     pub passes: Vec<TrainedPass>,
     /// What is in doubt. Nothing is written then, unless it was asked for.
@@ -84,24 +85,17 @@ pub struct TrainedPass {
 /// When there is no such entity, or no `match`, or too many pairs, or the file cannot be written.
 pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainReport, AppError> {
     let (entity, matching) = find(ready, request.entity.as_deref())?;
-    let options = &ready.options;
-    let run = RunContext {
-        run_id: RunId::new(options.clock.as_ref()),
-        as_of: options.clock.now(),
-        full: false,
-        progress: Arc::clone(&options.progress),
-    };
+    let run = records::run_of(ready);
     ready.open_previous().await?;
-    let learned = learn_from_records(ready, &run, entity, matching).await;
+    let sizes = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
+    let learner = Learner { ready, run: &run, entity, matching, sizes, told: vec![], problems: vec![] };
+    let learned = learner.learn().await;
     // The table of records was made for this alone.
     ready.engine.discard(&run).await?;
-    let (parameters, counts, trained, problems) = learned?;
-    let mut report = report(entity, matching, &parameters, &trained);
-    (report.records, report.random_pairs) = counts;
-    report.problems = problems.iter().map(|problem| told(matching, problem)).collect();
+    let mut report = learned?;
     if !request.dry_run && (report.problems.is_empty() || request.carry_on) {
         let path = file::path(&entity.name);
-        let full = options.project_dir.join(&path);
+        let full = ready.options.project_dir.join(&path);
         std::fs::write(&full, file::text(&report))
             .map_err(|e| AppError::outside(format!("{} cannot be written: {e}", full.display())))?;
         report.written = Some(path);
@@ -110,7 +104,7 @@ pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainR
 }
 
 /// The entity whose `match` is meant.
-fn find<'a>(ready: &'a Ready, name: Option<&str>) -> Result<(&'a Entity, &'a Match), AppError> {
+pub(super) fn find<'a>(ready: &'a Ready, name: Option<&str>) -> Result<(&'a Entity, &'a Match), AppError> {
     let all: Vec<(&Entity, &Match)> =
         ready.project.entities.iter().filter_map(|entity| Some((entity, entity.matching.as_ref()?))).collect();
     let names = || all.iter().map(|(entity, _)| entity.name.as_str());
@@ -128,115 +122,184 @@ fn find<'a>(ready: &'a Ready, name: Option<&str>) -> Result<(&'a Entity, &'a Mat
     }
 }
 
-type Learned = (Parameters, (u64, u64), Vec<Trained>, Vec<Problem>);
-
-async fn learn_from_records(
-    ready: &Ready,
-    run: &RunContext,
-    entity: &Entity,
-    matching: &Match,
-) -> Result<Learned, AppError> {
-    let engine = ready.engine.as_ref();
-    for step in ready.plan(run.as_of, &run.run_id).steps {
-        if let Work::View { name, query } = &step.work {
-            engine.create_view(name, &render(query, engine.dialect())).await?;
-        }
-    }
-    let Training { records: (output, records), sizes, passes, certain, bound } = matching::training(entity, matching);
-    let task = |name: &str| run.progress.on(ProgressEvent::Started { task: name, total_rows: None });
-    let done = |name: &str, rows: u64| run.progress.on(ProgressEvent::Finished { task: name, rows });
-    task("records");
-    let written = engine.create_table(run, &output, &render(&records, engine.dialect())).await?;
-    done("records", written.rows);
-    let mut parts = vec![0; matching.tables.len()];
-    each_row(engine, &sizes, |row| {
-        if let Some(part) = parts.get_mut(usize::try_from(number(&row, "part")).unwrap_or(usize::MAX)) {
-            *part = number(&row, "records");
-        }
-    })
-    .await?;
-    let count: u64 = parts.iter().sum();
-    if count < 2 {
-        return Err(AppError::input(format!("there are {count} records of `{}` to compare", entity.name))
-            .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
-    }
-    if let Some(bound) = bound {
-        check_pairs(engine, &bound, matching.max_pairs).await?;
-    }
-
-    let sizes: Vec<usize> = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
-    task("random pairs");
-    let (output, drawn) = matching::draw(entity, &matching::samples(matching, &parts));
-    engine.create_table(run, &output, &render(&drawn, engine.dialect())).await?;
-    let random = patterns(ready, &matching::random_pairs(entity, matching), sizes.len()).await?;
-    let drawn = random.iter().map(|pattern| pattern.pairs).sum();
-    done("random pairs", drawn);
-    let u = u_of_random_pairs(&sizes, &random);
-    let mut problems: Vec<Problem> = vec![];
-    let mut doubt = |comparison, trouble| problems.push(Problem { pass: None, comparison: Some(comparison), trouble });
-    let mut start = Parameters { prior: 0.5, comparisons: vec![] };
-    for (i, (u, size)) in u.into_iter().zip(&sizes).enumerate() {
-        let first = Levels::at_first(*size);
-        let Some(u) = u else {
-            doubt(i, Trouble::NeverCompared);
-            start.comparisons.push(first);
-            continue;
-        };
-        let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
-        if let (1, Some(level)) = (seen.len(), seen.first()) {
-            doubt(i, Trouble::OneLevel { level: usize::from(*level) });
-        }
-        start.comparisons.push(Levels { u, ..first });
-    }
-    let all = matching::all_pairs(matching, &parts);
-    let mut certain_pairs = None;
-    if let Some(query) = certain {
-        task("certain pairs");
-        let mut pairs = 0;
-        each_row(engine, &query, |row| pairs = number(&row, "pairs")).await?;
-        done("certain pairs", pairs);
-        certain_pairs = Some(pairs);
-    }
-    // Without anything to go by: one match for every other record.
-    let known = certain_pairs.unwrap_or(count / 2);
-    start.prior = prior(known, if certain_pairs.is_some() { matching.training.recall } else { 1.0 }, all);
-
-    let mut trained = vec![];
-    for pass in passes {
-        task(&pass.name);
-        let patterns = patterns(ready, &pass.query, sizes.len()).await?;
-        let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
-        let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
-        // A pass begins where those before it have come to.
-        let begin = combine(&start, &trained).0;
-        match learn(&begin, &of_pass, Settings::default()) {
-            Ok(learned) => trained.push(learned),
-            Err(trouble) => problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble }),
-        }
-        done(&pass.name, pairs);
-    }
-    let (parameters, more) = combine(&start, &trained);
-    let is_known =
-        |problem: &Problem| problems.iter().any(|p| p.comparison.is_some() && p.comparison == problem.comparison);
-    let more: Vec<Problem> = more.into_iter().filter(|problem| !is_known(problem)).collect();
-    problems.extend(more);
-    Ok((parameters, (count, drawn), trained, problems))
+/// What is learned, and from what.
+struct Learner<'a> {
+    ready: &'a Ready,
+    run: &'a RunContext,
+    entity: &'a Entity,
+    matching: &'a Match,
+    /// The number of levels of each comparison.
+    sizes: Vec<usize>,
+    /// What is in doubt: of labels, for people, and of what was learned.
+    told: Vec<String>,
+    problems: Vec<Problem>,
 }
 
-/// The counts of a query: see [`Training`].
-async fn patterns(ready: &Ready, query: &Query, comparisons: usize) -> Result<Vec<Pattern>, AppError> {
-    let mut patterns = vec![];
-    let level = |row: &Map<String, Value>, i: usize| {
-        row.get(&format!("_level_{i}")).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok())
-    };
-    each_row(ready.engine.as_ref(), query, |row| {
-        let levels = (0..comparisons).map(|i| level(&row, i)).collect();
-        patterns.push(Pattern { levels, pairs: number(&row, "pairs") });
-    })
-    .await?;
-    // So that sums do not depend on the order in which groups come.
-    patterns.sort_by(|a, b| a.levels.cmp(&b.levels));
-    Ok(patterns)
+impl Learner<'_> {
+    async fn learn(mut self) -> Result<TrainReport, AppError> {
+        let training = matching::training(self.entity, self.matching);
+        records::make(self.ready, self.run, &training.records).await?;
+        let parts = self.parts(&training.sizes).await?;
+        let count: u64 = parts.iter().sum();
+        if count < 2 {
+            return Err(AppError::input(format!("there are {count} records of `{}` to compare", self.entity.name))
+                .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
+        }
+        if let Some(bound) = &training.bound {
+            check_pairs(self.ready.engine.as_ref(), bound, self.matching.max_pairs).await?;
+        }
+        let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
+        let prior = self.prior(training.certain.as_ref(), &parts).await?;
+        let mut start = Parameters { prior, comparisons };
+        let labelled = self.of_labels(&mut start, &parts).await?;
+        let (parameters, trained) = match labelled {
+            Some(_) => (start, vec![]),
+            None => self.of_passes(&start, training.passes).await?,
+        };
+        let problems = self.problems.iter().map(|problem| told(self.matching, problem));
+        let problems = self.told.iter().cloned().chain(problems).collect();
+        let report = report(self.entity, self.matching, &parameters, &trained);
+        Ok(TrainReport { records: count, random_pairs, labelled_pairs: labelled, problems, ..report })
+    }
+
+    fn started(&self, task: &str) {
+        self.run.progress.on(ProgressEvent::Started { task, total_rows: None });
+    }
+
+    fn finished(&self, task: &str, rows: u64) {
+        self.run.progress.on(ProgressEvent::Finished { task, rows });
+    }
+
+    /// How many records each table has.
+    async fn parts(&self, sizes: &Query) -> Result<Vec<u64>, AppError> {
+        let mut parts = vec![0; self.matching.tables.len()];
+        each_row(self.ready.engine.as_ref(), sizes, |row| {
+            if let Some(part) = parts.get_mut(usize::try_from(number(&row, "part")).unwrap_or(usize::MAX)) {
+                *part = number(&row, "records");
+            }
+        })
+        .await?;
+        Ok(parts)
+    }
+
+    /// `u`, and `m` where learning begins; from how many pairs.
+    async fn of_random_pairs(&mut self, parts: &[u64]) -> Result<(Vec<Levels>, u64), AppError> {
+        let task = "random pairs";
+        self.started(task);
+        let engine = self.ready.engine.as_ref();
+        let (output, drawn) = matching::draw(self.entity, &matching::samples(self.matching, parts));
+        engine.create_table(self.run, &output, &render(&drawn, engine.dialect())).await?;
+        let random = self.patterns(&matching::random_pairs(self.entity, self.matching)).await?;
+        let drawn = random.iter().map(|pattern| pattern.pairs).sum();
+        self.finished(task, drawn);
+        let mut doubt = |i, trouble| self.problems.push(Problem { pass: None, comparison: Some(i), trouble });
+        let mut comparisons = vec![];
+        for (i, (u, size)) in shares_of_pairs(&self.sizes, &random).into_iter().zip(&self.sizes).enumerate() {
+            let first = Levels::at_first(*size);
+            let Some(u) = u else {
+                doubt(i, Trouble::NeverCompared);
+                comparisons.push(first);
+                continue;
+            };
+            let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
+            if let (1, Some(level)) = (seen.len(), seen.first()) {
+                doubt(i, Trouble::OneLevel { level: usize::from(*level) });
+            }
+            comparisons.push(Levels { u, ..first });
+        }
+        Ok((comparisons, drawn))
+    }
+
+    /// How likely two random records match.
+    async fn prior(&self, certain: Option<&Query>, parts: &[u64]) -> Result<f64, AppError> {
+        let all = matching::all_pairs(self.matching, parts);
+        let Some(query) = certain else {
+            // Without anything to go by: one match for every other record.
+            return Ok(prior(parts.iter().sum::<u64>() / 2, 1.0, all));
+        };
+        let task = "certain pairs";
+        self.started(task);
+        let mut pairs = 0;
+        each_row(self.ready.engine.as_ref(), query, |row| pairs = number(&row, "pairs")).await?;
+        self.finished(task, pairs);
+        Ok(prior(pairs, self.matching.training.recall, all))
+    }
+
+    /// `m` of pairs that somebody has labelled, and if these are all that match, the prior; from how many pairs. None where there are
+    /// too few.
+    async fn of_labels(&mut self, start: &mut Parameters, parts: &[u64]) -> Result<Option<u64>, AppError> {
+        let Some(queries) = matching::labels(self.entity, self.matching) else { return Ok(None) };
+        let task = "labels";
+        self.started(task);
+        let counts = labels::count(self.ready.engine.as_ref(), &queries).await?;
+        let patterns = self.patterns(&queries.patterns).await?;
+        let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
+        self.finished(task, pairs);
+        self.told.extend(counts.problem());
+        if pairs < ENOUGH_PAIRS {
+            self.told.push(format!("only {pairs} labelled pairs of records match, of which nothing can be learned"));
+            return Ok(None);
+        }
+        if self.matching.labels.as_ref().is_some_and(|labels| labels.complete) {
+            start.prior = prior(pairs, 1.0, matching::all_pairs(self.matching, parts));
+        }
+        for (i, m) in shares_of_pairs(&self.sizes, &patterns).into_iter().enumerate() {
+            let is_told = self.problems.iter().any(|problem| problem.comparison == Some(i));
+            match m {
+                Some(m) => start.comparisons[i].m = m,
+                None if is_told => {}
+                None => self.problems.push(Problem { pass: None, comparison: Some(i), trouble: Trouble::NotLearned }),
+            }
+        }
+        Ok(Some(pairs))
+    }
+
+    /// `m` without labels.
+    async fn of_passes(
+        &mut self,
+        start: &Parameters,
+        passes: Vec<matching::Pass>,
+    ) -> Result<(Parameters, Vec<Trained>), AppError> {
+        let mut trained = vec![];
+        for pass in passes {
+            self.started(&pass.name);
+            let patterns = self.patterns(&pass.query).await?;
+            let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
+            let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
+            // A pass begins where those before it have come to.
+            let begin = combine(start, &trained).0;
+            match learn(&begin, &of_pass, Settings::default()) {
+                Ok(learned) => trained.push(learned),
+                Err(trouble) => {
+                    self.problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble });
+                }
+            }
+            self.finished(&pass.name, pairs);
+        }
+        let (parameters, more) = combine(start, &trained);
+        let is_known = |problem: &Problem| {
+            self.problems.iter().any(|known| known.comparison.is_some() && known.comparison == problem.comparison)
+        };
+        let more: Vec<Problem> = more.into_iter().filter(|problem| !is_known(problem)).collect();
+        self.problems.extend(more);
+        Ok((parameters, trained))
+    }
+
+    /// The counts of a query: see [`Training`](matching::Training).
+    async fn patterns(&self, query: &Query) -> Result<Vec<Pattern>, AppError> {
+        let mut patterns = vec![];
+        let level = |row: &Map<String, Value>, i: usize| {
+            row.get(&format!("_level_{i}")).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok())
+        };
+        each_row(self.ready.engine.as_ref(), query, |row| {
+            let levels = (0..self.sizes.len()).map(|i| level(&row, i)).collect();
+            patterns.push(Pattern { levels, pairs: number(&row, "pairs") });
+        })
+        .await?;
+        // So that sums do not depend on the order in which groups come.
+        patterns.sort_by(|a, b| a.levels.cmp(&b.levels));
+        Ok(patterns)
+    }
 }
 
 fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &[Trained]) -> TrainReport {
@@ -266,6 +329,7 @@ fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &
         probability: parameters.prior,
         records: 0,
         random_pairs: 0,
+        labelled_pairs: None,
         comparisons: matching.comparisons.iter().zip(&parameters.comparisons).map(comparison).collect(),
         passes: trained.iter().map(pass).collect(),
         problems: vec![],
@@ -290,7 +354,7 @@ fn told(matching: &Match, problem: &Problem) -> String {
         }
         Trouble::NotLearned => {
             format!(
-                "no pass tells anything of `{comparison}`: let records agree in something else under `train.block_on`"
+                "nothing tells anything of `{comparison}`: let records agree in something else under `train.block_on`"
             )
         }
         Trouble::NeverCompared => format!("`{comparison}` is missing in every pair that was drawn"),

@@ -14,6 +14,7 @@ mod svg;
 mod tests;
 mod text;
 mod tree;
+mod waterfall;
 mod words;
 
 use std::path::Path;

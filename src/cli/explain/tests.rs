@@ -26,6 +26,7 @@ fn edge(a: &str, b: &str, rows: u64) -> ExplainedEdge {
         a: value(a),
         b: value(b),
         rule: "seen on one row".to_owned(),
+        matched: None,
         accepted: true,
         rows,
         evidence: vec![evidence],

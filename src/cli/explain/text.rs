@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 use kinfold_app::{Explained, ExplainedChain, ExplainedEdge, ExplainedProfile, ExplainedShared};
 
 use super::words::{evidence, is_pinned, parts, printable, value};
-use super::{sketch, tree};
+use super::{sketch, tree, waterfall};
 use crate::cli::output::count;
 
 /// A larger tree is hard to read.
@@ -121,7 +121,10 @@ fn ends(edge: &ExplainedEdge) -> String {
 /// What an edge stands on, in lines.
 fn said(edge: &ExplainedEdge) -> Vec<String> {
     let pin = is_pinned(edge).then(|| printable(&edge.rule));
-    pin.into_iter().chain(edge.evidence.iter().map(evidence)).collect()
+    let is_matched = edge.accepted && edge.matched.is_some();
+    let matched = is_matched.then(|| printable(&edge.rule));
+    let of_match = edge.matched.iter().flat_map(waterfall::lines);
+    pin.into_iter().chain(matched).chain(of_match).chain(edge.evidence.iter().map(evidence)).collect()
 }
 
 fn is_shared(shared: &ExplainedShared) -> String {

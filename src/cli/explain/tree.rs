@@ -5,6 +5,7 @@ use std::fmt::Write;
 use kinfold_app::ExplainedEdge;
 
 use super::sketch::Sketch;
+use super::waterfall;
 use super::words::{evidence, parts, printable, support, value};
 
 /// Of the edges beside a tree so many are named.
@@ -21,6 +22,7 @@ pub(super) fn line(chain: &[ExplainedEdge]) -> String {
         let mut said: Vec<String> = edge.evidence.iter().map(evidence).collect();
         let rule = printable(&edge.rule);
         said.insert(0, if edge.accepted { rule } else { format!("links nothing: {rule}") });
+        said.extend(edge.matched.iter().flat_map(waterfall::lines));
         if edge.bridge {
             said.push(format!("without it: {}", parts(&edge.parts)));
         }

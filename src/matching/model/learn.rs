@@ -68,14 +68,14 @@ pub enum Trouble {
 }
 
 /// Of fewer pairs nothing is learned.
-const ENOUGH_PAIRS: u64 = 100;
+pub const ENOUGH_PAIRS: u64 = 100;
 /// What was seen less often counts as half a pair, so that no weight is infinite.
 const UNSEEN: f64 = 0.5;
 
-/// How often pairs that do not match are at each level of each comparison, from pairs drawn at random. `sizes`: the number of levels
-/// of each comparison. None where no pair has both values.
+/// How often pairs are at each level of each comparison: `u` if they were drawn at random, `m` if somebody knows that they match.
+/// `sizes`: the number of levels of each comparison. None where no pair has both values.
 #[must_use]
-pub fn u_of_random_pairs(sizes: &[usize], patterns: &[Pattern]) -> Vec<Option<Vec<f64>>> {
+pub fn shares_of_pairs(sizes: &[usize], patterns: &[Pattern]) -> Vec<Option<Vec<f64>>> {
     let weigh = |pattern: &Pattern| pattern.pairs as f64;
     sizes.iter().enumerate().map(|(i, size)| shares(*size, patterns, i, weigh)).collect()
 }

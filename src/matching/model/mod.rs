@@ -15,7 +15,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-pub use learn::{Pass, Problem, Settings, Trained, Trouble, combine, learn, prior, u_of_random_pairs};
+pub use learn::{ENOUGH_PAIRS, Pass, Problem, Settings, Trained, Trouble, combine, learn, prior, shares_of_pairs};
 pub use parameters::{Levels, Parameters, probability_of, weight_of};
 
 /// How many pairs are at the same levels.

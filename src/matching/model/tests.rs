@@ -74,14 +74,14 @@ fn what_pairs_were_drawn_from_is_learned_again() {
 fn u_is_counted_among_pairs_that_have_both_values() {
     let pattern = |levels: [Option<u8>; 2], pairs| Pattern { levels: levels.to_vec(), pairs };
     let patterns = [pattern([Some(0), None], 1), pattern([Some(1), None], 3), pattern([None, None], 100)];
-    let u = u_of_random_pairs(&[2, 3], &patterns);
+    let u = shares_of_pairs(&[2, 3], &patterns);
     assert_eq!(u, [Some(vec![0.25, 0.75]), None]);
 }
 
 #[test]
 fn what_was_never_seen_has_a_weight_all_the_same() {
     let patterns = [Pattern { levels: vec![Some(1)], pairs: 999 }];
-    let u = u_of_random_pairs(&[2], &patterns)[0].clone().unwrap();
+    let u = shares_of_pairs(&[2], &patterns)[0].clone().unwrap();
     assert!(u[0] > 0.0 && u[0] < 0.001, "{u:?}");
     assert!((u.iter().sum::<f64>() - 1.0).abs() < 1e-12);
 }

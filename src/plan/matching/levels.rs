@@ -43,9 +43,7 @@ fn side_column(side: &str, name: &str) -> String {
 }
 
 /// Over what [`carried`] selects: who the pair is, and what is measured.
-fn measured(matching: &Match, stage: &str) -> Query {
-    let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
-    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).collect();
+fn measured(matching: &Match, stage: &str, kept: &[String]) -> Query {
     let mut items: Vec<(Expr, String)> = vec![];
     for (i, comparison) in matching.comparisons.iter().enumerate() {
         items.push((is_missing(matching, comparison), missing_column(i)));
@@ -63,11 +61,12 @@ fn measured(matching: &Match, stage: &str) -> Query {
 }
 
 /// Adds the stage `leveled` over a stage that has what [`carried`] selects: who the pair is, how frequent its values are, and its
-/// level of each comparison.
-pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match) {
-    stages.add("measured", measured(matching, stage));
+/// level of each comparison; besides `also`, columns of the stage.
+pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match, also: &[&str]) {
     let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
-    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).collect();
+    let also = also.iter().map(|name| (*name).to_owned());
+    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).chain(also).collect();
+    stages.add("measured", measured(matching, stage, &kept));
     let select = Select::from_stage("measured").columns(kept.iter().map(String::as_str));
     let levels = matching.comparisons.iter().enumerate().map(|(i, comparison)| {
         let missing = (col(&missing_column(i)), null());
@@ -89,7 +88,7 @@ pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match) {
 pub(super) fn patterns(matching: &Match, pairs: Query) -> Query {
     let mut stages = Stages::default();
     stages.add("pairs", pairs);
-    add_leveled(&mut stages, "pairs", matching);
+    add_leveled(&mut stages, "pairs", matching, &[]);
     let levels: Vec<String> = (0..matching.comparisons.len()).map(level_column).collect();
     let names = || levels.iter().map(String::as_str);
     let counted = Select::from_stage("leveled").columns(names()).item(count_rows().build(), "pairs");

@@ -2,13 +2,13 @@
 
 use kinfold_base::SqlType;
 use kinfold_lang::project::{Entity, EntityTable, Match, MatchTable};
-use sqlparser::ast::{Expr, Query};
+use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::records::{ID, PART, value};
 use crate::identity::keys::allowed;
 use crate::sql::{
-    Aggregate, Select, Sort, Stages, and, binary, boolean, call, cast_text, coalesce, col, col_of, count_rows, eq,
-    in_list, int, kinfold, not, table, text, union_all, window,
+    Aggregate, Select, Sort, Stages, and, binary, boolean, call, cast_text, coalesce, col, col_of, eq, in_list, int,
+    kinfold, not, null, table, text, union_all, window,
 };
 
 /// More rows of one id are not told.
@@ -55,7 +55,7 @@ pub fn records_of(entity: &Entity, matching: &Match, ids: &[(usize, &str)]) -> O
     let order = || [PART].into_iter().chain(names.iter().copied()).map(|name| Sort::up(col(name))).collect();
     let place = window(Aggregate::new("row_number", vec![]), ID.map(col).to_vec(), order());
     stages.add("placed", Select::from_stage("distinct").columns(all()).item(place, "_place").query());
-    let first = binary(col("_place"), sqlparser::ast::BinaryOperator::LtEq, int(ROWS_OF_ONE_ID));
+    let first = binary(col("_place"), BinaryOperator::LtEq, int(ROWS_OF_ONE_ID));
     let query = Select::from_stage("placed")
         .columns([ID[0], ID[1], TABLE])
         .columns(names.iter().copied())
@@ -71,6 +71,7 @@ fn rows(entity: &Entity, matching: &Match, part: &MatchTable, number: u32) -> Qu
     let columns = matching.columns.iter().zip(&part.columns).map(|(column, expr)| {
         let value = value(column, expr.as_ref());
         let told = match &column.ty {
+            _ if expr.is_none() => cast_text(null()),
             SqlType::Text => value,
             SqlType::List(_) => call("array_to_string", vec![value, text(", ")]),
             _ => cast_text(value),
@@ -111,12 +112,6 @@ pub fn review(entity: &Entity, order: LookOrder, offset: u64, limit: u32) -> Que
 #[must_use]
 pub fn review_pairs(entity: &Entity) -> Query {
     undecided(entity, PAIR)
-}
-
-/// `pairs`: how many there are in `<entity>_review`, those included that are of one profile by now.
-#[must_use]
-pub fn review_size(entity: &Entity) -> Query {
-    Select::from(kinfold(&EntityTable::Review.of(&entity.name), "r")).item(count_rows().build(), "pairs").query()
 }
 
 /// The few pairs come first, past which the many values stream: engines hold the side of a join that comes first.

@@ -6,12 +6,14 @@
 //! | `pairs` | which records are compared, each pair once |
 //! | `levels` | at which level of each comparison a pair is |
 //! | `score` | how likely a pair is to match |
+//! | `labels` | what is known of pairs that somebody has labelled, and how pairs are spread over weights |
 //! | `train` | the counts that a model is learned from |
 //! | `look` | what people look at: pairs, and what records hold |
 //!
 //! A record is named by the value of the identifier that stands for it. Names of columns made up here begin with `_`, which no
 //! column of a project does.
 
+mod labels;
 mod levels;
 mod look;
 mod pairs;
@@ -21,10 +23,11 @@ mod train;
 
 use kinfold_lang::project::{Entity, Match, MatchModel};
 
-pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs, review_size};
+pub use labels::{BUCKET, Labels, Mistake, compared_weights, labelled_weights, labels, mistakes, records_of_rules};
+pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs};
 pub(crate) use pairs::bound;
-pub(crate) use records::records;
-pub(crate) use score::{matched, pairs_of_all, pairs_of_rules, told};
+pub(crate) use records::{Onward, known, records};
+pub(crate) use score::{fingerprint, matched, pairs_of_all, pairs_of_rules, told};
 pub use train::{Pass, Training, all_pairs, draw, random_pairs, samples, training};
 
 /// The table of an entity's records, for the run that made it.

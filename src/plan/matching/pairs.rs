@@ -10,10 +10,10 @@ use kinfold_lang::project::{BlockOn, Blocking, Match, MatchPairs};
 use kinfold_sql::each_expr_mut;
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::records::{ID, PART};
+use super::records::{FRESH, ID, PART};
 use crate::sql::{
-    Aggregate, Select, Stages, and, binary, boolean, call, cast_big_int, cast_text, coalesce, col, col_of, concat,
-    count_rows, eq, int, is_not_null, kinfold, not, or, relation, text, union_all,
+    Aggregate, Select, Stages, and, binary, boolean, call, case, cast_big_int, cast_text, coalesce, col, col_of,
+    concat, count_rows, eq, int, is_not_null, kinfold, not, null, or, relation, text, union_all,
 };
 
 /// What a rule joins records by.
@@ -127,6 +127,14 @@ fn of_one(expr: &Expr) -> Option<(String, Expr)> {
     sides.is_empty().then_some((side, expr))
 }
 
+/// Which of the pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    /// Those of which a record is fresh.
+    Fresh,
+}
+
 /// What the pairs of several rules have, without those of the rules before each: `items` of two records, `l` and `r`. `first`: the
 /// number of the first rule, by which the records' table names its keys.
 pub(super) fn pairs(
@@ -135,16 +143,33 @@ pub(super) fn pairs(
     first: usize,
     blocking: &[Blocking],
     items: &[(Expr, String)],
+    which: Which,
 ) -> Vec<Query> {
     let keys: Vec<Keys> = blocking.iter().zip(first..).map(|(blocking, rule)| keys(rule, blocking)).collect();
     let queries = keys.iter().enumerate().map(|(rule, own)| {
         let earlier = keys[..rule].iter().map(|earlier| not(coalesce(vec![earlier.agree(), boolean(false)])));
-        Select::from(kinfold(records, "l"))
+        let all = Select::from(kinfold(records, "l"))
             .items(items.iter().cloned())
-            .join(kinfold(records, "r"), and([own.agree(), ordered(matching)].into_iter().chain(earlier)))
-            .query()
+            .join(kinfold(records, "r"), and([own.agree(), ordered(matching)].into_iter().chain(earlier)));
+        match which {
+            Which::All => all.query(),
+            Which::Fresh => {
+                let fresh = |side: &str| col_of(side, FRESH);
+                // Two joins with few records on one side, and not one with all of them on both.
+                let halves = [vec![fresh("l")], vec![not(fresh("l")), fresh("r")]];
+                let halves = halves.map(|half| all.clone().filter(half).query());
+                union_all(halves).expect("there are two")
+            }
+        }
     });
     queries.collect()
+}
+
+/// The number of the first rule in which two records, `l` and `r`, agree; null if there is none.
+pub(super) fn rule_of(blocking: &[Blocking]) -> Expr {
+    let rules = blocking.iter().enumerate().map(|(rule, blocking)| (keys(rule, blocking).agree(), int(rule as i128)));
+    let rules: Vec<_> = rules.collect();
+    if rules.is_empty() { cast_big_int(null()) } else { case(rules, Some(null())) }
 }
 
 /// Whether two records are a pair to compare, and are so in this order.

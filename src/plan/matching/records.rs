@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use kinfold_base::{Column, SqlType};
-use kinfold_lang::project::{Blocking, Entity, Level, LevelTest, Match, MatchTable};
+use kinfold_lang::project::{Blocking, Entity, EntityTable, Level, LevelTest, Match, MatchTable};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
 use super::pairs::{Keys, keys};
+use super::records_table;
 use crate::identity::keys::allowed;
 use crate::sql::{
-    Aggregate, Select, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows, eq,
-    int, is_not_null, null, relation, table, text, union_all, window,
+    Aggregate, Select, Sort, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
+    eq, int, is_not_null, is_null, kinfold, null, previous, relation, table, text, union_all, window,
 };
 
 /// The identifier that stands for a record, and its value.
@@ -36,9 +37,24 @@ pub(super) fn as_texts(matching: &Match) -> Vec<&Column> {
     columns.into_iter().map(|column| &matching.columns[column]).filter(|column| column.ty != SqlType::Text).collect()
 }
 
+/// Whether a record is new, or has others rows than it had: the pairs of the others are known.
+pub(super) const FRESH: &str = "_fresh";
+/// What tells whether a record is as it was, and what was said of its pairs still holds.
+const HASH: &str = "_hash";
+
+/// How a run goes on from the one before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Onward<'a> {
+    /// Changes whenever pairs would be made or weighed in another way.
+    pub(crate) fingerprint: &'a str,
+    /// Whether the last run's records are known: if not, all are fresh.
+    pub(crate) is_known: bool,
+}
+
 /// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and for `blocking` the keys that are
-/// no columns as they stand, and whether so many records share them that it is no reason to compare them.
-pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) -> Query {
+/// no columns as they stand, and whether so many records share them that it is no reason to compare them. With `onward` `_hash`, too,
+/// the same for all rows of one id, and if the last run's are known, `_fresh`.
+pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking], onward: Option<Onward<'_>>) -> Query {
     let mut stages = Stages::default();
     let parts = matching.tables.iter().zip(0_u32..).map(|(table, part)| rows(entity, matching, table, part));
     stages.add("rows", union_all(parts).expect("checking refuses a match without tables"));
@@ -77,7 +93,49 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking]) 
         let is_common = is_not_null(col_of(&stage, &keys.same[0].0));
         table.attach(&stage, same, vec![(is_common, column)]);
     }
+    if let Some(onward) = onward {
+        add_hash(&mut table, matching, onward);
+    }
+    if onward.is_some_and(|onward| onward.is_known) {
+        let before = Select::from(previous(&EntityTable::Records.of(&entity.name), "b"));
+        table.stages.add("before", before.columns(["identifier", "value", "record_hash"]).query());
+        let pairs = ["identifier", "value", "record_hash"].into_iter().zip([ID[0], ID[1], HASH]);
+        let same = and(pairs.map(|(before, now)| eq(col_of("before", before), col_of(&table.stage, now))));
+        table.attach("before", same, vec![(is_null(col_of("before", "value")), FRESH.to_owned())]);
+    }
     table.finish()
+}
+
+fn add_hash(table: &mut Table, matching: &Match, onward: Onward<'_>) {
+    let values = [PART].into_iter().chain(matching.columns.iter().map(|column| column.name.as_str())).map(col);
+    let hash = call("kinfold_row_hash", [text(onward.fingerprint)].into_iter().chain(values).collect());
+    if has_one_row_an_id(matching) {
+        table.compute("hashed", vec![(hash, HASH.to_owned())]);
+        return;
+    }
+    // Of several rows of one id all count. They come from the records as they are: engines work a stage out anew for each that reads it.
+    let hashed = Select::from_stage("records").columns(ID).item(hash, "_row");
+    table.stages.add("hashed", hashed.query());
+    let all = Aggregate::new("string_agg", vec![col("_row"), text(",")]).order_by(vec![Sort::up(col("_row"))]);
+    let of_id = Select::from_stage("hashed").columns(ID).item(all.build(), "_rows").group_by(ID);
+    table.stages.add("of_id", of_id.query());
+    let same = and(ID.map(|id| eq(col_of("of_id", id), col_of(&table.stage, id))));
+    table.attach("of_id", same, vec![(call("md5", vec![col_of("of_id", "_rows")]), HASH.to_owned())]);
+}
+
+/// Whether no two records have the same id, be it in one table or in two.
+pub(super) fn has_one_row_an_id(matching: &Match) -> bool {
+    let identifiers: BTreeSet<usize> = matching.tables.iter().map(|table| table.id.0).collect();
+    identifiers.len() == matching.tables.len() && matching.tables.iter().all(|table| table.is_unique)
+}
+
+/// The rows of `<entity>_records`.
+pub(crate) fn known(entity: &Entity, matching: &Match) -> Query {
+    let rows = Select::from(kinfold(&records_table(entity), "r"))
+        .item(col(ID[0]), "identifier")
+        .item(col(ID[1]), "value")
+        .item(col(HASH), "record_hash");
+    if has_one_row_an_id(matching) { rows.query() } else { rows.group_by([ID[0], ID[1], HASH]).query() }
 }
 
 /// A table that gets more columns, stage by stage.

@@ -3,57 +3,107 @@
 //! A pair's weight is the prior's and the weights of its levels, in bits. Where two records agree in a value, and rare values say
 //! more, `u` of that level gives way to how frequent the value is: two records that do not match have it both as often as that.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use kinfold_lang::project::{Entity, EntityTable, LevelTest, Link, Linkage, Match, MatchModel, MatchTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::levels::{PAIR, add_leveled, carried, level_column};
-use super::pairs::pairs;
-use super::records::{frequency, with_frequencies};
+use super::pairs::{Which, pairs};
+use super::records::{FRESH, ID, frequency, has_one_row_an_id, with_frequencies};
 use super::{pairs_table as table_name, records_table};
 use crate::sql::{
-    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, int, kinfold, null,
-    number, union_all,
+    Aggregate, Select, Stages, and, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, eq, int,
+    kinfold, not, null, number, previous, relation, union_all,
 };
 use crate::step::ResolveMatches;
 
 /// The columns of `<entity>_matches` and `<entity>_review` that name the pair.
 const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
+/// Those that say the same as [`SCORE`].
+const TOLD: [&str; 3] = ["levels", "weights", "weight"];
+
+/// What a pair has besides its names: at which level each comparison is, counted from 0 and null where a value is missing, what each
+/// adds, and the sum with the prior's, in bits.
+const SCORE: [&str; 3] = ["_levels", "_weights", "_weight"];
 
 /// For each rule its pairs that are at least as likely as `review`, without those of rules before it: `_identifier_l`, `_value_l`,
-/// `_identifier_r`, `_value_r`, the level of each comparison, and `_weight`.
+/// `_identifier_r`, `_value_r`, `_levels`, `_weights`, `_weight`. `which`: of all records, or only of those that are new.
 ///
 /// A query for each, so that engines hold the records for one rule at a time.
-pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, model: &MatchModel) -> Vec<Query> {
-    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching));
+pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, model: &MatchModel, onward: bool) -> Vec<Query> {
+    let which = if onward { Which::Fresh } else { Which::All };
+    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching), which);
     let scored = found.into_iter().map(|pairs| {
         let mut stages = Stages::default();
         stages.add("pairs", pairs);
-        add_leveled(&mut stages, "pairs", matching);
-        let columns = scored_columns(matching);
-        let kept = columns.iter().map(String::as_str);
-        let weighed = Select::from_stage("leveled").columns(kept.clone()).item(weight(matching, model), "_weight");
-        stages.add("weighed", weighed.query());
+        add_leveled(&mut stages, "pairs", matching, &[]);
+        stages.add("weighed", weighed(matching, model, &[]));
         let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
-        stages.finish(Select::from_stage("weighed").columns(kept).column("_weight").filter([likely]).query())
+        let levels = (0..matching.comparisons.len()).map(|i| cast_big_int(col(&level_column(i)))).collect();
+        let select = Select::from_stage("weighed")
+            .columns(PAIR)
+            .item(array(levels), SCORE[0])
+            .item(array(weights(matching, model)), SCORE[1])
+            .column(SCORE[2]);
+        stages.finish(select.filter([likely]).query())
     });
     scored.collect()
 }
 
-/// The pairs of all rules, from the tables of each.
-pub(crate) fn pairs_of_all(matching: &Match, tables: &[String]) -> Option<Query> {
-    let columns = scored_columns(matching);
-    let all = tables.iter().map(|table| {
-        Select::from(kinfold(table, "p")).columns(columns.iter().map(String::as_str)).column("_weight").query()
-    });
+/// Over the stage `leveled`: what it has, and `_weight`.
+pub(super) fn weighed(matching: &Match, model: &MatchModel, also: &[&str]) -> Query {
+    let levels = (0..matching.comparisons.len()).map(level_column);
+    let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
+    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(levels).chain(frequencies).collect();
+    let all = weights(matching, model).into_iter();
+    let sum = all.fold(float(weight_of(model.prior)), |sum, part| binary(sum, BinaryOperator::Plus, part));
+    let kept = kept.iter().map(String::as_str).chain(also.iter().copied());
+    Select::from_stage("leveled").columns(kept).item(sum, SCORE[2]).query()
+}
+
+/// What decides which pairs are made, and what they weigh; a text that changes whenever that does, but for what records hold.
+pub(crate) fn fingerprint(entity: &Entity, matching: &Match, model: &MatchModel) -> String {
+    let mut hasher = DefaultHasher::new();
+    for query in pairs_of_rules(entity, matching, model, false) {
+        query.to_string().hash(&mut hasher);
+    }
+    (matching.max_block, matching.columns.len()).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The pairs of all rules, from the tables of each; with `onward` those of the last run, too, whose records are as they were.
+pub(crate) fn pairs_of_all(entity: &Entity, matching: &Match, tables: &[String], onward: bool) -> Option<Query> {
+    let columns = || PAIR.into_iter().chain(SCORE);
+    let mut stages = Stages::default();
+    let of_rules = tables.iter().map(|table| Select::from(kinfold(table, "p")).columns(columns()).query());
+    let mut all: Vec<Query> = of_rules.collect();
+    if onward {
+        let names: Vec<&str> = NAMES.into_iter().chain(TOLD).collect();
+        let before = [EntityTable::Matches, EntityTable::Review].map(|table| {
+            let items = names.iter().zip(columns()).map(|(from, to)| (col(from), to.to_owned()));
+            Select::from(previous(&table.of(&entity.name), "b")).items(items).query()
+        });
+        stages.add("before", union_all(before)?);
+        let settled = Select::from(kinfold(&records_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
+        let settled = if has_one_row_an_id(matching) { settled } else { settled.group_by(ID) };
+        stages.add("settled", settled.query());
+        let end = |side: &'static str, names: [&'static str; 2]| {
+            and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("before", name))))
+        };
+        let kept = Select::from_stage("before")
+            .items(columns().map(|name| (col_of("before", name), name.to_owned())))
+            .join(relation(None, "settled", Some("l")), end("l", [PAIR[0], PAIR[1]]))
+            .join(relation(None, "settled", Some("r")), end("r", [PAIR[2], PAIR[3]]));
+        all.push(kept.query());
+    }
     let all = union_all(all)?;
     if matching.tables.iter().all(|table| table.is_unique) {
-        return Some(all);
+        return Some(stages.finish(all));
     }
     // Rows of one id that differ are compared each; the likeliest counts.
-    let mut stages = Stages::default();
     stages.add("likely", all);
-    let levels = (0..matching.comparisons.len()).map(level_column);
-    let best = levels.map(|level| (Aggregate::last(col(&level), col("_weight")).build(), level));
+    let best = [SCORE[0], SCORE[1]].map(|name| (Aggregate::last(col(name), col("_weight")).build(), name.to_owned()));
     let grouped = Select::from_stage("likely")
         .columns(PAIR)
         .items(best)
@@ -62,14 +112,8 @@ pub(crate) fn pairs_of_all(matching: &Match, tables: &[String]) -> Option<Query>
     Some(stages.finish(grouped.query()))
 }
 
-/// Who a pair is, and its levels.
-fn scored_columns(matching: &Match) -> Vec<String> {
-    let levels = (0..matching.comparisons.len()).map(level_column);
-    PAIR.map(str::to_owned).into_iter().chain(levels).collect()
-}
-
-/// A pair's weight, over its levels.
-fn weight(matching: &Match, model: &MatchModel) -> Expr {
+/// What each comparison adds to a pair's weight, over its levels.
+fn weights(matching: &Match, model: &MatchModel) -> Vec<Expr> {
     let frequencies = with_frequencies(matching);
     let parts = model.levels.iter().enumerate().map(|(i, levels)| {
         let has_frequency = frequencies.iter().any(|(comparison, _)| *comparison == i);
@@ -86,7 +130,7 @@ fn weight(matching: &Match, model: &MatchModel) -> Expr {
         });
         case_of(col(&level_column(i)), branches, Some(float(0.0)))
     });
-    parts.fold(float(weight_of(model.prior)), |sum, part| binary(sum, BinaryOperator::Plus, part))
+    parts.collect()
 }
 
 /// Pairs that are linked, for the kernel, and what it must know of them.
@@ -113,12 +157,11 @@ pub(crate) fn told(entity: &Entity, matching: &Match, table: EntityTable) -> Que
     let weight = || col("_weight");
     let odds = call("power", vec![float(2.0), binary(float(0.0), BinaryOperator::Minus, weight())]);
     let probability = binary(float(1.0), BinaryOperator::Divide, binary(float(1.0), BinaryOperator::Plus, odds));
-    let levels = (0..matching.comparisons.len()).map(|i| cast_big_int(col(&level_column(i))));
     Select::from(kinfold(&table_name(entity), "p"))
         .items(PAIR.into_iter().zip(NAMES).map(|(from, to)| (col(from), to.to_owned())))
         .item(weight(), "weight")
         .item(probability, "probability")
-        .item(array(levels.collect()), "levels")
+        .items([0, 1].map(|i| (col(SCORE[i]), TOLD[i].to_owned())))
         .filter([binary(weight(), op, float(weight_of(matching.accept)))])
         .query()
 }
@@ -128,6 +171,6 @@ pub(super) fn weight_of(probability: f64) -> f64 {
     (probability / (1.0 - probability)).log2()
 }
 
-fn float(value: f64) -> Expr {
+pub(super) fn float(value: f64) -> Expr {
     if value.is_finite() { cast_double(number(&format!("{value:.12}"))) } else { cast_double(null()) }
 }

@@ -4,7 +4,7 @@ use kinfold_lang::project::{Blocking, Comparison, Entity, Match, MatchPairs};
 use sqlparser::ast::{BinaryOperator, Query};
 
 use super::levels::{carried, patterns};
-use super::pairs::{bound, ordered, pairs};
+use super::pairs::{Which, bound, ordered, pairs};
 use super::records::{ID, PART, records};
 use super::records_table;
 use crate::sql::{Select, Sort, Stages, binary, call, col, col_of, count_rows, eq, int, kinfold, text, union_all};
@@ -48,7 +48,8 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
         };
         // Under its own number, as the records' table has its keys.
-        let found = pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching)).remove(0);
+        let found =
+            pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching), Which::All).remove(0);
         Pass {
             name: blocking.label.clone(),
             learns: matching.comparisons.iter().map(is_open).collect(),
@@ -56,9 +57,9 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
         }
     };
     let ids: Vec<_> = ["l", "r"].into_iter().map(|side| (col_of(side, ID[1]), format!("_value_{side}"))).collect();
-    let certain = union_all(pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids));
+    let certain = union_all(pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids, Which::All));
     Training {
-        records: (Output { name: table.clone(), keep: KeepTable::Scratch }, records(entity, matching, &all)),
+        records: (Output { name: table.clone(), keep: KeepTable::Scratch }, records(entity, matching, &all, None)),
         sizes: Select::from(kinfold(&table, "r"))
             .item(col(PART), "part")
             .item(count_rows().build(), "records")

@@ -1,5 +1,7 @@
 //! A small shop, as the language would have checked it.
 
+use std::collections::BTreeSet;
+
 use kinfold_base::{FileId, RunId, SignedDuration, Span, SqlType, SyncMode, TableSchema, Timestamp};
 use kinfold_lang::project::{
     AggregateValue, Block, ColumnRule, ColumnTest, Condition, Entity, Field, Format, Freshness, Guard, Identifier,
@@ -17,7 +19,8 @@ const DAY: i64 = 24;
 
 pub(super) fn input() -> PlanInput {
     let as_of: Timestamp = "2026-03-01T00:00:00Z".parse().expect("an instant");
-    PlanInput { as_of, run_id: RunId::from("20260301T000000Z-00000000".to_owned()) }
+    let run_id = RunId::from("20260301T000000Z-00000000".to_owned());
+    PlanInput { as_of, run_id, matched_before: BTreeSet::new() }
 }
 
 pub(super) fn expr(sql: &str) -> Expr {

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use kinfold_base::{Column, SignedDuration, SqlType};
 use kinfold_lang::project::{
-    BlockOn, Blocking, Comparison, Entity, EntityTable, Level, LevelTest, Match, MatchModel, MatchPairs, MatchTable,
-    MatchTraining, TableName,
+    BlockOn, Blocking, Comparison, Entity, EntityTable, Level, LevelTest, Linkage, Match, MatchModel, MatchPairs,
+    MatchTable, MatchTraining, TableName,
 };
 
 use super::fixture::{SPAN, expr, input, project};
 use super::golden::check;
 use crate::matching::{all_pairs, draw, random_pairs, samples, training};
-use crate::{Dialect, StepKind, Work, plan, render};
+use crate::{Dialect, PlanInput, StepKind, Work, plan, render};
 
 fn level(test: LevelTest) -> Level {
     Level { label: format!("{test:?}"), test }
@@ -34,7 +34,7 @@ fn swapped() -> Blocking {
 }
 
 /// `first` 0, `last` 1, `born` 2, `lat` 3, `lon` 4, `tags` 5.
-fn matching() -> Match {
+pub(super) fn matching() -> Match {
     let column = |name: &str, ty| Column { name: name.to_owned(), ty };
     let table = |name: TableName, id: (usize, &str), columns: [Option<&str>; 6], is_unique| MatchTable {
         table: name,
@@ -109,6 +109,9 @@ fn matching() -> Match {
         review: 0.5,
         max_pairs: 1_000_000,
         max_block: 500,
+        linkage: Linkage::Average,
+        one_to_one: true,
+        labels: None,
         training: MatchTraining {
             block_on: vec![keys(&["\"born\""], &[2])],
             certain: vec![keys(&["\"first\"", "\"last\"", "\"born\""], &[0, 1, 2]), keys(&["\"tags\""], &[5])],
@@ -123,7 +126,7 @@ fn matching() -> Match {
     }
 }
 
-fn person() -> Entity {
+pub(super) fn person() -> Entity {
     Entity { matching: Some(matching()), ..project().entities.remove(0) }
 }
 
@@ -140,6 +143,14 @@ fn compiled(dialect: Dialect) -> String {
                 add("matches", &render(&resolve.matches.as_ref().expect("it was learned").query, dialect));
             }
             _ => {}
+        }
+    }
+    let onward = PlanInput { matched_before: ["customer".to_owned()].into(), ..input() };
+    for step in plan(&project, &onward).steps {
+        // What differs from a run that matches anew.
+        let of_matching = ["_customer_records", "_customer_pairs_0", "_customer_pairs"].contains(&step.name.as_str());
+        if let (Work::Table { query, .. }, true) = (&step.work, of_matching) {
+            add(&format!("onward: {}", step.name), &render(query, dialect));
         }
     }
     let training = training(&person(), &matching());

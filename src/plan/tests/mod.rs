@@ -1,5 +1,6 @@
 mod explain;
 mod fixture;
 mod golden;
+mod look;
 mod matching;
 mod planning;

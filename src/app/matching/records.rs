@@ -1,0 +1,37 @@
+//! The records of a `match`, in a table that lives as long as something is found out about them.
+
+use std::sync::Arc;
+
+use kinfold_base::{ProgressEvent, RunId};
+use kinfold_engine::RunContext;
+use kinfold_plan::{Output, Query, Work, render};
+
+use crate::{AppError, Ready};
+
+/// A run that commits nothing. Whoever asks for one discards it in the end.
+pub(super) fn run_of(ready: &Ready) -> RunContext {
+    let options = &ready.options;
+    RunContext {
+        run_id: RunId::new(options.clock.as_ref()),
+        as_of: options.clock.now(),
+        full: false,
+        progress: Arc::clone(&options.progress),
+    }
+}
+
+/// Makes models known, and the table of records.
+///
+/// # Errors
+/// When a source cannot be read.
+pub(super) async fn make(ready: &Ready, run: &RunContext, (output, query): &(Output, Query)) -> Result<(), AppError> {
+    let engine = ready.engine.as_ref();
+    for step in ready.plan(run.as_of, &run.run_id).steps {
+        if let Work::View { name, query } = &step.work {
+            engine.create_view(name, &render(query, engine.dialect())).await?;
+        }
+    }
+    run.progress.on(ProgressEvent::Started { task: "records", total_rows: None });
+    let written = engine.create_table(run, output, &render(query, engine.dialect())).await?;
+    run.progress.on(ProgressEvent::Finished { task: "records", rows: written.rows });
+    Ok(())
+}

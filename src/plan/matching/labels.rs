@@ -1,0 +1,197 @@
+//! Pairs of which somebody knows whether they are one, and how all pairs are spread over weights.
+//!
+//! What leaves the engine are counts. A pair that is labelled several times counts once, whichever of its records comes first; one
+//! that is said to match and not to match counts as neither.
+
+use kinfold_lang::project::{Blocking, Entity, Match, MatchLabels, MatchModel};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
+
+use super::levels::{PAIR, add_leveled, carried, patterns};
+use super::pairs::{Which, ordered, pairs, rule_of};
+use super::records::{ID, records};
+use super::records_table;
+use super::score::{float, weighed, weight_of};
+use crate::identity::keys::allowed;
+use crate::sql::{
+    Aggregate, Select, Sort, Stages, and, binary, boolean, call, case, cast, cast_big_int, cast_text, col, col_of,
+    count_rows, eq, int, is_not_null, is_null, kinfold, not, table, text, union_all,
+};
+use crate::step::{KeepTable, Output};
+
+/// How wide the classes are by which pairs are counted, in bits.
+pub const BUCKET: f64 = 0.5;
+
+/// The columns of a label.
+const LABEL: [&str; 5] = ["_identifier_a", "_value_a", "_identifier_b", "_value_b", "_is_match"];
+/// Whether a labelled pair matches.
+const IS_MATCH: &str = "_is_match";
+/// The number of the first rule by which a pair is compared.
+const RULE: &str = "_rule";
+const BUCKET_COLUMN: &str = "_bucket";
+
+/// The queries over labels; they read the table of records.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    /// Every label once: `_identifier_a`, `_value_a`, `_identifier_b`, `_value_b`, `_is_match`.
+    pub all: Query,
+    /// The levels of labelled pairs that match, as for [`Training`](super::Training).
+    pub patterns: Query,
+}
+
+/// The table of records, with the keys of `match.block_on`, and the query that makes it.
+#[must_use]
+pub fn records_of_rules(entity: &Entity, matching: &Match) -> (Output, Query) {
+    let output = Output { name: records_table(entity), keep: KeepTable::Scratch };
+    (output, records(entity, matching, &matching.block_on, None))
+}
+
+/// The labels of a `match`, if it has some.
+#[must_use]
+pub fn labels(entity: &Entity, matching: &Match) -> Option<Labels> {
+    let labels = matching.labels.as_ref()?;
+    let mut stages = Stages::default();
+    add_labelled(&mut stages, entity, matching, labels, &[]);
+    let matched = Select::from_stage("labelled").all_of("labelled").filter([col(IS_MATCH)]).query();
+    Some(Labels { all: all(entity, labels), patterns: patterns(matching, stages.finish(matched)) })
+}
+
+/// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_rule`, `_is_match`, `pairs`. A bucket is a weight in steps of
+/// [`BUCKET`] from that of `accept`, a rule is null where none compares the pair. Pairs that `match.pairs` leaves out are not among them, nor those of records that are not there.
+#[must_use]
+pub fn labelled_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
+    let mut stages = Stages::default();
+    add_labelled(&mut stages, entity, matching, matching.labels.as_ref()?, &matching.block_on);
+    let also = [IS_MATCH, RULE];
+    add_leveled(&mut stages, "labelled", matching, &also);
+    stages.add("weighed", weighed(matching, model, &also));
+    add_bucketed(&mut stages, matching);
+    let names = [BUCKET_COLUMN, RULE, IS_MATCH];
+    let counted = Select::from_stage("bucketed").columns(names).item(count_rows().build(), "pairs").group_by(names);
+    Some(stages.finish(counted.query()))
+}
+
+/// What may be wrong with a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// It matches, and is too light to be linked.
+    TooLight,
+    /// It matches, and no rule compares it.
+    NotCompared,
+    /// It does not match, and is linked.
+    Linked,
+}
+
+/// Labelled pairs of which the model says the contrary, the most surprising first, `most` of them: `_identifier_l`, `_value_l`,
+/// `_identifier_r`, `_value_r`, `_weight`.
+#[must_use]
+pub fn mistakes(entity: &Entity, matching: &Match, model: &MatchModel, mistake: Mistake, most: u32) -> Option<Query> {
+    let mut stages = Stages::default();
+    add_labelled(&mut stages, entity, matching, matching.labels.as_ref()?, &matching.block_on);
+    let also = [IS_MATCH, RULE];
+    add_leveled(&mut stages, "labelled", matching, &also);
+    stages.add("weighed", weighed(matching, model, &also));
+    let heavy = || binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.accept)));
+    let (wrong, order): (Vec<Expr>, fn(Expr) -> Sort) = match mistake {
+        Mistake::TooLight => (vec![col(IS_MATCH), is_not_null(col(RULE)), not(heavy())], Sort::up),
+        Mistake::NotCompared => (vec![col(IS_MATCH), is_null(col(RULE))], Sort::down),
+        Mistake::Linked => (vec![not(col(IS_MATCH)), is_not_null(col(RULE)), heavy()], Sort::down),
+    };
+    let query = Select::from_stage("weighed")
+        .columns(PAIR)
+        .item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight")
+        .filter(wrong)
+        .group_by(PAIR)
+        .order_by([order(col("_weight"))].into_iter().chain(PAIR.map(|name| Sort::up(col(name)))).collect())
+        .limit(most);
+    Some(stages.finish(query.query()))
+}
+
+/// How all pairs that are compared are spread: for each rule a query of `_bucket` and `pairs`, without the pairs of rules before it.
+#[must_use]
+pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Vec<Query> {
+    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching), Which::All);
+    let counted = found.into_iter().map(|pairs| {
+        let mut stages = Stages::default();
+        stages.add("pairs", pairs);
+        add_leveled(&mut stages, "pairs", matching, &[]);
+        stages.add("weighed", weighed(matching, model, &[]));
+        let select = Select::from_stage("weighed").item(bucket(matching, col("_weight")), BUCKET_COLUMN);
+        stages.add("bucketed", select.query());
+        let select = Select::from_stage("bucketed").column(BUCKET_COLUMN).item(count_rows().build(), "pairs");
+        stages.finish(select.group_by([BUCKET_COLUMN]).query())
+    });
+    counted.collect()
+}
+
+/// Every label, its values in their identifiers' forms.
+fn all(entity: &Entity, labels: &MatchLabels) -> Query {
+    let mut select = Select::from(table(&labels.table));
+    for (i, (identifier, value)) in labels.pair.iter().enumerate() {
+        let identifier = &entity.identifiers[*identifier];
+        select = select
+            .item(text(&identifier.name), LABEL[2 * i])
+            .item(allowed(identifier, &cast_text(value.clone())), LABEL[2 * i + 1]);
+    }
+    let is_match = labels.is_match.clone().unwrap_or_else(|| boolean(true));
+    let mut stages = Stages::default();
+    stages.add("labels", select.item(is_match, LABEL[4]).query());
+    let known = [LABEL[1], LABEL[3], LABEL[4]].map(|name| is_not_null(col(name)));
+    stages.finish(Select::from_stage("labels").columns(LABEL).filter(known).group_by(LABEL).query())
+}
+
+/// Adds the stage `labelled`: what [`carried`] selects of each labelled pair, `_is_match`, and `_rule`, the first of `rules`.
+fn add_labelled(stages: &mut Stages, entity: &Entity, matching: &Match, labels: &MatchLabels, rules: &[Blocking]) {
+    stages.add("given", all(entity, labels));
+    let turned = [LABEL[2], LABEL[3], LABEL[0], LABEL[1], LABEL[4]];
+    let turned =
+        Select::from_stage("given").items(turned.into_iter().zip(LABEL).map(|(from, to)| (col(from), to.to_owned())));
+    let both = union_all([Select::from_stage("given").columns(LABEL).query(), turned.query()]).expect("there are two");
+    stages.add("both", both);
+    let least = |name: &str| Aggregate::new("min", vec![cast_big_int(flag(name))]).build();
+    let most = |name: &str| Aggregate::new("max", vec![cast_big_int(flag(name))]).build();
+    let ends = [LABEL[0], LABEL[1], LABEL[2], LABEL[3]];
+    let sure = Select::from_stage("both")
+        .columns(ends)
+        .item(eq(most(IS_MATCH), int(1)), IS_MATCH)
+        .group_by(ends)
+        .having(eq(least(IS_MATCH), most(IS_MATCH)));
+    stages.add("sure", sure.query());
+    let end = |side: &'static str, names: [&'static str; 2]| {
+        and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("sure", name))))
+    };
+    let records = records_table(entity);
+    let labelled = Select::from_stage("sure")
+        .items(carried(matching))
+        .item(col_of("sure", IS_MATCH), IS_MATCH)
+        .item(rule_of(rules), RULE)
+        .join(kinfold(&records, "l"), end("l", [LABEL[0], LABEL[1]]))
+        .join(kinfold(&records, "r"), end("r", [LABEL[2], LABEL[3]]))
+        .filter([ordered(matching)]);
+    stages.add("labelled", labelled.query());
+}
+
+/// 1 where a column is true.
+fn flag(name: &str) -> Expr {
+    case([(col(name), int(1))], Some(int(0)))
+}
+
+/// Adds the stage `bucketed` over `weighed`: of rows of one pair the heaviest alone.
+fn add_bucketed(stages: &mut Stages, matching: &Match) {
+    let ends = || PAIR.into_iter().chain([IS_MATCH]);
+    let best = Select::from_stage("weighed")
+        .columns(ends())
+        .item(Aggregate::new("min", vec![col(RULE)]).build(), RULE)
+        .item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight")
+        .group_by(ends());
+    stages.add("best", best.query());
+    let bucketed =
+        Select::from_stage("best").columns([RULE, IS_MATCH]).item(bucket(matching, col("_weight")), BUCKET_COLUMN);
+    stages.add("bucketed", bucketed.query());
+}
+
+/// A weight in whole steps from that of `accept`.
+fn bucket(matching: &Match, weight: Expr) -> Expr {
+    let above = binary(weight, BinaryOperator::Minus, float(weight_of(matching.accept)));
+    let steps = call("floor", vec![binary(above, BinaryOperator::Divide, float(BUCKET))]);
+    cast(steps, DataType::BigInt(None))
+}
