@@ -29,16 +29,18 @@ bench *args:
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/run.py {{ args }}
 
-# Matching beside Splink on FEBRL 4, whose truth is known
+# Matching beside Splink, recordlinkage and dedupe on FEBRL 1 to 4, whose truth is known; `just bench-febrl --data 4 --peers kinfold,splink`
 bench-febrl *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
     "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0
+    [ -x "{{ cache }}/peers/bin/pip" ] || "{{ cache }}/venv/bin/python" -m venv "{{ cache }}/peers"
+    "{{ cache }}/peers/bin/pip" install --quiet --disable-pip-version-check --requirement bench/febrl_peers/requirements.txt || true
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/febrl.py {{ args }}
 
 # What Kinfold and Splink learn from the same records, number by number; after `just bench-febrl`
 bench-febrl-parameters:
-    "{{ cache }}/venv/bin/python" bench/febrl_parameters.py "{{ cache }}/bench/febrl/data" "{{ cache }}/bench/febrl/parameters"
+    "{{ cache }}/venv/bin/python" bench/febrl_parameters.py "{{ cache }}/bench/febrl/data/4" "{{ cache }}/bench/febrl/parameters"
 
 # Matching beside Splink in a made-up CRM of 1 million records; `just bench-match --records 4000000`
 bench-match *args:

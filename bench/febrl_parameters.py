@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What Kinfold and Splink learn from the same records by the same comparisons, m and u level by level: `febrl_parameters.py DATA WORK`,
-where DATA is what febrl_data.py made. Prints a table and fails if a parameter differs by 0.0005 or more.
+where DATA is FEBRL 4 as febrl_data.py made it. Prints a table and fails if a parameter differs by 0.0005 or more.
 
 Both count u among all pairs, and learn m from the same pairs, without adjusting for how frequent values are, until nothing moves.
 """

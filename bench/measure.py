@@ -8,18 +8,29 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import statistics
 import subprocess
-import sys
 import threading
 import time
 
 
-def run(name: str, command: list) -> dict:
-    """Runs a tool to its end. Tools print a line on standard error as a step ends: `name: …, 1.2 s`."""
+class Failed(SystemExit):
+    """A tool ended with an error. Who does not expect that ends with it."""
+
+
+def run(name: str, command: list, cap_secs: float | None = None) -> dict:
+    """Runs a tool to its end. Tools print a line on standard error as a step ends: `name: …, 1.2 s`.
+
+    One that takes longer than `cap_secs` is killed with the processes that it started, and a `TimeoutError` says so.
+    """
     begin = time.monotonic()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    words = [str(word) for word in command]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=cap_secs is not None)
     watch = Watch(process.pid)
+    cap = threading.Timer(cap_secs, os.killpg, (process.pid, signal.SIGKILL)) if cap_secs else None
+    if cap:
+        cap.start()
     log, steps = [], {}
     for line in process.stderr:
         log.append(line)
@@ -29,8 +40,12 @@ def run(name: str, command: list) -> dict:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - begin
     watch.stop()
+    if cap:
+        cap.cancel()
+        if os.waitstatus_to_exitcode(status) == -signal.SIGKILL and seconds >= cap_secs:
+            raise TimeoutError(f"took more than {cap_secs:.0f} s")
     if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"{name} failed:\n{''.join(log)}")
+        raise Failed(f"{name} failed:\n{''.join(log)}")
     result = {"seconds": seconds, "bytes": usage.ru_maxrss * 1024, "cpu_seconds": usage.ru_utime + usage.ru_stime, "steps": steps}
     print(f"{name:24} {seconds:7.1f} s  {result['bytes'] / 2**20:7.0f} MiB", flush=True)
     return result

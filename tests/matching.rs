@@ -128,6 +128,59 @@ fn labels_teach_a_model_and_tell_what_it_is_worth() {
 }
 
 #[test]
+fn a_report_tells_the_same_as_the_tables() {
+    let Some(project) = labelled() else { return };
+    project.kinfold(&["match", "train"]).expect(0);
+    // Before a run there are no profiles to show, and pairs are counted all the same.
+    let early = project.kinfold(&["match", "report"]).expect(0).json;
+    assert_eq!((&early["sizes"], &early["profiles"]), (&json!([]), &json!([])));
+    project.run();
+    let report = project.kinfold(&["match", "report"]).expect(0).json;
+    assert_eq!((&report["compared"], &report["rules"]), (&early["compared"], &early["rules"]));
+    let [found, _] = pairs(&project, "person_matches");
+    let [looked_at, _] = pairs(&project, "person_review");
+    assert_eq!((&report["linked"], &report["to_review"]), (&json!(found), &json!(looked_at)));
+    let sum = |list: &Value, key: &str| -> u64 {
+        list.as_array().unwrap().iter().map(|entry| entry[key].as_u64().unwrap()).sum()
+    };
+    assert_eq!(sum(&report["weights"], "pairs"), report["compared"]);
+    assert_eq!(
+        (sum(&report["rules"], "new"), sum(&report["rules"], "linked")),
+        (sum(&report["weights"], "pairs"), found)
+    );
+    for rule in report["rules"].as_array().unwrap() {
+        assert!(rule["pairs"].as_u64() >= rule["new"].as_u64(), "{rule}");
+    }
+    assert_eq!(sum(&report["tables"], "records"), 10_000);
+    let surnames = "select count(surname) filter (where not duplicate), count(distinct surname) from registry.people where surname <> ''";
+    let surname = &report["columns"].as_array().unwrap().iter().find(|c| c["column"] == "surname").unwrap();
+    let counted = project.query(surnames);
+    assert_eq!((&surname["filled"][0], &surname["distinct"]), (&counted[0][0], &counted[0][1]));
+    assert_eq!(report["sizes"], json!([{"records": 2, "profiles": found}]));
+    let shown = report["pairs"].as_array().unwrap();
+    assert!(
+        shown.len() > 30 && shown.iter().any(|pair| pair["linked"] == false && pair["label"] == true),
+        "{}",
+        shown.len()
+    );
+    for pair in shown {
+        let parts: f64 = pair["parts"].as_array().unwrap().iter().map(|part| part["weight"].as_f64().unwrap()).sum();
+        let weight = pair["weight"].as_f64().unwrap();
+        assert!((pair["prior"].as_f64().unwrap() + parts - weight).abs() < 1e-6, "{pair:#}");
+        let same = |side: &str| pair[side]["value"].as_str().unwrap().split('-').nth(1).unwrap().to_owned();
+        assert_eq!(pair["label"] == true, same("a") == same("b"), "{pair:#}");
+    }
+    assert_eq!(report["profiles"][0]["edges"][0]["kind"], "match");
+    assert_eq!(report["labels"]["missed"], project.kinfold(&["match", "evaluate"]).expect(0).json["not_compared"]);
+
+    let written = project.kinfold(&["match", "report", "--html", "page.html"]).expect(0).json;
+    assert_eq!(written["written"], "page.html");
+    let page = project.read("page.html");
+    assert!(page.contains("id=\"report\"") && page.contains("plotly.js v"));
+    assert!(page.contains("default-src 'none'"), "it may load nothing");
+}
+
+#[test]
 fn labels_that_contradict_themselves_are_told() {
     let Some(project) = labelled() else { return };
     // One pair said both ways, and one apart that two others put together.

@@ -16,6 +16,7 @@ mod load;
 mod log;
 mod matching;
 mod memory;
+mod pins;
 mod query;
 mod report;
 mod rows;
@@ -40,9 +41,11 @@ pub use kinfold_plan::matching::LookOrder as ReviewOrder;
 pub use kinfold_plan::{Dialect as SqlDialect, StepKind};
 pub use load::{Environment, Loaded, Options, Ready, load};
 pub use matching::{
-    Answer, Answered, AskedPair, EvaluateReport, LabelCounts, LabelledValue, MistakeKind, Quality, Review,
-    ReviewComparison, ReviewCounts, ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality,
-    TrainReport, TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_review,
+    Answer, Answered, AskedPair, EvaluateReport, LabelCounts, LabelledValue, MatchReport, MistakeKind, Quality,
+    ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPart, ReportPoint, ReportProfile,
+    ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, Review, ReviewComparison,
+    ReviewCounts, ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality, TrainReport,
+    TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_report, match_review,
     match_review_list, match_train,
 };
 pub use query::query;

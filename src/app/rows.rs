@@ -74,6 +74,11 @@ pub(crate) fn number(row: &Map<String, Value>, name: &str) -> u64 {
     row.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
+/// A place in a list; none where the row has none.
+pub(crate) fn index(row: &Map<String, Value>, name: &str) -> Option<usize> {
+    row.get(name).and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok())
+}
+
 fn scale(ty: &DataType) -> Option<usize> {
     match ty {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => usize::try_from(*scale).ok(),

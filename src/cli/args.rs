@@ -151,6 +151,8 @@ pub(super) enum MatchCommand {
     Train(MatchTrainArgs),
     /// Hold what was learned against pairs that somebody has labelled: precision, recall, F1
     Evaluate(MatchEntityArgs),
+    /// Write one HTML page with charts of what was learned and what came of it
+    Report(MatchReportArgs),
     /// Look at pairs of which the model is in doubt, and write what you decide as pins to models/ENTITY.pins.yml
     #[command(after_help = REVIEW_EXAMPLES)]
     Review(MatchReviewArgs),
@@ -176,6 +178,17 @@ pub(super) struct MatchEntityArgs {
     /// The entity [default: the only one with a `match`]
     #[arg(value_name = "ENTITY")]
     pub(super) entity: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MatchReportArgs {
+    /// The entity [default: the only one with a `match`]
+    #[arg(value_name = "ENTITY")]
+    pub(super) entity: Option<String>,
+
+    /// Where to write the page [default: target/ENTITY.match.html]
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 const REVIEW_EXAMPLES: &str = "Examples:

@@ -11,6 +11,7 @@ mod identity;
 mod init;
 mod match_review;
 mod matching;
+mod matching_report;
 mod output;
 mod progress;
 mod query;
@@ -123,6 +124,9 @@ async fn dispatch(cli: &Cli, printer: &Printer, threads: usize) -> Result<Ended,
         Command::Match(MatchCommand::Train(args)) => matching::train(args, &options(global, threads), printer).await,
         Command::Match(MatchCommand::Evaluate(args)) => {
             evaluate::evaluate(args, &options(global, threads), printer).await
+        }
+        Command::Match(MatchCommand::Report(args)) => {
+            matching_report::report(args, &options(global, threads), printer).await
         }
         Command::Match(MatchCommand::Review(args)) => {
             match_review::review(args, &options(global, threads), printer).await

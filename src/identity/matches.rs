@@ -71,6 +71,7 @@ impl Matches {
     }
 
     /// All of them.
+    #[expect(clippy::cast_precision_loss, reason = "weights are a few dozen bits")]
     pub(crate) fn pairs(&self, nodes: &Nodes) -> impl Iterator<Item = Pair> {
         self.list.iter().filter_map(|matched| {
             let weight = matched.steps as f64 / STEPS;

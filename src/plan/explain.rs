@@ -139,8 +139,8 @@ pub fn matches(entity: &Entity, profiles: &[&str], limit: u32) -> Query {
     stages.finish(query.query())
 }
 
-/// The values of the entity's pins in their identifiers' forms, null where nothing is left of one: one row, two text columns for
-/// each pin. `None` if there are no pins.
+/// The values of the entity's pins in their identifiers' forms: `pin`, an index into [`Entity::pins`]; `side`, 0 or 1; `value`, null
+/// where nothing is left of it. `None` if there are no pins.
 #[must_use]
 pub fn pinned_values(entity: &Entity) -> Option<Query> {
     identity::pinned_values(entity)

@@ -81,8 +81,9 @@ pub struct Resolve {
     /// Strongest first.
     pub identifiers: Vec<ResolveIdentifier>,
     pub rows: Vec<ResolveRows>,
-    /// What people say of single values, and the query that gives the values normalised: one row, two text columns for each pin.
+    /// What people say of single values.
     pub pins: Vec<ResolvePin>,
+    /// Their values normalised: `pin`, an index into `pins`; `side`, 0 or 1; `value`, null where nothing is left of it.
     pub pinned_values: Option<ast::Query>,
     /// Pairs of values that are linked though no row has both.
     pub matches: Option<ResolveMatches>,

@@ -113,13 +113,10 @@ fn refusal(entity: &Entity, row: Vec<Value>) -> Option<Refusal> {
 }
 
 async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<Told>, AppError> {
-    let Some(query) = explain::pinned_values(entity) else { return Ok(vec![]) };
-    let values = rows(ready, &query, 1).await?.rows.into_iter().next().unwrap_or_default();
-    let pairs = entity.pins.iter().zip(values.chunks_exact(2));
-    let together = pairs.filter(|(pin, _)| pin.kind == PinKind::Always).filter_map(|(pin, values)| {
-        let end = |i: usize| Some((pin.values[i].0, text(values[i].clone())?));
+    let pins = crate::pins::pins(ready.engine.as_ref(), entity).await?;
+    let together = pins.into_iter().filter(|(pin, _)| pin.kind == PinKind::Always).map(|(pin, ends)| {
         let rule = format!("pinned together: {}", pin.reason);
-        Some(Told { ends: [end(0)?, end(1)?], by: Teller::Pin, rule, score: None })
+        Told { ends, by: Teller::Pin, rule, score: None }
     });
     Ok(together.collect())
 }

@@ -115,7 +115,7 @@ pub async fn match_evaluate(ready: &Ready, entity: Option<&str>) -> Result<Evalu
     ready.open_previous().await?;
     let report = async {
         records::make(ready, &run, &matching::records_of_rules(entity, matching)).await?;
-        evaluate(ready, &run, entity, matching, model).await
+        evaluate(ready, &run, entity, matching, model, None).await
     };
     let report = report.await;
     ready.engine.discard(&run).await?;
@@ -130,13 +130,14 @@ pub(super) fn learned<'a>(entity: &Entity, matching: &'a Match) -> Result<&'a Ma
     })
 }
 
-/// As [`match_evaluate`], over records that were made.
+/// As [`match_evaluate`], over records that were made. `compared`: how all pairs that are compared are spread, where that is known.
 pub(super) async fn evaluate(
     ready: &Ready,
     run: &RunContext,
     entity: &Entity,
     matching: &Match,
     model: &MatchModel,
+    compared: Option<&Classes>,
 ) -> Result<EvaluateReport, AppError> {
     let engine = ready.engine.as_ref();
     let missing = || AppError::input(format!("the `match` of `{}` has no `labels`", entity.name));
@@ -173,13 +174,19 @@ pub(super) async fn evaluate(
     .await?;
     if matching.labels.as_ref().is_some_and(|labels| labels.complete) {
         // Every pair that is compared and no match is a wrong one.
-        classes.values_mut().for_each(|class| class.others = 0);
-        for (query, rule) in matching::compared_weights(entity, matching, model).iter().zip(&matching.block_on) {
-            for (bucket, pairs) in spread_of(ready, run, &rule.label, query).await? {
-                classes.entry(bucket).or_default().others += pairs;
-            }
+        for class in classes.values_mut() {
+            class.others = 0;
         }
-        classes.values_mut().for_each(|class| class.others = class.others.saturating_sub(class.matches));
+        let known = match compared {
+            Some(known) => known.clone(),
+            None => all_compared(ready, run, entity, matching, model).await?,
+        };
+        for (bucket, pairs) in known {
+            classes.entry(bucket).or_default().others += pairs;
+        }
+        for class in classes.values_mut() {
+            class.others = class.others.saturating_sub(class.matches);
+        }
     }
 
     let base = weight_of(matching.accept);
@@ -232,17 +239,49 @@ pub(super) async fn evaluate(
     })
 }
 
-/// How the pairs of a rule are spread: for each bucket how many.
+/// Pairs that are compared, by bucket.
+pub(super) type Classes = BTreeMap<i64, u64>;
+
+async fn all_compared(
+    ready: &Ready,
+    run: &RunContext,
+    entity: &Entity,
+    matching: &Match,
+    model: &MatchModel,
+) -> Result<Classes, AppError> {
+    let mut classes = Classes::new();
+    for (query, rule) in matching::compared_weights(entity, matching, model).iter().zip(&matching.block_on) {
+        for class in spread_of(ready, run, &rule.label, query).await? {
+            *classes.entry(class.bucket).or_default() += class.pairs;
+        }
+    }
+    Ok(classes)
+}
+
+/// Pairs of about one weight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ComparedClass {
+    pub(super) bucket: i64,
+    /// They are as likely as `review` says.
+    pub(super) is_likely: bool,
+    pub(super) pairs: u64,
+}
+
+/// How the pairs of a rule are spread.
 pub(super) async fn spread_of(
     ready: &Ready,
     run: &RunContext,
     rule: &str,
     query: &Query,
-) -> Result<Vec<(i64, u64)>, AppError> {
+) -> Result<Vec<ComparedClass>, AppError> {
     run.progress.on(ProgressEvent::Started { task: rule, total_rows: None });
     let mut found = vec![];
-    each_row(ready.engine.as_ref(), query, |row| found.push((bucket(&row), number(&row, "pairs")))).await?;
-    run.progress.on(ProgressEvent::Finished { task: rule, rows: found.iter().map(|(_, pairs)| pairs).sum() });
+    each_row(ready.engine.as_ref(), query, |row| {
+        let is_likely = row.get("_is_likely").and_then(Value::as_bool) == Some(true);
+        found.push(ComparedClass { bucket: bucket(&row), is_likely, pairs: number(&row, "pairs") });
+    })
+    .await?;
+    run.progress.on(ProgressEvent::Finished { task: rule, rows: found.iter().map(|class| class.pairs).sum() });
     Ok(found)
 }
 

@@ -89,10 +89,10 @@ pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainR
     ready.open_previous().await?;
     let sizes = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
     let learner = Learner { ready, run: &run, entity, matching, sizes, told: vec![], problems: vec![] };
-    let learned = learner.learn().await;
+    let report = learner.learn().await;
     // The table of records was made for this alone.
     ready.engine.discard(&run).await?;
-    let mut report = learned?;
+    let mut report = report?;
     if !request.dry_run && (report.problems.is_empty() || request.carry_on) {
         let path = file::path(&entity.name);
         let full = ready.options.project_dir.join(&path);
@@ -302,20 +302,22 @@ impl Learner<'_> {
     }
 }
 
-fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &[Trained]) -> TrainReport {
-    let comparison = |(comparison, levels): (&Comparison, &Levels)| TrainedComparison {
+/// What is known of each level.
+pub(super) fn trained_comparisons(matching: &Match, levels: &[Vec<(f64, f64)>]) -> Vec<TrainedComparison> {
+    let of_comparison = |(comparison, levels): (&Comparison, &Vec<(f64, f64)>)| TrainedComparison {
         name: comparison.name.clone(),
         levels: comparison
             .labels()
-            .enumerate()
-            .map(|(i, label)| TrainedLevel {
-                level: label.to_owned(),
-                m: levels.m[i],
-                u: levels.u[i],
-                weight: levels.bayes_factor(i).log2(),
-            })
+            .zip(levels)
+            .map(|(label, (m, u))| TrainedLevel { level: label.to_owned(), m: *m, u: *u, weight: (m / u).log2() })
             .collect(),
     };
+    matching.comparisons.iter().zip(levels).map(of_comparison).collect()
+}
+
+fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &[Trained]) -> TrainReport {
+    let levels = |levels: &Levels| levels.m.iter().copied().zip(levels.u.iter().copied()).collect();
+    let levels: Vec<Vec<(f64, f64)>> = parameters.comparisons.iter().map(levels).collect();
     let pass = |pass: &Trained| TrainedPass {
         name: pass.name.clone(),
         pairs: pass.pairs,
@@ -330,7 +332,7 @@ fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &
         records: 0,
         random_pairs: 0,
         labelled_pairs: None,
-        comparisons: matching.comparisons.iter().zip(&parameters.comparisons).map(comparison).collect(),
+        comparisons: trained_comparisons(matching, &levels),
         passes: trained.iter().map(pass).collect(),
         problems: vec![],
         written: None,

@@ -5,7 +5,7 @@ use kinfold_app::ExplainedMatch;
 use super::words::printable;
 
 /// So many characters wide.
-const WIDTH: usize = 32;
+const WIDTH: u8 = 32;
 
 /// A line for the prior and for each comparison: what it is, its weight in bits, and a bar; what speaks against a match is lighter.
 pub(super) fn lines(score: &ExplainedMatch) -> Vec<String> {
@@ -32,13 +32,13 @@ pub(super) fn lines(score: &ExplainedMatch) -> Vec<String> {
 
 /// From one weight to another, on a scale from `low` to `high`, with a line where there is nothing for or against.
 fn bar(from: f64, to: f64, low: f64, high: f64) -> String {
-    let scale = WIDTH as f64 / (high - low).max(f64::EPSILON);
+    let scale = f64::from(WIDTH) / (high - low).max(f64::EPSILON);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and the width")]
-    let place = |weight: f64| (((weight - low) * scale).round() as usize).min(WIDTH);
+    let place = |weight: f64| (((weight - low) * scale).round() as u8).min(WIDTH);
     let (begin, end) = (place(from.min(to)), place(from.max(to)));
     let full = if to < from { '░' } else { '█' };
     let zero = place(0.0);
-    let at = |i: usize| match i {
+    let at = |i: u8| match i {
         i if begin <= i && i < end => full,
         i if i == zero => '│',
         _ => ' ',

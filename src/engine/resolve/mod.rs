@@ -8,15 +8,12 @@ mod tables;
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use kinfold_identity::{
-    Evidence, IdentifierRule, IdentityError, Limit, Linkage, MatchRules, Pin, PinKind, Resolution, RowSource, Rules,
-    Summary, TextColumn,
+    Evidence, IdentifierRule, IdentityError, Limit, Linkage, MatchRules, Pin, Resolution, RowSource, Rules, Summary,
 };
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
 
-use self::read::Text;
 use self::reuse::Reading;
 use crate::api::{Engine, Kept, RunContext, Written};
 use crate::error::{EngineError, ErrorKind};
@@ -55,7 +52,7 @@ pub async fn resolve(
     threads: usize,
     work: &Resolve,
 ) -> Result<Resolved, EngineError> {
-    let pins = read_pins(engine, work).await?;
+    let pins = read::pins(engine, work).await?;
     // What is kept is for those who see the tables: a rehearsal leaves it alone.
     let is_shown = work.tables.identifiers.output.keep != KeepTable::Scratch;
     let kept = if is_shown { engine.kept(&work.entity).await? } else { vec![] };
@@ -114,33 +111,6 @@ fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<V
         }
     }
     Ok(warnings)
-}
-
-/// The pins with their values in the form in which rows hold them.
-async fn read_pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>, EngineError> {
-    let Some(query) = &work.pinned_values else { return Ok(vec![]) };
-    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
-    let mut pins = vec![];
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        let values = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
-        for (pin, pair) in work.pins.iter().zip(values.chunks_exact(2)).filter(|_| batch.num_rows() > 0) {
-            let value = |i: usize| {
-                let value = pair[i].text(0).filter(|v| !v.is_empty()).ok_or_else(|| {
-                    let name = &work.identifiers[pin.identifiers[i]].name;
-                    input(format!("a pin of the entity `{}` holds no usable {name} ({})", work.entity, pin.reason))
-                        .hint("mend the value; it is brought into the identifier's form as those in the tables are")
-                })?;
-                Ok::<_, EngineError>((pin.identifiers[i], value.to_owned()))
-            };
-            let kind = match pin.kind {
-                project::PinKind::Always => PinKind::Always,
-                project::PinKind::Never => PinKind::Never,
-            };
-            pins.push(Pin { kind, values: [value(0)?, value(1)?] });
-        }
-    }
-    Ok(pins)
 }
 
 fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Evidence, Feeder, Graph, IdentityError, Novelty, PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
+    Evidence, Feeder, Graph, IdentityError, Novelty, Pin, PinKind, PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
 };
-use kinfold_plan::{Resolve, ResolveRows, render};
+use kinfold_lang::project;
+use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
 use tokio::task::JoinSet;
 
 use super::identity;
@@ -194,6 +195,45 @@ pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Gra
     Ok(())
 }
 
+/// The pins with their values in the form in which rows hold them.
+///
+/// # Errors
+/// When the query fails, or nothing is left of a value.
+pub(super) async fn pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>, EngineError> {
+    let Some(query) = &work.pinned_values else { return Ok(vec![]) };
+    let mut pinned: Vec<[Option<String>; 2]> = vec![[None, None]; work.pins.len()];
+    let mut batches = engine.query(&render(query, engine.dialect()), &[]).await?.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let [numbers, sides, values] = batch.columns() else {
+            return Err(bug("a query of pins has other columns than were asked for"));
+        };
+        let (numbers, sides, values) = (Indices::new(numbers)?, Indices::new(sides)?, Text::new(values)?);
+        for row in 0..batch.num_rows() {
+            let end = numbers.get(row).zip(sides.get(row));
+            let end = end.and_then(|(number, side)| pinned.get_mut(number)?.get_mut(side));
+            let end = end.ok_or_else(|| bug("a query of pins tells of a pin that there is not"))?;
+            *end = values.text(row).filter(|value| !value.is_empty()).map(str::to_owned);
+        }
+    }
+    work.pins.iter().zip(pinned).map(|(pin, values)| read_pin(work, pin, values)).collect()
+}
+
+fn read_pin(work: &Resolve, pin: &ResolvePin, values: [Option<String>; 2]) -> Result<Pin, EngineError> {
+    let value = |identifier: usize, value: Option<String>| {
+        let name = &work.identifiers[identifier].name;
+        let what = || format!("a pin of the entity `{}` holds no usable {name} ({})", work.entity, pin.reason);
+        let hint = "mend the value; it is brought into the identifier's form as those in the tables are";
+        value.map(|value| (identifier, value)).ok_or_else(|| input(what()).hint(hint))
+    };
+    let ([identifier_a, identifier_b], [a, b]) = (pin.identifiers, values);
+    let kind = match pin.kind {
+        project::PinKind::Always => PinKind::Always,
+        project::PinKind::Never => PinKind::Never,
+    };
+    Ok(Pin { kind, values: [value(identifier_a, a)?, value(identifier_b, b)?] })
+}
+
 /// Lets the kernel know what the last run made of the values.
 ///
 /// # Errors
@@ -248,6 +288,20 @@ impl TextColumn for Text {
 
     fn text(&self, row: usize) -> Option<&str> {
         self.0.is_valid(row).then(|| self.0.value(row))
+    }
+}
+
+/// A column of places in a list.
+struct Indices(PrimitiveArray<Int64Type>);
+
+impl Indices {
+    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
+        let column = cast(column, &DataType::Int64).map_err(|e| failure::arrow(e, "a query of pins"))?;
+        Ok(Self(column.as_primitive::<Int64Type>().clone()))
+    }
+
+    fn get(&self, row: usize) -> Option<usize> {
+        usize::try_from(self.0.is_valid(row).then(|| self.0.value(row))?).ok()
     }
 }
 

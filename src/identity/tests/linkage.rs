@@ -107,13 +107,15 @@ fn naive(names: &[String], matching: &MatchRules, pairs: &BTreeMap<(usize, usize
             Linkage::Complete => weights.iter().all(|weight| weight.is_some_and(|weight| weight >= matching.accept)),
             Linkage::Average => {
                 let sum: f64 = weights.iter().flatten().map(|weight| probability(*weight)).sum();
-                sum >= weights.len() as f64 * probability(matching.accept).min(0.5) - 1e-9
+                let pairs = f64::from(u32::try_from(weights.len()).unwrap());
+                sum >= pairs * probability(matching.accept).min(0.5) - 1e-9
             }
         };
         // Records with an even number are of the first table.
         let has = |set: &BTreeSet<usize>, table: usize| set.iter().any(|i| i % 2 == table);
         let twice = (0..2).any(|table| has(&sets[x], table) && has(&sets[y], table));
-        if allowed && !(twice && !matching.one_of_each.is_empty()) {
+        let one_to_one = !matching.one_of_each.is_empty();
+        if allowed && !(twice && one_to_one) {
             let moved = std::mem::take(&mut sets[y]);
             sets[x].extend(moved);
         }

@@ -79,22 +79,33 @@ fn same(value: &(usize, String)) -> (usize, String) {
 }
 
 fn contradictions(pins: &[Pin], diagnostics: &mut Vec<Diagnostic>) {
-    // For each value the number of its set; linking two sets gives all of one the other's number.
-    let mut sets: HashMap<(usize, String), usize> = HashMap::new();
-    for value in pins.iter().flat_map(|pin| &pin.values) {
-        let next = sets.len();
-        sets.entry(same(value)).or_insert(next);
+    let mut numbers = HashMap::new();
+    let mut number = |value| {
+        let next = numbers.len();
+        *numbers.entry(same(value)).or_insert(next)
+    };
+    let pins: Vec<(&Pin, [usize; 2])> = pins.iter().map(|pin| (pin, pin.values.each_ref().map(&mut number))).collect();
+    // For each value another one of its set, or itself where it stands for the set.
+    let mut sets: Vec<usize> = (0..numbers.len()).collect();
+    let of_kind = |kind| pins.iter().filter(move |(pin, _)| pin.kind == kind);
+    for (_, pair) in of_kind(PinKind::Always) {
+        let [a, b] = pair.map(|value| find(&mut sets, value));
+        sets[b] = a;
     }
-    for pin in pins.iter().filter(|pin| pin.kind == PinKind::Always) {
-        let [a, b] = [&pin.values[0], &pin.values[1]].map(|value| sets[&same(value)]);
-        for set in sets.values_mut().filter(|set| **set == b) {
-            *set = a;
-        }
-    }
-    for pin in pins.iter().filter(|pin| pin.kind == PinKind::Never) {
-        if sets[&same(&pin.values[0])] == sets[&same(&pin.values[1])] {
+    for (pin, pair) in of_kind(PinKind::Never) {
+        let [a, b] = pair.map(|value| find(&mut sets, value));
+        if a == b {
             let message = "this pair is pinned apart, and linked by pins under `always`";
             diagnostics.push(CONTRADICTORY_PINS.at(pin.span, message).hint("remove one of the pins"));
         }
     }
+}
+
+/// The value that stands for a value's set. Halves the path to it, so that paths stay short (Tarjan and van Leeuwen, 1984).
+fn find(sets: &mut [usize], mut value: usize) -> usize {
+    while sets[value] != value {
+        sets[value] = sets[sets[value]];
+        value = sets[value];
+    }
+    value
 }

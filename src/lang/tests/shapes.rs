@@ -87,7 +87,7 @@ fn bombs_are_refused_within_bounds() {
         let items = vec![format!("*a{}", i - 1); 9].join(", ");
         let _ = writeln!(aliases, "a{i}: &a{i} [{items}]");
     }
-    let wide = format!("a: [{}]\n", "x, ".repeat(60_000));
+    let wide = format!("a: [{}]\n", "x, ".repeat(600_000));
     let deep_flow = "[".repeat(100_000);
     let deep_block: String = (0..500).map(|i| " ".repeat(i) + "a:\n").collect();
     let long = "a: b\n".repeat(1_000_000);

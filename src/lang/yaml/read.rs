@@ -15,7 +15,10 @@ use crate::checks::yaml::{YAML_DUPLICATE_KEY, YAML_KEY, YAML_SYNTAX, YAML_TOO_LA
 /// Files larger than this are refused: a project file is written by people.
 const MAX_FILE_BYTES: usize = 4 << 20;
 const MAX_DEPTH: usize = 64;
-const MAX_NODES: usize = 50_000;
+/// Some 30,000 pins, which are what project files have most of.
+const MAX_NODES: usize = 500_000;
+/// Values that aliases stand for: a few bytes of them may stand for very many.
+const MAX_REPLAYED: usize = 50_000;
 const MAX_ALIASES: usize = 1_000;
 
 /// Reads one document. `None` if it is blank or could not be read; the latter has been reported.
@@ -54,7 +57,7 @@ fn options() -> serde_saphyr::Options {
             max_total_scalar_bytes: MAX_FILE_BYTES,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MAX_NODES,
+            max_total_replayed_events: MAX_REPLAYED,
             max_replay_stack_depth: 16,
             max_alias_expansions_per_anchor: MAX_ALIASES,
         },

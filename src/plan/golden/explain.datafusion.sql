@@ -355,3 +355,26 @@ SELECT
 FROM
   "refused" ORDER BY "first_seen_at", "identifier_a", "value_a", "identifier_b", "value_b" LIMIT 10001;
 
+-- pins
+SELECT
+  "pin",
+  "side",
+  CAST(kinfold_email(CAST("value" AS VARCHAR)) AS VARCHAR) AS "value"
+FROM
+  (
+    VALUES
+      (0, 0, 'Ada@X.org'),
+      (1, 0, 'ada@x.org'),
+      (1, 1, 'O''Ada@x.org')
+  ) AS "pinned" ("pin", "side", "value")
+UNION ALL
+SELECT
+  "pin",
+  "side",
+  CAST(kinfold_phone(CAST("value" AS VARCHAR), 'TR') AS VARCHAR) AS "value"
+FROM
+  (
+    VALUES
+      (0, 1, '0532 123 45 67')
+  ) AS "pinned" ("pin", "side", "value");
+

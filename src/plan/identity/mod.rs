@@ -4,11 +4,14 @@ mod aliases;
 mod contraction;
 pub(crate) mod keys;
 
-use kinfold_lang::project::{Entity, Identifier, Link, Pin};
+use kinfold_lang::project::{Entity, Identifier, IdentifierType, Link, Pin};
 use sqlparser::ast::{Expr, Query};
 
 use crate::matching::{self, learned};
-use crate::sql::{Aggregate, Select, Stages, cast_instant, cast_text, col, kinfold, null, previous, table, text};
+use crate::sql::{
+    Aggregate, Select, Stages, cast_instant, cast_text, col, constant_rows, int, kinfold, null, previous, table, text,
+    union_all,
+};
 use crate::step::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows};
 use crate::tables::resolve_tables;
 
@@ -47,14 +50,27 @@ pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) 
     }
 }
 
-/// The values of pins in their identifiers' forms, null where nothing is left of one: one row, two columns a pin.
+/// The values of pins in their identifiers' forms, null where nothing is left of one: `pin`, its number; `side`, 0 or 1; `value`.
+///
+/// These are rows, since pins come in thousands and planning so many columns takes an engine longer than a run.
 pub(crate) fn pinned_values(entity: &Entity) -> Option<Query> {
-    let values = entity.pins.iter().flat_map(|pin| &pin.values).enumerate();
-    let values = values.map(|(i, (identifier, value))| {
-        let normalised = normaliser(&entity.identifiers[*identifier].ty, cast_text(text(value)));
-        (cast_text(normalised), format!("v{i}"))
-    });
-    (!entity.pins.is_empty()).then(|| Select::of_constants().items(values).query())
+    let mut by_type: Vec<(&IdentifierType, Vec<Vec<Expr>>)> = vec![];
+    for (number, pin) in (0_u64..).zip(&entity.pins) {
+        for (side, (identifier, value)) in (0_u8..).zip(&pin.values) {
+            let ty = &entity.identifiers[*identifier].ty;
+            let row = vec![int(number), int(side), text(value)];
+            match by_type.iter_mut().find(|(known, _)| *known == ty) {
+                Some((_, rows)) => rows.push(row),
+                None => by_type.push((ty, vec![row])),
+            }
+        }
+    }
+    union_all(by_type.into_iter().map(|(ty, rows)| {
+        Select::from(constant_rows(rows, "pinned", &["pin", "side", "value"]))
+            .columns(["pin", "side"])
+            .item(cast_text(normaliser(ty, cast_text(col("value")))), "value")
+            .query()
+    }))
 }
 
 /// Rows as they are: the kernel keeps each combination of values once, which costs it less than an engine pays for grouping by texts.

@@ -28,6 +28,7 @@ const IS_MATCH: &str = "_is_match";
 /// The number of the first rule by which a pair is compared.
 const RULE: &str = "_rule";
 const BUCKET_COLUMN: &str = "_bucket";
+const LIKELY: &str = "_is_likely";
 
 /// The queries over labels; they read the table of records.
 #[derive(Debug, Clone)]
@@ -106,7 +107,8 @@ pub fn mistakes(entity: &Entity, matching: &Match, model: &MatchModel, mistake: 
     Some(stages.finish(query.query()))
 }
 
-/// How all pairs that are compared are spread: for each rule a query of `_bucket` and `pairs`, without the pairs of rules before it.
+/// How all pairs that are compared are spread: for each rule a query of `_bucket`, `_is_likely`, whether pairs are as likely as `review`,
+/// and `pairs`, without the pairs of rules before it.
 #[must_use]
 pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Vec<Query> {
     let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching), Which::All);
@@ -115,10 +117,12 @@ pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -
         stages.add("pairs", pairs);
         add_leveled(&mut stages, "pairs", matching, &[]);
         stages.add("weighed", weighed(matching, model, &[]));
+        let is_likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
         let select = Select::from_stage("weighed").item(bucket(matching, col("_weight")), BUCKET_COLUMN);
-        stages.add("bucketed", select.query());
-        let select = Select::from_stage("bucketed").column(BUCKET_COLUMN).item(count_rows().build(), "pairs");
-        stages.finish(select.group_by([BUCKET_COLUMN]).query())
+        stages.add("bucketed", select.item(is_likely, LIKELY).query());
+        let names = [BUCKET_COLUMN, LIKELY];
+        let select = Select::from_stage("bucketed").columns(names).item(count_rows().build(), "pairs");
+        stages.finish(select.group_by(names).query())
     });
     counted.collect()
 }

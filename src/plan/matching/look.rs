@@ -5,6 +5,7 @@ use kinfold_lang::project::{Entity, EntityTable, Match, MatchTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::records::{ID, PART, value};
+use super::score::NAMES;
 use crate::identity::keys::allowed;
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, boolean, call, cast_text, coalesce, col, col_of, eq, in_list, int,
@@ -16,9 +17,6 @@ pub const ROWS_OF_ONE_ID: u32 = 3;
 
 /// The column of [`records_of`] that names the table.
 const TABLE: &str = "_table";
-
-/// The columns of `<entity>_review` that tell pairs apart.
-const PAIR: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
 
 /// In which order pairs are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,7 +95,7 @@ pub fn review(entity: &Entity, order: LookOrder, offset: u64, limit: u32) -> Que
         LookOrder::Doubtful => Sort::up(call("abs", vec![col("weight")])),
     };
     let ties = ["value_a", "value_b", "identifier_a", "identifier_b"].map(|name| Sort::up(col(name)));
-    let all = PAIR.into_iter().chain(columns);
+    let all = NAMES.into_iter().chain(columns);
     let mut stages = Stages::default();
     stages.add("undecided", undecided(entity, all.clone()));
     let query = Select::from_stage("undecided")
@@ -111,7 +109,7 @@ pub fn review(entity: &Entity, order: LookOrder, offset: u64, limit: u32) -> Que
 /// All pairs that [`review`] gives in turn: `identifier_a`, `value_a`, `identifier_b`, `value_b`.
 #[must_use]
 pub fn review_pairs(entity: &Entity) -> Query {
-    undecided(entity, PAIR)
+    undecided(entity, NAMES)
 }
 
 /// The few pairs come first, past which the many values stream: engines hold the side of a join that comes first.

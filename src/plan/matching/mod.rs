@@ -7,6 +7,8 @@
 //! | `levels` | at which level of each comparison a pair is |
 //! | `score` | how likely a pair is to match |
 //! | `labels` | what is known of pairs that somebody has labelled, and how pairs are spread over weights |
+//! | `look` | pairs that nothing has decided, and what records hold, for people |
+//! | `report` | counts, and a few pairs and profiles to look at |
 //! | `train` | the counts that a model is learned from |
 //! | `look` | what people look at: pairs, and what records hold |
 //!
@@ -18,6 +20,7 @@ mod levels;
 mod look;
 mod pairs;
 mod records;
+pub mod report;
 mod score;
 mod train;
 

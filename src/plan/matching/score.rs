@@ -19,13 +19,13 @@ use crate::sql::{
 use crate::step::ResolveMatches;
 
 /// The columns of `<entity>_matches` and `<entity>_review` that name the pair.
-const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
+pub(super) const NAMES: [&str; 4] = ["identifier_a", "value_a", "identifier_b", "value_b"];
 /// Those that say the same as [`SCORE`].
 const TOLD: [&str; 3] = ["levels", "weights", "weight"];
 
 /// What a pair has besides its names: at which level each comparison is, counted from 0 and null where a value is missing, what each
 /// adds, and the sum with the prior's, in bits.
-const SCORE: [&str; 3] = ["_levels", "_weights", "_weight"];
+pub(super) const SCORE: [&str; 3] = ["_levels", "_weights", "_weight"];
 
 /// For each rule its pairs that are at least as likely as `review`, without those of rules before it: `_identifier_l`, `_value_l`,
 /// `_identifier_r`, `_value_r`, `_levels`, `_weights`, `_weight`. `which`: of all records, or only of those that are new.
@@ -40,15 +40,17 @@ pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, model: &MatchMod
         add_leveled(&mut stages, "pairs", matching, &[]);
         stages.add("weighed", weighed(matching, model, &[]));
         let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
-        let levels = (0..matching.comparisons.len()).map(|i| cast_big_int(col(&level_column(i)))).collect();
-        let select = Select::from_stage("weighed")
-            .columns(PAIR)
-            .item(array(levels), SCORE[0])
-            .item(array(weights(matching, model)), SCORE[1])
-            .column(SCORE[2]);
+        let select = Select::from_stage("weighed").columns(PAIR).items(scored_items(matching, model));
         stages.finish(select.filter([likely]).query())
     });
     scored.collect()
+}
+
+/// [`SCORE`], over the stage `weighed`.
+pub(super) fn scored_items(matching: &Match, model: &MatchModel) -> [(Expr, String); 3] {
+    let levels = (0..matching.comparisons.len()).map(|i| cast_big_int(col(&level_column(i)))).collect();
+    let [of_levels, of_weights, of_weight] = SCORE.map(str::to_owned);
+    [(array(levels), of_levels), (array(weights(matching, model)), of_weights), (col(SCORE[2]), of_weight)]
 }
 
 /// Over the stage `leveled`: what it has, and `_weight`.

@@ -12,4 +12,6 @@ pub(crate) use expr::{
     finite, ident, in_list, instant, int, is_not_null, is_null, is_true, literal_of, not, null, number, or, text,
     window,
 };
-pub(crate) use query::{Select, Stages, derived, derived_columns, kinfold, previous, relation, table, union_all};
+pub(crate) use query::{
+    Select, Stages, constant_rows, derived, derived_columns, kinfold, previous, relation, table, union_all,
+};

@@ -4,9 +4,9 @@ use kinfold_lang::project::TableName;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Offset, OffsetRows,
-    OrderBy, OrderByKind, Query, Select as SelectAst, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, SetOperator, SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-    WildcardAdditionalOptions, With,
+    OrderBy, OrderByKind, Parens, Query, Select as SelectAst, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, Values, WildcardAdditionalOptions, With,
 };
 
 use super::expr::{Sort, and, col, ident, int};
@@ -52,6 +52,13 @@ pub(crate) fn derived_columns(query: Query, alias: &str, columns: &[&str]) -> Ta
     let column = |name: &&str| TableAliasColumnDef { name: ident(name), data_type: None };
     let alias = TableAlias { columns: columns.iter().map(column).collect(), ..table_alias(alias) };
     TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None }
+}
+
+/// Rows of constants, of which there is at least one, and the names of their columns.
+pub(crate) fn constant_rows(rows: Vec<Vec<Expr>>, alias: &str, columns: &[&str]) -> TableFactor {
+    let rows = rows.into_iter().map(Parens::with_empty_span).collect();
+    let values = Values { explicit_row: false, value_keyword: false, rows };
+    derived_columns(query_of(SetExpr::Values(values)), alias, columns)
 }
 
 fn table_alias(name: &str) -> TableAlias {

@@ -2,19 +2,21 @@
 
 use std::fmt::Write;
 
-use kinfold_lang::project::{Entity, Project, TableName};
+use kinfold_lang::project::{Entity, Pin, PinKind, Project, TableName};
 
 use super::fixture::project;
 use super::golden::check;
-use crate::explain::{refused, rows, value};
+use crate::explain::{pinned_values, refused, rows, value};
 use crate::{Dialect, Query, render};
 
-/// The fixture, with keys, and cookies that many may share.
+/// The fixture, with keys, cookies that many may share, and a second pin.
 fn with_keys() -> (Project, Entity) {
     let mut project = project();
     project.sources[1].unique_key = vec!["id".to_owned(), "country".to_owned()];
     let mut entity = project.entities.remove(0);
     entity.identifiers[4].shared_above = Some(20);
+    let values = [(2, "ada@x.org".to_owned()), (2, "O'Ada@x.org".to_owned())];
+    entity.pins.push(Pin { kind: PinKind::Always, values, reason: "one Ada".to_owned(), span: entity.span });
     (project, entity)
 }
 
@@ -29,6 +31,7 @@ fn explained(dialect: Dialect) -> String {
         add(&format!("rows of {} by {:?}", link.source, link.key), &link.query);
     }
     add("refused", &refused(&entity, &["p1", "p2"], 10_001));
+    add("pins", &pinned_values(&entity).expect("there are two"));
     out
 }
 

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 
 use self::file::{Before, PinFile, line};
 use self::read::Found;
+pub(super) use self::read::records_by_id;
 use self::settled::{Id, Pinned, Settled};
 use super::train::find;
 use crate::rows::each_row;

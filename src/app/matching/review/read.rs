@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use kinfold_lang::project::{Entity, EntityTable, Match};
-use kinfold_plan::{explain, matching};
+use kinfold_plan::matching;
 use serde_json::{Map, Value};
 
 use super::settled::{Id, Pinned};
 use super::{Review, ReviewComparison, ReviewPair, ReviewRecord, ReviewRow};
 use crate::rows::{each_row, text, text_opt};
-use crate::show::rows;
 use crate::{AppError, Ready};
 
 /// Of so many pairs records are read at once: more than anybody looks at in a minute or two.
@@ -51,13 +50,8 @@ pub(super) async fn open(ready: &Ready, entity: &Entity, matching: &Match) -> Re
 
 /// The project's pins, values in the form that tables have. A pin of whose value nothing is left says nothing.
 pub(super) async fn pins(ready: &Ready, entity: &Entity) -> Result<Vec<Pinned>, AppError> {
-    let Some(query) = explain::pinned_values(entity) else { return Ok(vec![]) };
-    let values = rows(ready, &query, 1).await?.rows.into_iter().next().unwrap_or_default();
-    let pins = entity.pins.iter().zip(values.chunks_exact(2)).filter_map(|(pin, values)| {
-        let id = |i: usize| Some((pin.values[i].0, values[i].as_str()?.to_owned()));
-        Some((pin.kind, [id(0)?, id(1)?]))
-    });
-    Ok(pins.collect())
+    let pins = crate::pins::pins(ready.engine.as_ref(), entity).await?;
+    Ok(pins.into_iter().map(|(pin, pair)| (pin.kind, pair)).collect())
 }
 
 /// The two of a pair; none if the project has such an identifier no more.
@@ -121,17 +115,7 @@ impl Review<'_> {
             page.iter().flat_map(|found| &found.ids).map(|(identifier, value)| (*identifier, value.as_str())).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut records: HashMap<Id, Vec<ReviewRow>> = HashMap::new();
-        let Some(query) = matching::records_of(self.entity, self.matching, &ids) else { return Ok(records) };
-        let names = || self.matching.columns.iter().map(|column| &column.name);
-        each_row(self.ready.engine.as_ref(), &query, |mut row| {
-            let (identifier, value, table) = (text(&row, "_identifier"), text(&row, "_value"), text(&row, "_table"));
-            let Some(index) = self.entity.identifiers.iter().position(|i| i.name == identifier) else { return };
-            let columns = names().map(|name| (name.clone(), row.remove(name).unwrap_or_default())).collect();
-            records.entry((index, value)).or_default().push(ReviewRow { table, columns });
-        })
-        .await?;
-        Ok(records)
+        records_by_id(self.ready, self.entity, self.matching, &ids).await
     }
 
     fn pair(&self, found: &Found, records: &HashMap<Id, Vec<ReviewRow>>) -> ReviewPair {
@@ -161,6 +145,26 @@ impl Review<'_> {
             ids: found.ids.clone(),
         }
     }
+}
+
+/// What the records of some ids hold.
+pub(in crate::matching) async fn records_by_id(
+    ready: &Ready,
+    entity: &Entity,
+    matching: &Match,
+    ids: &[(usize, &str)],
+) -> Result<HashMap<Id, Vec<ReviewRow>>, AppError> {
+    let mut records: HashMap<Id, Vec<ReviewRow>> = HashMap::new();
+    let Some(query) = matching::records_of(entity, matching, ids) else { return Ok(records) };
+    let names = || matching.columns.iter().map(|column| &column.name);
+    each_row(ready.engine.as_ref(), &query, |mut row| {
+        let (identifier, value, table) = (text(&row, "_identifier"), text(&row, "_value"), text(&row, "_table"));
+        let Some(index) = entity.identifiers.iter().position(|i| i.name == identifier) else { return };
+        let columns = names().map(|name| (name.clone(), row.remove(name).unwrap_or_default())).collect();
+        records.entry((index, value)).or_default().push(ReviewRow { table, columns });
+    })
+    .await?;
+    Ok(records)
 }
 
 fn found(ids: [Id; 2], row: &Map<String, Value>) -> Option<Found> {

@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use kinfold_lang::project::PinKind;
 
-/// An index into an entity's identifiers, and a value.
-pub(super) type Id = (usize, String);
+pub(super) use crate::pins::Id;
 
 /// A pin: its kind and the two that it is about.
 pub(super) type Pinned = (PinKind, [Id; 2]);
@@ -17,6 +16,9 @@ pub(super) struct Settled {
     numbers: HashMap<Id, usize>,
     /// For each value one of the same set, or itself where it stands for the set.
     parents: Vec<usize>,
+    /// How many values a set has, by the one that stands for it. The larger of two sets takes the other, so that paths stay short
+    /// and what is apart is moved seldom.
+    sizes: Vec<usize>,
     /// By the value that stands for a set, those that stand for sets it is apart from.
     apart: HashMap<usize, HashSet<usize>>,
 }
@@ -38,7 +40,9 @@ impl Settled {
                 self.apart.entry(b).or_default().insert(a);
             }
             PinKind::Always if a != b => {
+                let (a, b) = if self.sizes[a] < self.sizes[b] { (b, a) } else { (a, b) };
                 self.parents[b] = a;
+                self.sizes[a] += self.sizes[b];
                 for other in self.apart.remove(&b).unwrap_or_default() {
                     let others = self.apart.entry(other).or_default();
                     others.remove(&b);
@@ -66,6 +70,7 @@ impl Settled {
         }
         let number = self.parents.len();
         self.parents.push(number);
+        self.sizes.push(1);
         self.numbers.insert(id.clone(), number);
         number
     }
@@ -97,6 +102,22 @@ mod tests {
                 assert_eq!(settled.of_pair(&read(pin)), *expected, "{pin} after {pins:?}");
             }
         }
+    }
+
+    #[test]
+    fn paths_stay_short() {
+        // Each pin names a new value first, then one of the set of all before it.
+        let id = |i: usize| (0, i.to_string());
+        let pins: Vec<Pinned> = (0..1_000).map(|i| (PinKind::Always, [id(i + 1), id(i)])).collect();
+        let settled = Settled::of(&pins);
+        let steps = |mut number: usize| {
+            let mut steps = 0;
+            while settled.parents[number] != number {
+                (number, steps) = (settled.parents[number], steps + 1);
+            }
+            steps
+        };
+        assert!((0..settled.parents.len()).map(steps).max() <= Some(10));
     }
 
     #[test]

@@ -122,8 +122,9 @@ async fn pins_win_and_shared_values_link_nothing() {
     work.identifiers[1].shared_above = Some(2);
     let pin = |kind, reason: &str| ResolvePin { kind, identifiers: [0, 0], reason: reason.to_owned() };
     work.pins = vec![pin(PinKind::Always, "ticket 1"), pin(PinKind::Never, "brothers")];
-    let values =
-        "SELECT kinfold_email(' A@x.org') AS v0, kinfold_email('b@x.org') AS v1, 'd@x.org' AS v2, 'e@x.org' AS v3";
+    // In no order.
+    let values = "SELECT pin, side, kinfold_email(value) FROM (VALUES (1, 1, 'e@x.org'), (0, 1, 'b@x.org'), (0, 0, ' A@x.org'), \
+                  (1, 0, 'd@x.org')) AS p (pin, side, value)";
     work.pinned_values = Some(query(values));
     let first = run("r1");
     resolve_again(&lake.engine, &first, &work).await.unwrap();
@@ -134,7 +135,7 @@ async fn pins_win_and_shared_values_link_nothing() {
     let conflicts = "select value_a, value_b, rule from customer_conflicts";
     check(&lake.engine, conflicts, &["e@x.org|p1|pinned apart: brothers"]).await;
 
-    work.pinned_values = Some(query("SELECT kinfold_email('nobody') AS v0, 'b@x.org' AS v1, 'd' AS v2, 'e' AS v3"));
+    work.pinned_values = Some(query(&values.replace(" A@x.org", "nobody")));
     let error = resolve_again(&lake.engine, &run("r2"), &work).await.unwrap_err();
     assert!(error.message.contains("no usable email (ticket 1)"), "{}", error.message);
 }
@@ -150,7 +151,7 @@ async fn what_a_person_should_look_at_is_told() {
     let mut work = work();
     work.max_cluster = MaxCluster { warn_above: Some(3), error_above: None };
     work.pins = vec![ResolvePin { kind: PinKind::Always, identifiers: [0, 1], reason: "ticket 7".to_owned() }];
-    work.pinned_values = Some(query("SELECT 'a@x.org' AS v0, 'p9' AS v1"));
+    work.pinned_values = Some(query("VALUES (0, 0, 'a@x.org'), (0, 1, 'p9')"));
     let resolved = resolve_again(&lake.engine, &run("r1"), &work).await.unwrap();
     let ids = rows(lake.engine.query("select profile_id from customer_identifiers where value = 'p1'", &[]).await);
     let id = ids.await.unwrap().remove(0);
