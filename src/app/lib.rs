@@ -28,8 +28,8 @@ mod sync;
 pub use compile::compile;
 pub use error::{AppError, AppErrorKind};
 pub use explain::{
-    Explained, ExplainedChain, ExplainedComparison, ExplainedEdge, ExplainedEvidence, ExplainedMatch, ExplainedPart,
-    ExplainedProfile, ExplainedShared, ExplainedValue, explain,
+    Explained, ExplainedChain, ExplainedEdge, ExplainedEvidence, ExplainedMatch, ExplainedPart, ExplainedProfile,
+    ExplainedShared, ExplainedValue, explain,
 };
 pub use identity::{
     Change, DiffRequest, EntityDiff, Example, ExamplePart, IdentityDiff, IdentityReport, LargestProfile, SegmentEffect,
@@ -41,8 +41,8 @@ pub use kinfold_plan::matching::LookOrder as ReviewOrder;
 pub use kinfold_plan::{Dialect as SqlDialect, StepKind};
 pub use load::{Environment, Loaded, Options, Ready, load};
 pub use matching::{
-    Answer, Answered, AskedPair, EvaluateReport, LabelCounts, LabelledValue, MatchReport, MistakeKind, Quality,
-    ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPart, ReportPoint, ReportProfile,
+    Answer, Answered, AskedPair, ComparedLevel, EvaluateReport, LabelCounts, LabelledValue, MatchReport, MistakeKind,
+    Quality, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile,
     ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, Review, ReviewComparison,
     ReviewCounts, ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality, TrainReport,
     TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_report, match_review,

@@ -23,6 +23,7 @@ use kinfold_lang::project::Entity;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::matching::ComparedLevel;
 use crate::show::{current_id, not_found};
 use crate::{AppError, Ready};
 use facts::{Evidence, Id, Sharing};
@@ -128,16 +129,7 @@ pub struct ExplainedMatch {
     pub probability: f64,
     /// What is known of any pair, before it is looked at.
     pub prior: f64,
-    pub comparisons: Vec<ExplainedComparison>,
-}
-
-/// What a comparison says of a match.
-#[derive(Debug, Clone, Serialize)]
-pub struct ExplainedComparison {
-    pub name: String,
-    /// None if a value is missing, so that it says nothing.
-    pub level: Option<String>,
-    pub weight: f64,
+    pub comparisons: Vec<ComparedLevel>,
 }
 
 /// What one source says of an edge.

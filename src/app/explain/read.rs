@@ -1,14 +1,15 @@
 //! What the tables and the sources say of the values of profiles.
 
-use kinfold_lang::project::{Entity, Match, PinKind};
+use kinfold_lang::project::{Entity, PinKind};
 use kinfold_matching::model::weight_of;
 use kinfold_plan::explain::{self, KEY_SEPARATOR, LinkRows};
 use kinfold_plan::inspect;
 use kinfold_plan::matching::learned;
 use serde_json::Value;
 
+use super::ExplainedMatch;
 use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
-use super::{ExplainedComparison, ExplainedMatch};
+use crate::matching::compared;
 use crate::show::rows;
 use crate::{AppError, Ready};
 
@@ -133,26 +134,12 @@ async fn matches(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(V
             weight,
             probability,
             prior: weight_of(model.prior),
-            comparisons: comparisons(matching, &levels, &weights),
+            comparisons: compared(matching, Some(&levels), Some(&weights)),
         };
         let rule = format!("{:.2} % likely to match, {weight:+.1} bits", probability * 100.0);
         Some(Told { ends, by: Teller::Match, rule, score: Some(score) })
     });
     Ok((told.collect(), found.truncated))
-}
-
-/// At which level of each comparison a pair is, and what that adds.
-fn comparisons(matching: &Match, levels: &Value, weights: &Value) -> Vec<ExplainedComparison> {
-    let lists = levels.as_array().into_iter().flatten().zip(weights.as_array().into_iter().flatten());
-    let told = matching.comparisons.iter().zip(lists).map(|(comparison, (level, weight))| ExplainedComparison {
-        name: comparison.name.clone(),
-        level: level
-            .as_u64()
-            .and_then(|level| comparison.labels().nth(usize::try_from(level).ok()?))
-            .map(str::to_owned),
-        weight: weight.as_f64().unwrap_or_default(),
-    });
-    told.collect()
 }
 
 fn id(entity: &Entity, identifier: &Value, value: Value) -> Option<Id> {

@@ -3,6 +3,7 @@
 //! | place | what it does |
 //! |---|---|
 //! | `train` | learns a model without labels |
+//! | `compared` | what each comparison says of a pair |
 //! | `evaluate` | what a model is worth, by labels |
 //! | `labels` | labels that contradict themselves |
 //! | `report` | all of it as data for a page with charts |
@@ -10,6 +11,7 @@
 //! | `file` | the model as a file in git |
 //! | `review` | asks people about pairs, and writes what they say as pins |
 
+mod compared;
 mod evaluate;
 mod file;
 mod labels;
@@ -18,11 +20,13 @@ mod report;
 mod review;
 mod train;
 
+pub use compared::ComparedLevel;
+pub(crate) use compared::compared;
 pub use evaluate::{EvaluateReport, MistakeKind, Quality, RuleQuality, WrongPair, match_evaluate};
 pub use labels::{LabelCounts, LabelledValue};
 pub use report::{
-    MatchReport, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPart, ReportPoint,
-    ReportProfile, ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, match_report,
+    MatchReport, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile,
+    ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, match_report,
 };
 pub use review::{
     Answer, Answered, AskedPair, Review, ReviewComparison, ReviewCounts, ReviewList, ReviewPair, ReviewRecord,

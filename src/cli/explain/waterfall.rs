@@ -48,13 +48,13 @@ fn bar(from: f64, to: f64, low: f64, high: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kinfold_app::ExplainedComparison;
+    use kinfold_app::ComparedLevel;
 
     use super::*;
 
     #[test]
     fn each_bar_begins_where_the_last_one_ends() {
-        let comparison = |name: &str, level: Option<&str>, weight| ExplainedComparison {
+        let comparison = |name: &str, level: Option<&str>, weight| ComparedLevel {
             name: name.to_owned(),
             level: level.map(str::to_owned),
             weight,
@@ -71,7 +71,7 @@ mod tests {
             "  name: exact               +12.00 ████████████████",
             "  zip: else                  -4.00            ░░░░░",
             "  born: missing              +0.00            │",
-            "  city: exact               +16.00            │█████████████████████",
+            "  city: exact               +16.00            █████████████████████",
         ];
         assert_eq!(lines(&score).join("\n"), drawn.join("\n"));
     }

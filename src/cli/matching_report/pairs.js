@@ -133,7 +133,7 @@ function pairs() {
     mark();
     records.replaceChildren(...sideBySide(pair));
     drawn.describe(
-      `Waterfall of the pair’s weight: prior ${signed(pair.prior)}, ${pair.parts.map((part) => `${part.comparison} ${signed(part.weight)}`).join(", ")}; in total ${bits(pair.weight)} bits.`,
+      `Waterfall of the pair’s weight: prior ${signed(pair.prior)}, ${pair.parts.map((part) => `${part.name} ${signed(part.weight)}`).join(", ")}; in total ${bits(pair.weight)} bits.`,
     );
     drawn.draw();
   }
@@ -192,7 +192,7 @@ function sideBySide(pair) {
 function waterfall(parent, selected) {
   return chart(parent, "Waterfall of the selected pair’s weight.", ({ colors, width, narrow }) => {
     const pair = selected();
-    const names = ["prior", ...pair.parts.map((part) => `${part.comparison}: ${part.level ?? "missing"}`), "total"];
+    const names = ["prior", ...pair.parts.map((part) => `${part.name}: ${part.level ?? "missing"}`), "total"];
     const steps = [pair.prior, ...pair.parts.map((part) => part.weight)];
     const { short, left, plot } = room(names, width, narrow);
     let total = 0;

@@ -1,21 +1,25 @@
-//! `kinfold match report`: what was learned and what came of it, as data for a page with charts.
+//! Where the page's data come from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kinfold_base::Timestamp;
+use kinfold_base::Column;
 use kinfold_engine::RunContext;
-use kinfold_lang::project::{Entity, EntityTable, Linkage, Match, MatchModel};
+use kinfold_lang::project::{Entity, EntityTable, Linkage, Match, MatchModel, MatchTable};
 use kinfold_matching::model::{probability_of, weight_of};
 use kinfold_plan::matching::report::{self, Sample};
 use kinfold_plan::matching::{self, BUCKET};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::evaluate::{Classes, EvaluateReport, edge, evaluate, learned, spread_of};
-use super::labels::LabelledValue;
-use super::records;
-use super::train::{TrainedComparison, find, trained_comparisons};
+use super::{
+    MatchReport, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile,
+    ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight,
+};
 use crate::explain::{Explained, ExplainedEdge, ExplainedValue, explain};
+use crate::matching::compared::compared;
+use crate::matching::evaluate::{Classes, EvaluateReport, Quality, edge, evaluate, learned, spread_of};
+use crate::matching::labels::LabelledValue;
+use crate::matching::train::{find, trained_comparisons};
+use crate::matching::{records, review};
 use crate::rows::{each_row, number, text};
 use crate::{AppError, Ready};
 
@@ -24,157 +28,6 @@ const PAIRS: u32 = 15;
 /// So many profiles are shown, and none with more records.
 const PROFILES: u32 = 8;
 const MOST_RECORDS: u32 = 60;
-
-/// A page's data. Weights are in bits.
-#[derive(Debug, Clone, Serialize)]
-pub struct MatchReport {
-    pub entity: String,
-    pub made_at: Timestamp,
-    pub version: &'static str,
-    /// How likely it is that two random records match.
-    pub probability: f64,
-    pub accept: f64,
-    pub review: f64,
-    /// `any`, `average` or `complete`.
-    pub linkage: &'static str,
-    pub one_to_one: bool,
-    pub tables: Vec<ReportTable>,
-    pub columns: Vec<ReportColumn>,
-    pub comparisons: Vec<TrainedComparison>,
-    pub rules: Vec<ReportRule>,
-    /// How wide the classes of `weights` are.
-    pub bucket: f64,
-    pub weights: Vec<ReportWeight>,
-    /// How many pairs were compared, how many of them are as likely as `accept`, and how many others as likely as `review`.
-    pub compared: u64,
-    pub linked: u64,
-    pub to_review: u64,
-    pub labels: Option<ReportLabels>,
-    /// Matched pairs of the last run that were not linked.
-    pub refused: Vec<ReportRefused>,
-    /// Profiles of the last run that matches hold together.
-    pub sizes: Vec<ReportSize>,
-    pub pairs: Vec<ReportPair>,
-    pub profiles: Vec<ReportProfile>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportTable {
-    pub table: String,
-    pub records: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportColumn {
-    pub column: String,
-    /// How many records of each table have a value.
-    pub filled: Vec<u64>,
-    /// How many values there are.
-    pub distinct: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportRule {
-    pub rule: String,
-    /// How many pairs agree in it; those that no rule before it finds, and of these those that are as likely as `accept`.
-    pub pairs: u64,
-    pub new: u64,
-    pub linked: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportWeight {
-    /// The lightest of the class.
-    pub weight: f64,
-    pub pairs: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportLabels {
-    pub matches: u64,
-    pub others: u64,
-    pub complete: bool,
-    /// Pairs that match and that no rule compares.
-    pub missed: u64,
-    pub curve: Vec<ReportPoint>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportPoint {
-    pub weight: f64,
-    pub true_positives: u64,
-    pub false_positives: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportRefused {
-    pub rule: String,
-    pub edges: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportSize {
-    pub records: u64,
-    pub profiles: u64,
-}
-
-/// Two records side by side, and what makes them likely to match.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportPair {
-    pub weight: f64,
-    pub probability: f64,
-    /// They are of one profile by the last run.
-    pub linked: bool,
-    /// What somebody knows of them.
-    pub label: Option<bool>,
-    pub a: LabelledValue,
-    pub b: LabelledValue,
-    pub columns: Vec<ReportValues>,
-    pub prior: f64,
-    pub parts: Vec<ReportPart>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportValues {
-    pub column: String,
-    pub a: Value,
-    pub b: Value,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportPart {
-    pub comparison: String,
-    /// None if a value is missing.
-    pub level: Option<String>,
-    pub weight: f64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportProfile {
-    pub profile_id: String,
-    /// Its values, and those that were refused.
-    pub records: Vec<LabelledValue>,
-    pub edges: Vec<ReportEdge>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportEdge {
-    /// Indices into [`ReportProfile::records`].
-    pub a: usize,
-    pub b: usize,
-    pub kind: ReportEdgeKind,
-    pub weight: Option<f64>,
-    pub probability: Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReportEdgeKind {
-    /// Rows or a pin say so.
-    Rows,
-    Match,
-    Refused,
-}
 
 /// An index into [`Entity::identifiers`], and a value.
 type Id = (usize, String);
@@ -255,13 +108,13 @@ impl Collect<'_> {
 
     async fn contents(&self) -> Result<(Vec<ReportTable>, Vec<ReportColumn>), AppError> {
         let engine = self.ready.engine.as_ref();
-        let column = |c: &kinfold_base::Column| ReportColumn {
+        let column = |c: &Column| ReportColumn {
             column: c.name.clone(),
             filled: vec![0; self.matching.tables.len()],
             distinct: 0,
         };
         let mut columns: Vec<ReportColumn> = self.matching.columns.iter().map(column).collect();
-        let table = |t: &kinfold_lang::project::MatchTable| ReportTable { table: t.table.to_string(), records: 0 };
+        let table = |t: &MatchTable| ReportTable { table: t.table.to_string(), records: 0 };
         let mut tables: Vec<ReportTable> = self.matching.tables.iter().map(table).collect();
         each_row(engine, &report::filled(self.entity, self.matching), |row| {
             let part = usize::try_from(number(&row, "part")).unwrap_or(usize::MAX);
@@ -347,7 +200,7 @@ impl Collect<'_> {
         ids.sort_unstable();
         ids.dedup();
         let Some(scored) = report::scored(self.entity, self.matching, self.model, &borrowed) else { return Ok(vec![]) };
-        let records = super::review::records_by_id(self.ready, self.entity, self.matching, &ids).await?;
+        let records = review::records_by_id(self.ready, self.entity, self.matching, &ids).await?;
         let mut profiles: HashMap<Id, String> = HashMap::new();
         if self.has_run {
             each_row(engine, &report::profiles_of(self.entity, &ids), |row| {
@@ -385,27 +238,13 @@ impl Collect<'_> {
                 label: known.get(&[a.clone(), b.clone()]).copied().flatten(),
                 columns: columns.collect(),
                 prior: weight_of(self.model.prior),
-                parts: self.parts(&row),
+                parts: compared(self.matching, row.get("_levels"), row.get("_weights")),
                 a: self.named(a),
                 b: self.named(b),
             });
         })
         .await?;
         Ok(pairs)
-    }
-
-    fn parts(&self, row: &Map<String, Value>) -> Vec<ReportPart> {
-        let list = |name: &str| row.get(name).and_then(Value::as_array).into_iter().flatten().cloned();
-        let parts = self.matching.comparisons.iter().zip(list("_levels").zip(list("_weights")));
-        let parts = parts.map(|(comparison, (level, weight))| ReportPart {
-            comparison: comparison.name.clone(),
-            level: level
-                .as_u64()
-                .and_then(|level| comparison.labels().nth(usize::try_from(level).ok()?))
-                .map(str::to_owned),
-            weight: weight.as_f64().unwrap_or_default(),
-        });
-        parts.collect()
     }
 
     /// What somebody knows of some pairs, whichever of a pair comes first; none where it is said both ways.
@@ -494,7 +333,7 @@ impl ReportProfile {
 }
 
 fn labels_of(report: &EvaluateReport) -> ReportLabels {
-    let point = |quality: &super::evaluate::Quality| ReportPoint {
+    let point = |quality: &Quality| ReportPoint {
         weight: quality.weight,
         true_positives: quality.true_positives,
         false_positives: quality.false_positives,
