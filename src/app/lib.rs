@@ -37,15 +37,15 @@ pub use identity::{
 };
 pub use init::init;
 pub use kinfold_lang::json_schema;
-pub use kinfold_plan::matching::LookOrder as ReviewOrder;
+pub use kinfold_plan::matching::{LookOrder as ReviewOrder, Mistake};
 pub use kinfold_plan::{Dialect as SqlDialect, StepKind};
 pub use load::{Environment, Loaded, Options, Ready, load};
 pub use matching::{
-    Answer, Answered, AskedPair, ComparedLevel, EvaluateReport, LabelCounts, LabelledValue, MatchReport, MistakeKind,
-    Quality, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile,
-    ReportRefused, ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, Review, ReviewComparison,
-    ReviewCounts, ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality, TrainReport,
-    TrainRequest, TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_report, match_review,
+    Answer, Answered, AskedPair, ComparedLevel, EvaluateReport, LabelCounts, LabelledValue, MatchReport, Quality,
+    ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile, ReportRefused,
+    ReportRule, ReportSize, ReportTable, ReportValues, ReportWeight, Review, ReviewComparison, ReviewCounts,
+    ReviewList, ReviewPair, ReviewRecord, ReviewRequest, ReviewRow, RuleQuality, TrainReport, TrainRequest,
+    TrainedComparison, TrainedLevel, TrainedPass, WrongPair, match_evaluate, match_report, match_review,
     match_review_list, match_train,
 };
 pub use query::query;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
-use kinfold_app::{AppError, EvaluateReport, MistakeKind, Options, Quality};
+use kinfold_app::{AppError, EvaluateReport, Mistake, Options, Quality};
 
 use crate::cli::args::MatchEntityArgs;
+use crate::cli::matching::table;
 use crate::cli::output::Printer;
 use crate::cli::{Ended, load};
 
@@ -43,31 +43,32 @@ fn told(report: &EvaluateReport) -> String {
             HumanCount(report.unused),
         );
     }
-    let mut table = table(&["linked from", "weight", "right", "wrong", "missed", "precision", "recall", "F1"], 1);
+    let mut thresholds =
+        table(&["linked from", "weight", "right", "wrong", "missed", "precision", "recall", "F1"], 1..8);
     let known = [("accept", &report.accept), ("review", &report.review), ("best F1", &report.best)];
     for (name, quality) in known {
-        table.add_row(row(name, quality));
+        thresholds.add_row(row(name, quality));
     }
     for quality in thinned(&report.curve) {
-        table.add_row(row("", quality));
+        thresholds.add_row(row("", quality));
     }
-    let _ = writeln!(out, "\n{table}\n");
-    let mut rules = self::table(&["matches found by", "pairs"], 1);
+    let _ = writeln!(out, "\n{thresholds}\n");
+    let mut rules = table(&["matches found by", "pairs"], 1..2);
     for rule in &report.rules {
         rules.add_row([rule.rule.clone(), HumanCount(rule.matches).to_string()]);
     }
     rules.add_row(["no rule".to_owned(), HumanCount(report.not_compared).to_string()]);
     let _ = writeln!(out, "{rules}\n");
     for (kind, title) in [
-        (MistakeKind::TooLight, "match, and are too light to be linked"),
-        (MistakeKind::NotCompared, "match, and no rule compares them"),
-        (MistakeKind::Linked, "do not match, and are linked"),
+        (Mistake::TooLight, "match, and are too light to be linked"),
+        (Mistake::NotCompared, "match, and no rule compares them"),
+        (Mistake::Linked, "do not match, and are linked"),
     ] {
         let of_kind: Vec<_> = report.mistakes.iter().filter(|mistake| mistake.kind == kind).collect();
         if of_kind.is_empty() {
             continue;
         }
-        let mut pairs = self::table(&["", "", "weight", "probability"], 2);
+        let mut pairs = table(&["", "", "weight", "probability"], 2..4);
         for mistake in of_kind {
             pairs.add_row([
                 format!("{} {}", mistake.a.identifier, mistake.a.value),
@@ -109,15 +110,4 @@ fn share(probability: f64) -> String {
 fn thinned(curve: &[Quality]) -> impl Iterator<Item = &Quality> {
     let every = curve.len().div_ceil(STEPS).max(1);
     curve.iter().step_by(every)
-}
-
-/// The first `texts` columns are to the left.
-fn table(header: &[&str], texts: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(header.to_vec());
-    for column in table.column_iter_mut().skip(texts) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }

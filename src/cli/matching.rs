@@ -1,6 +1,7 @@
 //! `kinfold match`
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
@@ -40,7 +41,7 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
     if let Some(pairs) = report.labelled_pairs {
         let _ = writeln!(out, "m counted among {} labelled pairs that match\n", HumanCount(pairs));
     }
-    let mut passes = table(&["learned from pairs that agree in", "pairs", "matches", "rounds", "last change"]);
+    let mut passes = table(&["learned from pairs that agree in", "pairs", "matches", "rounds", "last change"], 2..5);
     for pass in &report.passes {
         let rounds = if pass.converged { pass.rounds.to_string() } else { format!("{} (not at rest)", pass.rounds) };
         passes.add_row([
@@ -51,7 +52,7 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
             format!("{:.1e}", pass.change),
         ]);
     }
-    let mut levels = table(&["comparison", "level", "m", "u", "weight", ""]);
+    let mut levels = table(&["comparison", "level", "m", "u", "weight", ""], 2..5);
     for comparison in &report.comparisons {
         for (i, level) in comparison.levels.iter().enumerate() {
             levels.add_row([
@@ -79,11 +80,12 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
     out
 }
 
-fn table(header: &[&str]) -> Table {
+/// Columns of numbers are aligned to the right.
+pub(super) fn table(header: &[&str], numbers: Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header.to_vec());
-    for column in table.column_iter_mut().skip(2).take(3) {
+    for column in table.column_iter_mut().take(numbers.end).skip(numbers.start) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

@@ -74,23 +74,12 @@ pub struct RuleQuality {
 /// A labelled pair of which the model says the contrary.
 #[derive(Debug, Clone, Serialize)]
 pub struct WrongPair {
-    pub kind: MistakeKind,
+    pub kind: Mistake,
     pub a: LabelledValue,
     pub b: LabelledValue,
     /// In bits.
     pub weight: f64,
     pub probability: f64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MistakeKind {
-    /// They match, and are too light.
-    TooLight,
-    /// They match, and no rule compares them.
-    NotCompared,
-    /// They do not match, and are linked.
-    Linked,
 }
 
 /// Labelled pairs of one weight.
@@ -153,12 +142,12 @@ pub(super) async fn evaluate(
 
     let mut classes: BTreeMap<i64, Class> = BTreeMap::new();
     let mut rules = vec![0_u64; matching.block_on.len()];
-    let (mut not_compared, mut used, mut others_apart) = (0, 0, 0);
+    let (mut not_compared, mut used) = (0, 0);
     each_row(engine, &spread, |row| {
         let (pairs, is_match) = (number(&row, "pairs"), row.get("_is_match").and_then(Value::as_bool) == Some(true));
         used += pairs;
         let Some(rule) = row.get("_rule").and_then(Value::as_u64) else {
-            *(if is_match { &mut not_compared } else { &mut others_apart }) += pairs;
+            not_compared += if is_match { pairs } else { 0 };
             return;
         };
         let class = classes.entry(bucket(&row)).or_default();
@@ -172,7 +161,8 @@ pub(super) async fn evaluate(
         }
     })
     .await?;
-    if matching.labels.as_ref().is_some_and(|labels| labels.complete) {
+    let complete = matching.labels.as_ref().is_some_and(|labels| labels.complete);
+    if complete {
         // Every pair that is compared and no match is a wrong one.
         for class in classes.values_mut() {
             class.others = 0;
@@ -199,20 +189,15 @@ pub(super) async fn evaluate(
     let best =
         curve.iter().filter(|q| q.f1.is_some()).max_by(|a, b| a.f1.unwrap_or(0.0).total_cmp(&b.f1.unwrap_or(0.0)));
     let mut mistakes = vec![];
-    for (kind, wanted) in [
-        (MistakeKind::TooLight, Mistake::TooLight),
-        (MistakeKind::NotCompared, Mistake::NotCompared),
-        (MistakeKind::Linked, Mistake::Linked),
-    ] {
-        let Some(query) = matching::mistakes(entity, matching, model, wanted, EXAMPLES) else { continue };
+    for kind in Mistake::ALL {
+        let Some(query) = matching::mistakes(entity, matching, model, kind, EXAMPLES) else { continue };
         each_row(engine, &query, |row| mistakes.push(wrong_pair(kind, &row))).await?;
     }
     let mut problems: Vec<String> = counts.problem().into_iter().collect();
     if counts.matches == 0 {
         problems.push("no label says that two records match, so that recall is unknown".to_owned());
     }
-    let has_others = counts.others > 0 || matching.labels.as_ref().is_some_and(|labels| labels.complete);
-    if !has_others {
+    if counts.others == 0 && !complete {
         problems.push(
             "no label says that two records do not match, so that precision is unknown: label some, or say `complete: true`"
                 .to_owned(),
@@ -220,7 +205,7 @@ pub(super) async fn evaluate(
     }
     Ok(EvaluateReport {
         entity: entity.name.clone(),
-        complete: matching.labels.as_ref().is_some_and(|labels| labels.complete),
+        complete,
         accept: Quality { weight: base, probability: matching.accept, ..at(0) },
         review: Quality { weight: review, probability: probability_of(review), ..at(to_review) },
         best: best.unwrap_or(&none).clone(),
@@ -337,7 +322,7 @@ impl Quality {
     }
 }
 
-fn wrong_pair(kind: MistakeKind, row: &Map<String, Value>) -> WrongPair {
+fn wrong_pair(kind: Mistake, row: &Map<String, Value>) -> WrongPair {
     let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let side = |identifier, value| LabelledValue { identifier: text(identifier), value: text(value) };
     let weight = row.get("_weight").and_then(Value::as_f64).unwrap_or_default();

@@ -22,7 +22,7 @@ mod train;
 
 pub use compared::ComparedLevel;
 pub(crate) use compared::compared;
-pub use evaluate::{EvaluateReport, MistakeKind, Quality, RuleQuality, WrongPair, match_evaluate};
+pub use evaluate::{EvaluateReport, Quality, RuleQuality, WrongPair, match_evaluate};
 pub use labels::{LabelCounts, LabelledValue};
 pub use report::{
     MatchReport, ReportColumn, ReportEdge, ReportEdgeKind, ReportLabels, ReportPair, ReportPoint, ReportProfile,

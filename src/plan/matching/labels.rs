@@ -56,8 +56,9 @@ pub fn labels(entity: &Entity, matching: &Match) -> Option<Labels> {
     Some(Labels { all: all(entity, labels), patterns: patterns(matching, stages.finish(matched)) })
 }
 
-/// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_rule`, `_is_match`, `pairs`. A bucket is a weight in steps of
-/// [`BUCKET`] from that of `accept`, a rule is null where none compares the pair. Pairs that `match.pairs` leaves out are not among them, nor those of records that are not there.
+/// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_rule`, `_is_match`, `pairs`. A bucket is a weight
+/// in steps of [`BUCKET`] from that of `accept`, a rule is null where none compares the pair. Pairs that `match.pairs` leaves out are not
+/// among them, nor those of records that are not there.
 #[must_use]
 pub fn labelled_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
     let mut stages = Stages::default();
@@ -72,7 +73,8 @@ pub fn labelled_weights(entity: &Entity, matching: &Match, model: &MatchModel) -
 }
 
 /// What may be wrong with a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mistake {
     /// It matches, and is too light to be linked.
     TooLight,
@@ -80,6 +82,10 @@ pub enum Mistake {
     NotCompared,
     /// It does not match, and is linked.
     Linked,
+}
+
+impl Mistake {
+    pub const ALL: [Self; 3] = [Self::TooLight, Self::NotCompared, Self::Linked];
 }
 
 /// Labelled pairs of which the model says the contrary, the most surprising first, `most` of them: `_identifier_l`, `_value_l`,
