@@ -53,7 +53,8 @@ bench-match *args:
 bench-identity *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
     "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0 || true
-    cargo build --release
+    cargo build --release --bin kinfold
+    cargo build --release --package kinfold-engine --example components
     "{{ cache }}/venv/bin/python" bench/identity.py {{ args }}
 
 # Make the sample's data again

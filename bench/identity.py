@@ -6,7 +6,7 @@
     python3 bench/identity.py --customers 20000 --rounds 1
 
 Makes the data once (see identity_data.py), then runs Kinfold and the peers (identity_peers.py) in turn, each in a process of its
-own. After the first round Kinfold's clusters without limits must be those of scipy, row by row, and each set of rules is held
+own; and, beside the peers that label the nodes of a graph, Kinfold's kernel by itself (src/engine/examples/components.rs). After the first round Kinfold's clusters without limits must be those of scipy, row by row, and each set of rules is held
 against the generator's truth. Prints tables, and leaves everything in `results.json` beside the data.
 
 `all_rules_new_rows` is a run after new files came that hold one row in a hundred; it must end in the clusters of `all_rules`.
@@ -46,7 +46,12 @@ AGAIN = "all_rules again"
 NEW_ROWS = "all_rules_new_rows"
 NEW_SHARE = 0.01
 
+# The kernel by itself, over the edges that DuckDB made.
+KERNEL = "kernel"
+
 GOAL_RATIO = 1 / 3
+# Of scipy's time and memory, for the kernel by itself.
+GOAL_KERNEL = 1 / 2
 GOAL_BYTES = {1_000_000: 2 << 30, 5_000_000: 6 << 30}
 
 
@@ -59,7 +64,7 @@ def main() -> None:
     lay_project(root, NEW_ROWS)
     ours = {f"kinfold {name}": kinfold(root, name, args) for name in TIMED} | {f"kinfold {AGAIN}": kinfold(root, "all_rules", args)}
     ours[f"kinfold {NEW_ROWS}"] = kinfold(root, NEW_ROWS, args)
-    peers = {name: peer(root, name, args) for name in peer_names()}
+    peers = {name: peer(root, name, args) for name in peer_names()} | {KERNEL: [args.kernel, root / "peers", args.threads]}
     measured = {name: [] for name in ours | peers}
     for round_number in range(args.rounds):
         # Each side goes first as often as the other. Within a side the order stays: some read what the one before them wrote.
@@ -84,6 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--memory-limit", help="handed to kinfold")
     parser.add_argument("--cache", default=f"{cache}/bench", help="where the data is made and kept")
     parser.add_argument("--kinfold", default=f"{target}/release/kinfold")
+    parser.add_argument("--kernel", default=f"{target}/release/examples/components")
     return parser.parse_args()
 
 
@@ -159,6 +165,7 @@ def report(root: pathlib.Path, measured: dict[str, list[dict]], found: dict, arg
     measure.print_steps(measured)
     print_quality(found["quality"])
     verdicts = [verdict(name, middle, args.customers) for name in (*TIMED, AGAIN)]
+    verdicts.append(verdict_of_kernel(middle, args.customers))
     full, new = (middle[f"kinfold {name}"]["seconds"] for name in ("all_rules", NEW_ROWS))
     print(f"{NEW_ROWS}: {new / full:.2f} of a full build (goal at 5 million: 0.05)")
     results = {"machine": measure.machine(), **vars(args), **found, "verdicts": verdicts, "medians": middle, "measured": measured}
@@ -184,6 +191,14 @@ def verdict(rules: str, middle: dict[str, dict], customers: int) -> dict:
     goals = f"goals: {GOAL_RATIO:.2f}, {goal_bytes >> 30} GiB" if goal_bytes else "no goals at this size"
     print(f"{rules}: {ratio:.2f} of edges and scipy, peak {ours['bytes'] / 2**30:.2f} GiB ({goals}){' MISSED' if missed else ''}")
     return {"rules": rules, "ratio": ratio, "bytes": ours["bytes"], "missed": missed}
+
+
+def verdict_of_kernel(middle: dict[str, dict], customers: int) -> dict:
+    ratios = {what: middle[KERNEL][what] / middle["scipy"][what] for what in ("seconds", "bytes")}
+    missed = customers in GOAL_BYTES and any(ratio > GOAL_KERNEL for ratio in ratios.values())
+    print(f"{KERNEL}: {ratios['seconds']:.2f} of scipy's time, {ratios['bytes']:.2f} of its memory "
+          f"(goals: {GOAL_KERNEL:.2f}){' MISSED' if missed else ''}")
+    return {"rules": KERNEL, **ratios, "missed": missed}
 
 
 if __name__ == "__main__":

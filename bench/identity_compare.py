@@ -26,7 +26,7 @@ def main() -> None:
     db.execute(f"""create table nodes as
         select node, case value[1] {letters} end as identifier, value[2:] as value, label
         from read_parquet('{peers}/nodes.parquet') as n join read_parquet('{peers}/scipy.parquet') as s using (node)""")
-    for name in ("contraction", "splink"):
+    for name in ("contraction", "splink", "kinfold"):
         if (path := peers / f"{name}.parquet").exists():
             labels = f"select o.label as a, nodes.label as b from nodes join read_parquet('{path}') as o using (node)"
             same_clusters(db, name, labels)

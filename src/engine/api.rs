@@ -71,15 +71,26 @@ pub struct QueryPart {
     pub modified: Timestamp,
 }
 
-/// Rows that some work has kept for its next time.
+/// Tables that some work has kept for its next time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Unique on its shelf.
     pub name: String,
     /// What its keeper says of it.
     pub about: String,
-    pub rows: u64,
+    /// In the order in which they were kept.
+    pub tables: Vec<KeptTable>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptTable {
     pub(crate) files: Vec<KeptFile>,
+}
+
+impl KeptTable {
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,21 +148,22 @@ pub trait Engine: Send + Sync {
     /// What is kept on a shelf. It may be gone at any time: nothing but speed may depend on it.
     async fn kept(&self, shelf: &str) -> Result<Vec<Kept>, EngineError>;
 
-    /// Keeps rows beside the tables, where no reader of tables looks; at once, whatever becomes of the run. `about` is for the
-    /// keeper to know them by.
+    /// Keeps tables beside those of the lake, where no reader looks; at once, whatever becomes of the run. `about` is for the keeper to
+    /// know them by. Each table comes in streams as that of [`Engine::create_table_from`] does.
     async fn keep(
         &self,
         run: &RunContext,
         shelf: &str,
         about: &str,
-        rows: Vec<RecordStream>,
+        tables: Vec<Vec<RecordStream>>,
     ) -> Result<(), EngineError>;
 
-    /// The rows of something kept, as one stream for each thread.
+    /// The rows of one of the tables of something kept, as one stream for each thread.
     async fn kept_rows(
         &self,
         shelf: &str,
         kept: &Kept,
+        table: usize,
         columns: &TableSchema,
     ) -> Result<Vec<RecordStream>, EngineError>;
 

@@ -1,6 +1,7 @@
 //! Which id each cluster gets, and what became of the ids of the last run.
 
 use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
 
 use crate::cluster::{Clustering, NO_CLUSTER};
 use crate::evidence::Seen;
@@ -56,7 +57,7 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) 
     }
     taken.extend(&inheritance.left);
     taken.extend(inheritance.shares.iter().map(|share| share.0));
-    taken.sort_unstable();
+    taken.par_sort_unstable();
     taken.dedup();
 
     let mut ids = inheritance.keeps.clone();
@@ -88,8 +89,7 @@ impl Inheritance {
         let mut keeps = vec![None; clustering.clusters];
         let (mut shares, mut left) = (Vec::new(), Vec::new());
         let mut contested = vec![false; clustering.clusters];
-        nodes.each(|node, shard, number| {
-            let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
+        nodes.each_known(|node, profile| {
             let cluster = clustering.labels[node as usize];
             if cluster == NO_CLUSTER {
                 left.push(profile);
@@ -102,7 +102,7 @@ impl Inheritance {
             }
         });
         shares.extend((0_u32..).zip(&keeps).filter_map(|(cluster, keeper)| Some(((*keeper)?, cluster))));
-        shares.sort_unstable();
+        shares.par_sort_unstable();
         shares.dedup();
         for clusters in shares.chunk_by(|a, b| a.0 == b.0).filter(|clusters| clusters.len() > 1) {
             for (_, cluster) in clusters {
@@ -121,8 +121,7 @@ impl Inheritance {
     fn decide(&mut self, nodes: &Nodes, clustering: &Clustering, contested: &[bool]) {
         let is_contested = |cluster: u32| cluster != NO_CLUSTER && contested[cluster as usize];
         let oldest = &mut self.oldest;
-        nodes.each(|node, shard, number| {
-            let Some(profile) = shard.attributes.previous.get(number).copied().flatten() else { return };
+        nodes.each_known(|node, profile| {
             if is_contested(clustering.labels[node as usize]) {
                 let current = oldest.entry(profile).or_insert(node);
                 if nodes.by_age(node, *current).is_lt() {
@@ -157,15 +156,14 @@ fn derive(rules: &Rules, nodes: &Nodes, clustering: &Clustering, taken: &[Profil
         (nodes.identifier(node), nodes.value(node))
     };
     let mut given = HashSet::new();
-    let mut scratch = Vec::new();
     for generation in 0.. {
-        let ask = |cluster: u32| {
+        let ask = |scratch: &mut Vec<u8>, cluster: u32| {
             let (identifier, value) = name(cluster);
             let identifier = &rules.identifiers[usize::from(identifier)].name;
-            (ProfileId::derive(&rules.entity, identifier, value, generation, &mut scratch), cluster)
+            (ProfileId::derive(&rules.entity, identifier, value, generation, scratch), cluster)
         };
-        let mut asked: Vec<(ProfileId, u32)> = waiting.drain(..).map(ask).collect();
-        asked.sort_unstable();
+        let mut asked: Vec<(ProfileId, u32)> = waiting.par_drain(..).map_init(Vec::new, ask).collect();
+        asked.par_sort_unstable();
         for rivals in asked.chunk_by_mut(|a, b| a.0 == b.0) {
             let id = rivals[0].0;
             if taken.binary_search(&id).is_ok() || given.contains(&id) {
@@ -185,24 +183,23 @@ fn derive(rules: &Rules, nodes: &Nodes, clustering: &Clustering, taken: &[Profil
 
 /// The oldest node of each cluster that has no id; of other clusters any number.
 fn oldest_of_new(nodes: &Nodes, clustering: &Clustering, ids: &[Option<ProfileId>]) -> Vec<u32> {
-    // The times are kept at hand, so that most nodes are settled without a look at the ones that they compete with.
-    let mut oldest = vec![(i64::MAX, u32::MAX); ids.len()];
+    // Times and identifiers are kept at hand, so that most nodes are settled without a look at the ones that they compete with.
+    let mut oldest = vec![(i64::MAX, u8::MAX, u32::MAX); ids.len()];
     nodes.each(|node, shard, number| {
         let label = clustering.labels[node as usize];
         let cluster = label as usize;
         if label == NO_CLUSTER || ids[cluster].is_some() {
             return;
         }
-        let first = shard.attributes.values[number].first;
-        let (oldest_first, oldest_node) = &mut oldest[cluster];
-        let is_older = *oldest_node == u32::MAX
-            || first < *oldest_first
-            || (first == *oldest_first && nodes.by_age(node, *oldest_node).is_lt());
+        let (first, identifier) = (shard.attributes.values[number].first, shard.names().identifier(number));
+        let (oldest_first, oldest_identifier, oldest_node) = oldest[cluster];
+        let age = (first, identifier).cmp(&(oldest_first, oldest_identifier));
+        let is_older = oldest_node == u32::MAX || age.then_with(|| nodes.by_age(node, oldest_node)).is_lt();
         if is_older {
-            (*oldest_first, *oldest_node) = (first, node);
+            oldest[cluster] = (first, identifier, node);
         }
     });
-    oldest.into_iter().map(|(_, node)| node).collect()
+    oldest.into_iter().map(|(.., node)| node).collect()
 }
 
 /// `before`: the profiles of the last run, ascending, each once.
@@ -230,6 +227,6 @@ fn changes(inheritance: &Inheritance, clustering: &Clustering, ids: &[ProfileId]
     let is_gone = |profile: &&ProfileId| shares.binary_search_by(|share| share.0.cmp(profile)).is_err();
     let gone = before.iter().filter(is_gone);
     changes.extend(gone.map(|id| Change { kind: ChangeKind::Gone, profile_id: *id, other_profile_id: None }));
-    changes.sort_unstable();
+    changes.par_sort_unstable();
     changes
 }

@@ -1,14 +1,17 @@
 //! Which values belong together.
 
+use fixedbitset::FixedBitSet;
+use rayon::prelude::*;
+
+use crate::components::Components;
 use crate::intern::Ref;
 use crate::linkage::Tables;
 use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rebuild::{self, Edge, Forbids, Refused};
-use crate::rows::Rows;
+use crate::rows::{Block, Rows};
 use crate::rules::Rules;
-use crate::union_find::UnionFind;
 use crate::{limits, linkage};
 
 /// The label of nodes that are in no cluster. Whoever reads labels passes over it.
@@ -59,24 +62,20 @@ pub(crate) struct Linked<'a> {
 /// edge by edge in the fixed order.
 pub(crate) fn cluster(linked: Linked<'_>, rules: &Rules, pins: &Pins) -> Clustering {
     let Linked { nodes, rows, matches, same_as } = linked;
-    let mut sets = UnionFind::new(nodes.len());
-    rows.each(|_, _, row| {
-        let mut values = row.iter().filter_map(|at| nodes.node(*at));
-        if let Some(first) = values.next() {
-            values.for_each(|other| sets.unite(first, other));
-        }
-    });
-    pins.always.iter().for_each(|[a, b]| sets.unite(*a, *b));
+    let components = Components::new(nodes.len() as u32);
+    unite_rows(&components, nodes, rows);
+    for [a, b] in &pins.always {
+        components.unite(*a, *b);
+    }
     let is_plain = linkage::is_plain(&rules.matching);
     // A node of each component that a match made one, once for each that did.
     let mut joined = vec![];
     for edge in matches.edges(nodes) {
-        if !is_plain && sets.find(edge.a) != sets.find(edge.b) {
+        if components.unite(edge.a, edge.b) && !is_plain {
             joined.push(edge.a);
         }
-        sets.unite(edge.a, edge.b);
     }
-    let (labels, clusters) = sets.into_labels();
+    let (labels, clusters) = components.into_labels();
     let mut clustering = Clustering { labels, clusters, refused: Vec::new() };
     let limits = limits::of(rules);
     let mut broken = limits::broken(nodes, &clustering, &limits);
@@ -87,33 +86,56 @@ pub(crate) fn cluster(linked: Linked<'_>, rules: &Rules, pins: &Pins) -> Cluster
         broken[label as usize] = true;
     }
     if broken.contains(&true) {
-        // One flag a node, as looking it up by way of the cluster costs more than the rest.
-        let is_broken: Vec<bool> = clustering.labels.iter().map(|label| broken[*label as usize]).collect();
+        // One bit a node, as looking it up by way of the cluster costs more than the rest.
+        let mut is_broken = FixedBitSet::with_capacity(nodes.len());
+        is_broken
+            .extend((0..).zip(&clustering.labels).filter(|(_, label)| broken[**label as usize]).map(|(node, _)| node));
         let mut edges = edges_within(nodes, rows, &is_broken);
-        edges.extend(matches.edges(nodes).filter(|edge| is_broken[edge.a as usize]));
+        edges.extend(matches.edges(nodes).filter(|edge| is_broken.contains(edge.a as usize)));
         let forbids = Forbids { limits: &limits, pins, matching: &rules.matching, tables: &tables };
-        rebuild::rebuild((nodes, matches), forbids, &broken, edges, &mut clustering);
+        rebuild::rebuild((nodes, matches), forbids, &is_broken, edges, &mut clustering);
     }
     clustering
 }
 
-/// The edges between nodes for which `wanted` holds, some of them more than once. It holds for all of a component, or none.
-fn edges_within(nodes: &Nodes, rows: &Rows, wanted: &[bool]) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    let mut values = Vec::new();
-    let is_wanted = |node: u32| wanted[node as usize];
-    rows.each(|source, first, row| {
-        let node_of = |at: &Ref| nodes.node(*at);
-        if !row.iter().find_map(node_of).is_some_and(is_wanted) {
-            return;
-        }
-        let present = row.iter().zip(rows.identifiers(source)).filter_map(|(at, rank)| Some((node_of(at)?, *rank)));
-        values.clear();
-        values.extend(present);
-        for (i, a) in values.iter().enumerate() {
-            let others = values[i + 1..].iter().filter(|b| b.0 != a.0);
-            edges.extend(others.map(|b| Edge { a: a.0, b: b.0, ranks: [a.1, b.1], first, source }));
+/// Connects what is on one row.
+fn unite_rows(components: &Components, nodes: &Nodes, rows: &Rows) {
+    /// Stands for a value that is missing, or set aside.
+    const NOTHING: u32 = u32::MAX;
+    rows.blocks().for_each_init(Vec::new, |found, block| {
+        found.clear();
+        found.extend(block.refs().iter().map(|at| nodes.node(*at).unwrap_or(NOTHING)));
+        let is_there = |node: &&u32| **node != NOTHING;
+        components.fetch(found.iter().filter(is_there).copied());
+        for row in found.chunks_exact(block.identifiers.len()) {
+            let mut values = row.iter().filter(is_there);
+            if let Some(first) = values.next() {
+                values.for_each(|other| _ = components.unite(*first, *other));
+            }
         }
     });
-    edges
+}
+
+/// The edges between nodes that are `wanted`, some of them more than once. All of a component is, or nothing.
+fn edges_within(nodes: &Nodes, rows: &Rows, wanted: &FixedBitSet) -> Vec<Edge> {
+    let edges_of = |block: Block<'_>| {
+        let (mut edges, mut values) = (Vec::new(), Vec::new());
+        for (row, first) in block.rows().zip(block.first()) {
+            let node_of = |at: &Ref| nodes.node(*at);
+            if !row.iter().find_map(node_of).is_some_and(|node| wanted.contains(node as usize)) {
+                continue;
+            }
+            let present = row.iter().zip(block.identifiers).filter_map(|(at, rank)| Some((node_of(at)?, *rank)));
+            values.clear();
+            values.extend(present);
+            for (i, a) in values.iter().enumerate() {
+                let others = values[i + 1..].iter().filter(|b| b.0 != a.0);
+                let edge =
+                    |b: &(u32, u8)| Edge { a: a.0, b: b.0, ranks: [a.1, b.1], first: *first, source: block.source };
+                edges.extend(others.map(edge));
+            }
+        }
+        edges
+    };
+    rows.blocks().flat_map_iter(edges_of).collect()
 }

@@ -18,6 +18,12 @@ pub trait TimeColumn {
     fn micros(&self, row: usize) -> Option<i64>;
 }
 
+/// Whole numbers from 0 up, some of them missing.
+pub trait NumberColumn {
+    /// The number at `row`; none where it is missing or is no such number.
+    fn number(&self, row: usize) -> Option<u32>;
+}
+
 /// Weights in bits, some of them missing.
 pub trait WeightColumn {
     /// The weight at `row`; none where it is missing.
@@ -27,6 +33,12 @@ pub trait WeightColumn {
 impl WeightColumn for Vec<f64> {
     fn weight(&self, row: usize) -> Option<f64> {
         Some(self[row])
+    }
+}
+
+impl NumberColumn for Vec<Option<u32>> {
+    fn number(&self, row: usize) -> Option<u32> {
+        self[row]
     }
 }
 

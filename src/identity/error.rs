@@ -15,6 +15,8 @@ pub enum IdentityError {
     /// Index `never` of [`crate::Rules::pins`].
     #[error("pin number {} keeps two values apart that other pins put into one profile", .never + 1)]
     ContradictoryPins { never: usize },
+    #[error("no threads can be had: {0}")]
+    NoThreads(String),
     /// The previous assignment holds something that no run of Kinfold wrote.
     #[error("the last run's identifiers name a profile id that Kinfold did not make")]
     ForeignProfileId,

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::graph::Graph;
 use crate::intern::{self, Attributes, Receive, Ref, SHARDS, Shard, Staged, Unknown};
+use crate::kept::{KnownValues, KnownValuesFeeder};
 use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
-use crate::{IdentityError, ProfileId, RowSource, Rules, TextColumn, TimeColumn, linkage};
+use crate::{IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, lean, linkage};
 
 /// How many values wait in a feeder before the shards take them: some 20 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
+
+const MISFIT: IdentityError = IdentityError::Misuse("columns that do not fit their source");
 
 /// Sorts after every instant.
 pub(crate) const UNKNOWN_FIRST: i64 = i64::MAX;
@@ -20,7 +23,7 @@ pub(crate) const UNKNOWN_LAST: i64 = i64::MIN;
 /// values, and the distinct rows that link two or more or are to be kept, stay in memory.
 #[derive(Debug)]
 pub struct Evidence {
-    shared: Arc<Collected>,
+    pub(crate) shared: Arc<Collected>,
     /// How many values wait; only tests change it.
     pub(crate) flush_at: usize,
     feeders: AtomicUsize,
@@ -28,11 +31,11 @@ pub struct Evidence {
 
 /// What all feeders fill.
 #[derive(Debug)]
-struct Collected {
+pub(crate) struct Collected {
     rules: Rules,
     /// For each of [`Rules::sources`], the number of the first one of the same name.
     same_as: Vec<u16>,
-    shards: Vec<Mutex<Shard<Seen>>>,
+    pub(crate) shards: Vec<Mutex<Shard<Seen>>>,
     rows: Vec<OpenRows>,
     /// How much memory all of it holds, and what waits in feeders.
     bytes: AtomicUsize,
@@ -74,8 +77,13 @@ pub(crate) struct SeenValue {
     /// Microseconds; [`UNKNOWN_LAST`] if no row says.
     pub(crate) last: i64,
     /// A bit for each of the first sources, lowest first.
-    pub(crate) sources: u64,
+    pub(crate) sources: u32,
+    /// On how many rows, each counted as often as it came in.
+    pub(crate) sightings: u32,
 }
+
+/// How many sources [`SeenValue::sources`] has bits for.
+pub(crate) const FIRST_SOURCES: usize = u32::BITS as usize;
 
 impl Attributes for Seen {
     fn bytes(&self) -> usize {
@@ -86,9 +94,22 @@ impl Attributes for Seen {
 }
 
 impl Seen {
+    /// Makes sure that there is a place for the value with this number.
+    #[inline]
+    pub(crate) fn make_room(&mut self, number: usize) {
+        if number >= self.values.len() {
+            let nothing = SeenValue { first: UNKNOWN_FIRST, last: UNKNOWN_LAST, sources: 0, sightings: 0 };
+            let more = number + 1 - self.values.len();
+            lean::reserve(&mut self.values, more);
+            lean::reserve(&mut self.more_sources, more * self.stride);
+            self.values.resize(number + 1, nothing);
+            self.more_sources.resize((number + 1) * self.stride, 0);
+        }
+    }
+
     /// Whether a source has a value.
     pub(crate) fn has_source(&self, number: usize, source: u16) -> bool {
-        match usize::from(source).checked_sub(u64::BITS as usize) {
+        match usize::from(source).checked_sub(FIRST_SOURCES) {
             None => self.values[number].sources >> source & 1 == 1,
             Some(more) => self.more_sources[number * self.stride + more / 8] >> (more % 8) & 1 == 1,
         }
@@ -123,17 +144,14 @@ impl Receive<Slot> for Seen {
     #[inline]
     fn receive(&mut self, at: Ref, slot: &Slot, waiting: &mut Waiting) {
         let number = at.number() as usize;
-        if number >= self.values.len() {
-            let nothing = SeenValue { first: UNKNOWN_FIRST, last: UNKNOWN_LAST, sources: 0 };
-            self.values.resize(number + 1, nothing);
-            self.more_sources.resize((number + 1) * self.stride, 0);
-        }
+        self.make_room(number);
         let slot = *slot as usize;
         let row = slot / waiting.width;
         let value = &mut self.values[number];
         value.first = value.first.min(waiting.first[row]);
         value.last = value.last.max(waiting.last[row]);
-        match usize::from(waiting.source).checked_sub(u64::BITS as usize) {
+        value.sightings = value.sightings.saturating_add(1);
+        match usize::from(waiting.source).checked_sub(FIRST_SOURCES) {
             None => value.sources |= 1 << waiting.source,
             Some(more) => self.more_sources[number * self.stride + more / 8] |= 1 << (more % 8),
         }
@@ -163,7 +181,7 @@ impl Evidence {
         linkage::check(&rules)?;
         let first_of_name = |name: &str| rules.sources.iter().position(|s| s.name == name).unwrap_or_default();
         let same_as = rules.sources.iter().map(|s| first_of_name(&s.name) as u16).collect();
-        let stride = rules.sources.len().saturating_sub(u64::BITS as usize).div_ceil(8);
+        let stride = rules.sources.len().saturating_sub(FIRST_SOURCES).div_ceil(8);
         let shard = || Mutex::new(Shard::new(Seen { stride, ..Seen::default() }));
         let shards = (0..SHARDS).map(|_| shard()).collect();
         let rows = rules.sources.iter().map(|_| OpenRows::new()).collect();
@@ -176,9 +194,7 @@ impl Evidence {
     /// # Errors
     /// When there is no such source.
     pub fn feeder(&self, source: usize, novelty: Novelty) -> Result<Feeder, IdentityError> {
-        let Some(RowSource { identifiers, keep_rows, .. }) = self.shared.rules.sources.get(source) else {
-            return Err(IdentityError::Misuse("rows of a source that does not exist"));
-        };
+        let identifiers = self.identifiers_of(source)?;
         let waiting = Waiting {
             source: self.shared.same_as[source],
             width: identifiers.len(),
@@ -192,18 +208,37 @@ impl Evidence {
             flush_at: self.flush_at,
             source,
             novelty,
-            identifiers: identifiers.iter().map(|i| *i as u8).collect(),
-            keep_rows: *keep_rows,
+            identifiers,
+            keep_rows: self.shared.rules.sources[source].keep_rows,
             staged: Staged::new(),
+            placed: (0..SHARDS).map(|_| vec![]).collect(),
+            placed_count: 0,
             waiting,
             by_shard: (0..ROW_SHARDS).map(|_| vec![]).collect(),
             bytes: 0,
         })
     }
 
+    /// A way in for the values of rows that an earlier run has kept. Each thread has its own.
+    pub fn values_feeder(&self, known: &Arc<KnownValues>) -> KnownValuesFeeder {
+        let number = self.feeders.fetch_add(1, Ordering::Relaxed);
+        KnownValuesFeeder::new(Arc::clone(&self.shared), Arc::clone(known), number, self.flush_at)
+    }
+
+    /// The identifier of each column of a source.
+    ///
+    /// # Errors
+    /// When there is no such source.
+    pub(crate) fn identifiers_of(&self, source: usize) -> Result<Vec<u8>, IdentityError> {
+        match self.shared.rules.sources.get(source) {
+            Some(source) => Ok(source.identifiers.iter().map(|i| *i as u8).collect()),
+            None => Err(IdentityError::Misuse("rows of a source that does not exist")),
+        }
+    }
+
     /// How much memory is held, in bytes.
     pub fn bytes(&self) -> usize {
-        self.shared.bytes.load(Ordering::Relaxed)
+        self.shared.held()
     }
 
     /// Ends the input.
@@ -231,6 +266,9 @@ pub struct Feeder {
     identifiers: Vec<u8>,
     keep_rows: bool,
     staged: Staged<Slot>,
+    /// For each shard the values that are there already, with their slots.
+    placed: Vec<Vec<(Ref, Slot)>>,
+    placed_count: usize,
     waiting: Waiting,
     /// For each shard of rows the hashes and numbers of those that go there; empty between flushes.
     by_shard: Vec<Vec<(u32, u32)>>,
@@ -254,11 +292,10 @@ impl Feeder {
     ) -> Result<usize, IdentityError> {
         let rows = columns.first().map_or(0, |c| c.len());
         if columns.len() != self.identifiers.len() || columns.iter().any(|c| c.len() != rows) {
-            return Err(IdentityError::Misuse("columns that do not fit their source"));
+            return Err(MISFIT);
         }
         let mut usable = 0;
         for row in 0..rows {
-            let start = self.waiting.refs.len();
             for (column, identifier) in columns.iter().zip(&self.identifiers) {
                 let value = column.text(row).filter(|value| !value.is_empty());
                 if let Some(value) = value {
@@ -267,23 +304,61 @@ impl Feeder {
                 // A place for the number, which tells until then whether there is to be one.
                 self.waiting.refs.push(if value.is_some() { Ref(0) } else { Ref::NONE });
             }
-            if self.waiting.refs[start..].iter().all(|at| *at == Ref::NONE) {
-                self.waiting.refs.truncate(start);
-                continue;
-            }
-            usable += 1;
-            self.waiting.first.push(first_seen.micros(row).unwrap_or(UNKNOWN_FIRST));
-            self.waiting.last.push(last_seen.micros(row).unwrap_or(UNKNOWN_LAST));
-            if self.staged.len() >= self.flush_at {
-                self.flush()?;
-            }
+            usable += usize::from(self.end_row(first_seen.micros(row), last_seen.micros(row))?);
         }
         Ok(usable)
     }
 
+    /// Takes in rows that an earlier run has kept, so many, as [`KeptSource`](crate::KeptSource) gave them: a column of numbers for each of
+    /// the source's identifiers, and when the rows were first and last seen. Their values are all there. Tells how many rows hold a value.
+    ///
+    /// # Errors
+    /// When the columns don't fit the source, a value is not there, or there is no room for more rows.
+    pub fn push_known(
+        &mut self,
+        known: &KnownValues,
+        rows: usize,
+        columns: &[&dyn NumberColumn],
+        first_seen: &dyn TimeColumn,
+        last_seen: &dyn TimeColumn,
+    ) -> Result<usize, IdentityError> {
+        if columns.len() != self.identifiers.len() {
+            return Err(MISFIT);
+        }
+        let mut usable = 0;
+        for row in 0..rows {
+            for column in columns {
+                let at = column.number(row).map_or(Ok(Ref::NONE), |number| known.find(number))?;
+                if at != Ref::NONE {
+                    self.placed[at.shard()].push((at, self.waiting.refs.len() as Slot));
+                    self.placed_count += 1;
+                }
+                self.waiting.refs.push(at);
+            }
+            usable += usize::from(self.end_row(first_seen.micros(row), last_seen.micros(row))?);
+        }
+        Ok(usable)
+    }
+
+    /// Ends a row whose values are among those that wait. Tells whether it has any.
+    fn end_row(&mut self, first_seen: Option<i64>, last_seen: Option<i64>) -> Result<bool, IdentityError> {
+        let Waiting { refs, first, last, width, .. } = &mut self.waiting;
+        let start = refs.len() - *width;
+        if refs[start..].iter().all(|at| *at == Ref::NONE) {
+            refs.truncate(start);
+            return Ok(false);
+        }
+        first.push(first_seen.unwrap_or(UNKNOWN_FIRST));
+        last.push(last_seen.unwrap_or(UNKNOWN_LAST));
+        if self.staged.len() + self.placed_count >= self.flush_at {
+            self.flush()?;
+        }
+        Ok(true)
+    }
+
     /// How much memory the whole evidence holds, in bytes.
     pub fn evidence_bytes(&self) -> usize {
-        self.shared.bytes.load(Ordering::Relaxed)
+        self.shared.held()
     }
 
     /// Ends this feeder's input.
@@ -298,12 +373,29 @@ impl Feeder {
         let first_shard = self.number * 37;
         let shards = &self.shared.shards;
         let mut grown = intern::flush(shards, &mut self.staged, Unknown::Add, first_shard, &mut self.waiting)?;
+        self.flush_placed(first_shard);
         grown += self.flush_rows(first_shard)?;
-        let own = self.staged.bytes() + self.waiting.bytes();
+        let placed: usize = self.placed.iter().map(|placed| placed.capacity() * size_of::<(Ref, Slot)>()).sum();
+        let own = self.staged.bytes() + placed + self.waiting.bytes();
         grown += own.cast_signed() - self.bytes.cast_signed();
         self.bytes = own;
-        add(&self.shared.bytes, grown);
+        self.shared.grow(grown);
         Ok(())
+    }
+
+    /// Lets the shards know of the waiting values that they have already.
+    fn flush_placed(&mut self, first_shard: usize) {
+        self.placed_count = 0;
+        for i in 0..SHARDS {
+            let index = (first_shard + i) % SHARDS;
+            if self.placed[index].is_empty() {
+                continue;
+            }
+            let mut shard = self.shared.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
+            for (at, slot) in self.placed[index].drain(..) {
+                shard.attributes.receive(at, &slot, &mut self.waiting);
+            }
+        }
     }
 
     /// Puts the waiting rows, whose values have numbers by now, in their places.
@@ -342,7 +434,7 @@ impl Feeder {
 
 impl Drop for Feeder {
     fn drop(&mut self) {
-        add(&self.shared.bytes, -self.bytes.cast_signed());
+        self.shared.grow(-self.bytes.cast_signed());
     }
 }
 
@@ -352,6 +444,14 @@ impl Waiting {
     }
 }
 
-fn add(counter: &AtomicUsize, difference: isize) {
-    counter.fetch_add(difference.cast_unsigned(), Ordering::Relaxed);
+impl Collected {
+    /// How much memory is held, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts what is held, by so much more or less.
+    pub(crate) fn grow(&self, difference: isize) {
+        self.bytes.fetch_add(difference.cast_unsigned(), Ordering::Relaxed);
+    }
 }

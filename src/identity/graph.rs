@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::ThreadPoolBuilder;
+
 use crate::assign::{self, Known};
 use crate::cluster::Linked;
 use crate::evidence::Seen;
@@ -57,8 +59,8 @@ impl Graph {
     /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
     /// pinned pairs take more for a while: 24 bytes for each of their edges.
     pub fn bytes_to_resolve(&self) -> usize {
-        /// Sets, labels, flags, the previous profile of each value, and a share of the ids.
-        const PER_VALUE: usize = 4 + 4 + 4 + 1 + 8 + 16;
+        /// Labels, the previous profile of each value, and a share of the ids.
+        const PER_VALUE: usize = 4 + 4 + 1 + 8 + 16;
         self.shared.bytes + self.shared.values * PER_VALUE + self.matches.bytes()
     }
 
@@ -105,11 +107,17 @@ impl Graph {
         Some((intern::find_shared(&self.shared.shards, identifier, value)?, identifier))
     }
 
-    /// Clusters the values within the limits and as pins say, and gives each profile its id.
+    /// Clusters the values within the limits and as pins say, and gives each profile its id, on so many threads.
     ///
     /// # Errors
-    /// When a feeder is not finished, or the pins contradict each other.
-    pub fn resolve(self) -> Result<Resolution, IdentityError> {
+    /// When a feeder is not finished, the pins contradict each other, or the system has no threads.
+    pub fn resolve(self, threads: usize) -> Result<Resolution, IdentityError> {
+        let pool =
+            ThreadPoolBuilder::new().num_threads(threads.max(1)).thread_name(|i| format!("identity-{i}")).build();
+        pool.map_err(|e| IdentityError::NoThreads(e.to_string()))?.install(|| self.resolve_here())
+    }
+
+    fn resolve_here(self) -> Result<Resolution, IdentityError> {
         let matches = self.matches;
         let sealed = Arc::into_inner(self.shared).ok_or(IdentityError::Misuse("ids that still come in"))?;
         let Sealed { rules, same_as, shards, mut rows, .. } = sealed;

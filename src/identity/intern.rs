@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::IdentityError;
+use crate::{IdentityError, lean};
 
 /// 256 shards: at 6 million values the table and text of one take about 0.7 MB.
 const SHARD_BITS: u32 = 8;
@@ -185,6 +185,8 @@ impl Names {
             return Err(IdentityError::TooManyValues);
         }
         let end = u32::try_from(self.text.len() + value.len()).map_err(|_| IdentityError::TooManyValues)?;
+        lean::reserve_text(&mut self.text, value.len());
+        lean::reserve(&mut self.list, 1);
         self.text.push_str(value);
         self.list.push(Name { end, identifier });
         Ok(number as u32)

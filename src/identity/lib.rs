@@ -28,10 +28,13 @@ pub mod normalise;
 mod assign;
 mod cluster;
 mod column;
+mod components;
 mod error;
 mod evidence;
 mod graph;
 mod intern;
+mod kept;
+mod lean;
 mod limits;
 mod linkage;
 mod matches;
@@ -50,13 +53,15 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use column::{TextColumn, TimeColumn, WeightColumn};
+pub use column::{NumberColumn, TextColumn, TimeColumn, WeightColumn};
+pub use components::Components;
 pub use error::IdentityError;
 pub use evidence::{Evidence, Feeder, Novelty};
 pub use graph::{Graph, PreviousFeeder};
+pub use kept::{KeptRow, KeptSource, KeptValue, KnownValues, KnownValuesFeeder};
 pub use profile_id::{ProfileId, ProfileIdText};
 pub use resolution::{
-    Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, KeptRow, Resolution,
+    Change, ChangeKind, Conflict, ConflictReason, IdentifierRow, IdentifierRows, IdentifierValue, Resolution,
     RowCursor, SharedValue, SourceSet,
 };
 pub use rules::{IdentifierRule, Limit, Linkage, MatchRules, Pin, PinKind, RowSource, Rules};

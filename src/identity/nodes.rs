@@ -1,8 +1,10 @@
 //! The values of an entity as nodes of a graph: dense integers from 0.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
+use fixedbitset::FixedBitSet;
+
+use crate::ProfileId;
 use crate::evidence::{Seen, UNKNOWN_FIRST, UNKNOWN_LAST};
 use crate::intern::{Ref, SHARDS, Shard};
 
@@ -12,8 +14,8 @@ pub(crate) struct Nodes {
     pub(crate) shards: Vec<Shard<Seen>>,
     /// The number of each shard's first node, then the number of nodes.
     starts: Vec<u32>,
-    /// For each node whether rows are taken to be without it; empty if that holds for none.
-    aside: Vec<bool>,
+    /// The nodes that rows are taken to be without.
+    aside: FixedBitSet,
 }
 
 impl Nodes {
@@ -25,28 +27,29 @@ impl Nodes {
             next += shard.names().len() as u32;
         }
         starts.push(next);
-        Self { shards, starts, aside: Vec::new() }
+        Self { shards, starts, aside: FixedBitSet::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.starts[SHARDS] as usize
     }
 
+    /// As [`Nodes::node`], but also of what is set aside.
+    #[inline]
+    pub(crate) fn number(&self, at: Ref) -> Option<u32> {
+        (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())
+    }
+
     /// The node of a value that the interner keeps at `at`; none for [`Ref::NONE`], and for what is set aside.
     #[inline]
     pub(crate) fn node(&self, at: Ref) -> Option<u32> {
-        let node = (at != Ref::NONE).then(|| self.starts[at.shard()] + at.number())?;
-        (!self.aside.get(node as usize).is_some_and(|aside| *aside)).then_some(node)
+        let node = self.number(at)?;
+        (!self.aside.contains(node as usize)).then_some(node)
     }
 
-    /// Takes the nodes for which `aside` holds off every row.
-    pub(crate) fn set_aside(&mut self, aside: Vec<bool>) {
+    /// Takes nodes off every row.
+    pub(crate) fn set_aside(&mut self, aside: FixedBitSet) {
         self.aside = aside;
-    }
-
-    /// Where the text lies of the value that the interner keeps at `at`; none for [`Ref::NONE`].
-    pub(crate) fn place_of_text(&self, at: Ref) -> Option<(usize, Range<usize>)> {
-        (at != Ref::NONE).then(|| (at.shard(), self.shards[at.shard()].names().place(at.number() as usize)))
     }
 
     /// Calls `each` with every node, the shard it is kept in, and its number there.
@@ -55,6 +58,16 @@ impl Nodes {
             for number in 0..shard.names().len() {
                 each(start + number as u32, shard, number);
             }
+        }
+    }
+
+    /// Calls `each` with every node that had a profile in the last run, and the profile.
+    pub(crate) fn each_known(&self, mut each: impl FnMut(u32, ProfileId)) {
+        for (shard, start) in self.shards.iter().zip(&self.starts) {
+            let known = (*start..).zip(&shard.attributes.previous);
+            known
+                .filter_map(|(node, profile)| Some((node, (*profile)?)))
+                .for_each(|(node, profile)| each(node, profile));
         }
     }
 

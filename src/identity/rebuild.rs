@@ -1,6 +1,8 @@
 //! Clusters built up edge by edge, in the fixed order, as far as limits and pins allow.
 
+use fixedbitset::FixedBitSet;
 use hashbrown::HashSet;
+use rayon::prelude::*;
 
 use crate::cluster::Clustering;
 use crate::limits::{Holdings, Limited};
@@ -55,25 +57,24 @@ pub(crate) struct Forbids<'a> {
     pub(crate) tables: &'a Tables<'a>,
 }
 
-/// Takes the broken clusters apart and joins their nodes again: along always-pins, whatever that breaks, then along `edges`,
-/// in the fixed order, refusing what is forbidden. `edges` are all edges of those clusters; one may occur several times.
+/// Takes broken clusters apart and joins their nodes again: along always-pins, whatever that breaks, then along `edges`,
+/// in the fixed order, refusing what is forbidden. `broken` are all nodes of those clusters, `edges` all of their edges, of which one may
+/// occur several times.
 pub(crate) fn rebuild(
     (nodes, matches): (&Nodes, &Matches),
     forbids: Forbids<'_>,
-    broken: &[bool],
+    broken: &FixedBitSet,
     mut edges: Vec<Edge>,
     clustering: &mut Clustering,
 ) {
     let Forbids { limits, pins, matching, tables } = forbids;
     // Nodes of broken clusters are numbered anew, so that what follows is as large as they are and no larger.
-    let is_member = |label: &u32| broken[*label as usize];
-    let members: Vec<u32> =
-        (0_u32..).zip(&clustering.labels).filter(|(_, label)| is_member(label)).map(|(node, _)| node).collect();
+    let members: Vec<u32> = broken.ones().map(|node| node as u32).collect();
     let mut local = vec![0_u32; nodes.len()];
     for (number, node) in (0..).zip(&members) {
         local[*node as usize] = number;
     }
-    let number = |node: u32| is_member(&clustering.labels[node as usize]).then(|| local[node as usize]);
+    let number = |node: u32| broken.contains(node as usize).then(|| local[node as usize]);
     let mut sets = Sets {
         joined: UnionFind::new(members.len()),
         holdings: Holdings::new(nodes, limits, &members),
@@ -151,25 +152,23 @@ impl Sets<'_> {
 /// Brings edges into the order in which they are considered: the stronger ends first, then the earlier, then by value; of
 /// one edge seen several times the earliest, then the one of the first source. Matches come after all others, the heavier first.
 fn sort(nodes: &Nodes, edges: &mut [Edge]) {
-    for edge in &mut *edges {
+    edges.par_iter_mut().for_each(|edge| {
         let [a, b] = edge.ranks;
         if a > b || (a == b && nodes.value(edge.a) > nodes.value(edge.b)) {
             std::mem::swap(&mut edge.a, &mut edge.b);
             edge.ranks = [b, a];
         }
-    }
+    });
     let key = |edge: &Edge| match edge.source {
         MATCH => (true, [0; 2], edge.first),
         _ => (false, edge.ranks, edge.first),
     };
-    edges.sort_unstable_by_key(key);
+    edges.par_sort_unstable_by_key(key);
     // Values are looked at only where nothing else decides.
-    for ties in edges.chunk_by_mut(|x, y| key(x) == key(y)) {
-        if ties.len() > 1 {
-            let values = |edge: &Edge| (nodes.value(edge.a), nodes.value(edge.b), edge.source);
-            ties.sort_unstable_by(|x, y| values(x).cmp(&values(y)));
-        }
-    }
+    edges.par_chunk_by_mut(|x, y| key(x) == key(y)).filter(|ties| ties.len() > 1).for_each(|ties| {
+        let values = |edge: &Edge| (nodes.value(edge.a), nodes.value(edge.b), edge.source);
+        ties.sort_unstable_by(|x, y| values(x).cmp(&values(y)));
+    });
 }
 
 /// The first set of a broken cluster keeps the cluster's number, the others get new ones.

@@ -4,14 +4,15 @@ use crate::assign::Assignment;
 use std::ops::Range;
 
 use crate::cluster::{Clustering, NO_CLUSTER};
-use crate::intern::{Ref, SHARDS};
+use crate::evidence::FIRST_SOURCES;
+use crate::intern::SHARDS;
 use crate::linkage::Forbidden;
 use crate::nodes::{Nodes, known_first, known_last};
 use crate::rebuild::{MATCH, Obstacle, Refused};
-use crate::rows::{ROW_SHARDS, RowTable, Rows};
+use crate::rows::Rows;
 use crate::shared::Shared;
 use crate::summary::EdgeCount;
-use crate::{Limit, Novelty, ProfileId, Rules};
+use crate::{Limit, ProfileId, Rules};
 
 /// The profiles of an entity. All of it can be read many times, and from several threads.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub struct IdentifierRow<'a> {
 /// The sources that a value was seen in.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceSet<'a> {
-    first: u64,
+    first: u32,
     more: &'a [u8],
 }
 
@@ -62,7 +63,7 @@ impl SourceSet<'_> {
             lowest
         });
         let has = move |more: &usize| self.more[more / 8] >> (more % 8) & 1 == 1;
-        first.chain((0..self.more.len() * 8).filter(has).map(|more| more + u64::BITS as usize))
+        first.chain((0..self.more.len() * 8).filter(has).map(|more| more + FIRST_SOURCES))
     }
 }
 
@@ -72,28 +73,6 @@ pub struct IdentifierValue<'a> {
     /// An index into [`Rules::identifiers`].
     pub identifier: usize,
     pub value: &'a str,
-}
-
-/// A row of a source.
-#[derive(Debug, Clone, Copy)]
-pub struct KeptRow<'a> {
-    nodes: &'a Nodes,
-    refs: &'a [Ref],
-    /// Microseconds since 1970, UTC; none if no row of this combination says.
-    pub first_seen: Option<i64>,
-    pub last_seen: Option<i64>,
-}
-
-impl<'a> KeptRow<'a> {
-    /// One column's values of several rows. `column`: an index into the identifiers of the rows' source.
-    pub fn column(rows: &[Self], column: usize) -> impl Iterator<Item = Option<&'a str>> {
-        // Values lie all over memory. To look for all of them first, and read them then, is to wait for many at a time.
-        let places: Vec<_> = rows.iter().map(|row| row.nodes.place_of_text(row.refs[column])).collect();
-        rows.iter().map(|row| row.nodes).zip(places).map(|(nodes, place)| {
-            let (shard, place) = place?;
-            Some(nodes.shards[shard].names().text(place))
-        })
-    }
 }
 
 /// An edge that was refused, because `b`'s profile and `a`'s must not be one.
@@ -233,34 +212,6 @@ impl Resolution {
         let shards = start(part)..start(part + 1);
         let cursor = RowCursor { shard: shards.start, ..RowCursor::default() };
         IdentifierRows { resolution: self, cursor, shards }
-    }
-
-    /// One of several parts of a source's rows of one novelty, each combination of values once, in no particular order; about
-    /// equally large. Empty for known rows, and unless the source keeps its rows.
-    pub fn rows_part(
-        &self,
-        source: usize,
-        novelty: Novelty,
-        part: usize,
-        parts: usize,
-    ) -> impl Iterator<Item = KeptRow<'_>> {
-        let width = self.rules.sources[source].identifiers.len();
-        let tables = self.rows.of(source, novelty);
-        let start = |part: usize| (ROW_SHARDS * part.min(parts) / parts.max(1)).min(tables.len());
-        tables[start(part)..start(part + 1)].iter().flat_map(move |table| {
-            let row = move |row: usize| KeptRow {
-                nodes: &self.nodes,
-                refs: table.refs(row, width),
-                first_seen: known_first(table.first(row)),
-                last_seen: known_last(table.last(row)),
-            };
-            (0..table.len()).map(row)
-        })
-    }
-
-    /// How many rows [`Resolution::rows_part`] gives in all its parts.
-    pub fn row_count(&self, source: usize, novelty: Novelty) -> usize {
-        self.rows.of(source, novelty).iter().map(RowTable::len).sum()
     }
 
     fn conflict(&self, refused: &Refused) -> Conflict<'_> {

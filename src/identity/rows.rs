@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashTable;
+use rayon::prelude::*;
 
-use crate::IdentityError;
 use crate::evidence::{Novelty, UNKNOWN_LAST};
 use crate::intern::Ref;
 use crate::nodes::Nodes;
 use crate::summary::EdgeCount;
+use crate::{IdentityError, lean};
 
 /// Each is guarded on its own, so that threads seldom wait for one another.
 pub(crate) const ROW_SHARDS: usize = 64;
@@ -33,6 +34,37 @@ struct Entry {
     hash: u32,
     row: u32,
 }
+
+/// Some rows of one source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<'a> {
+    pub(crate) source: u16,
+    /// The identifier of each column.
+    pub(crate) identifiers: &'a [u8],
+    /// Row after row, one for each column.
+    refs: &'a [Ref],
+    first: &'a [i64],
+}
+
+impl<'a> Block<'a> {
+    /// Where the values of all rows are kept, row after row.
+    pub(crate) fn refs(self) -> &'a [Ref] {
+        self.refs
+    }
+
+    /// The values of each row.
+    pub(crate) fn rows(self) -> impl Iterator<Item = &'a [Ref]> {
+        self.refs.chunks_exact(self.identifiers.len())
+    }
+
+    /// When each row was first seen.
+    pub(crate) fn first(self) -> &'a [i64] {
+        self.first
+    }
+}
+
+/// Rows of a [`Block`]: what is fetched of their values fits the cache next to a processor.
+const BLOCK_ROWS: usize = 1024;
 
 /// A row on its way in.
 #[derive(Debug, Clone, Copy)]
@@ -79,9 +111,14 @@ impl RowTable {
             return Ok(());
         }
         let number = u32::try_from(self.first.len()).map_err(|_| IdentityError::TooManyRows)?;
+        lean::reserve(&mut self.refs, width);
+        lean::reserve(&mut self.first, 1);
         self.refs.extend_from_slice(row.refs);
         self.first.push(row.first);
-        self.last.extend(row.last);
+        if let Some(last) = row.last {
+            lean::reserve(&mut self.last, 1);
+            self.last.push(last);
+        }
         self.table.insert_unique(spread(hash), Entry { hash, row: number }, |entry| spread(entry.hash));
         Ok(())
     }
@@ -93,6 +130,11 @@ impl RowTable {
     /// The values of a row of so many columns.
     pub(crate) fn refs(&self, row: usize, width: usize) -> &[Ref] {
         &self.refs[row * width..(row + 1) * width]
+    }
+
+    /// The values of all rows, row after row.
+    pub(crate) fn all_refs(&self) -> &[Ref] {
+        &self.refs
     }
 
     pub(crate) fn first(&self, row: usize) -> i64 {
@@ -170,20 +212,16 @@ impl Rows {
         Self { sources: sources.map(|(identifiers, open)| SourceRows::new(identifiers, open)).collect() }
     }
 
-    /// The identifier of each column of a source.
-    pub(crate) fn identifiers(&self, source: u16) -> &[u8] {
-        &self.sources[usize::from(source)].identifiers
-    }
-
-    /// Calls `each` with the source, the time and the values of every row, some of them more than once.
-    pub(crate) fn each(&self, mut each: impl FnMut(u16, i64, &[Ref])) {
-        for (number, source) in (0_u16..).zip(&self.sources) {
-            for table in source.tables.iter().flatten() {
-                for (row, first) in table.refs.chunks_exact(source.identifiers.len()).zip(&table.first) {
-                    each(number, *first, row);
-                }
-            }
-        }
+    /// All rows, some of them more than once, for as many threads as there are.
+    pub(crate) fn blocks(&self) -> impl ParallelIterator<Item = Block<'_>> {
+        let tables = self.sources.par_iter().enumerate().flat_map(|(number, source)| {
+            let tables = source.tables.par_iter().flatten();
+            tables.map(move |table| (number as u16, source.identifiers.as_slice(), table))
+        });
+        tables.flat_map_iter(|(source, identifiers, table)| {
+            let blocks = table.refs.chunks(BLOCK_ROWS * identifiers.len()).zip(table.first.chunks(BLOCK_ROWS));
+            blocks.map(move |(refs, first)| Block { source, identifiers, refs, first })
+        })
     }
 
     /// The rows of a source that are of one novelty, in [`ROW_SHARDS`] parts or, if they are not kept, in none.
@@ -214,14 +252,17 @@ impl Rows {
         for (source, same) in self.sources.iter().zip(same_as) {
             let columns = &source.identifiers;
             // One number for each two columns.
-            let mut pairs = vec![0; columns.len().pow(2)];
-            for row in source.distinct() {
+            let none = || vec![0; columns.len().pow(2)];
+            let count = |mut pairs: Vec<u64>, row: &[Ref]| {
                 for (i, a) in row.iter().enumerate().filter(|(_, a)| nodes.node(**a).is_some()) {
                     for (j, b) in row.iter().enumerate().skip(i + 1) {
                         pairs[i * row.len() + j] += u64::from(a != b && nodes.node(*b).is_some());
                     }
                 }
-            }
+                pairs
+            };
+            let add = |x: Vec<u64>, y: Vec<u64>| x.into_iter().zip(y).map(|(x, y)| x + y).collect();
+            let pairs = source.distinct().fold(none, count).reduce(none, add);
             for (place, count) in pairs.into_iter().enumerate().filter(|(_, count)| *count > 0) {
                 let (a, b) = (columns[place / columns.len()], columns[place % columns.len()]);
                 *counts.entry((*same, a.min(b), a.max(b))).or_default() += count;
@@ -252,8 +293,8 @@ impl SourceRows {
     }
 
     /// Every combination of values once.
-    fn distinct(&self) -> impl Iterator<Item = &[Ref]> {
-        self.tables.iter().flatten().flat_map(|table| {
+    fn distinct(&self) -> impl ParallelIterator<Item = &[Ref]> {
+        self.tables.par_iter().flatten().flat_map_iter(|table| {
             let rows = table.refs.chunks_exact(self.identifiers.len()).enumerate();
             rows.filter(|(row, _)| !table.repeats.get(*row).is_some_and(|repeats| *repeats)).map(|(_, refs)| refs)
         })

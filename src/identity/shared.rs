@@ -2,10 +2,13 @@
 
 use std::cmp::Reverse;
 
+use fixedbitset::FixedBitSet;
+use rayon::prelude::*;
+
 use crate::Rules;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
-use crate::rows::Rows;
+use crate::rows::{Block, Rows};
 
 /// Fewer pairs than this are not worth a look at which of them are the same.
 const TIDY_AT: usize = if cfg!(test) { 8 } else { 1 << 20 };
@@ -29,16 +32,12 @@ pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pi
     if shared.is_empty() {
         return shared;
     }
-    let mut aside = vec![false; nodes.len()];
-    for value in &shared {
-        aside[value.node as usize] = true;
-    }
+    let mut aside = FixedBitSet::with_capacity(nodes.len());
+    aside.extend(shared.iter().map(|value| value.node as usize));
     let mut told = aside.clone();
-    for node in pins.always.iter().flatten() {
-        told[*node as usize] = false;
-    }
+    pins.always.iter().flatten().for_each(|node| told.remove(*node as usize));
     nodes.set_aside(aside);
-    shared.retain(|value| told[value.node as usize]);
+    shared.retain(|value| told.contains(value.node as usize));
     let rank = |value: &Shared| (nodes.identifier(value.node), Reverse(value.degree));
     shared.sort_unstable_by(|x, y| rank(x).cmp(&rank(y)).then_with(|| nodes.value(x.node).cmp(nodes.value(y.node))));
     shared
@@ -47,12 +46,13 @@ pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pi
 fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
     // No value is seen with as many others as 32 bits count.
     let above: Vec<u32> = rules.identifiers.iter().map(|rule| rule.shared_above.unwrap_or(u32::MAX)).collect();
-    let bounds = upper_bounds(nodes, rows, rules, &above);
-    let pairs = pairs(nodes, rows, &above, &bounds);
-    drop(bounds);
+    let suspects = suspects(nodes, rules, &above);
+    if suspects.is_clear() {
+        return Vec::new();
+    }
     let mut shared = Vec::new();
     let mut degrees = vec![0_u64; above.len()];
-    for others in pairs.chunk_by(|x, y| x.0 == y.0) {
+    for others in pairs(nodes, rows, &suspects).chunk_by(|x, y| x.0 == y.0) {
         degrees.fill(0);
         for (_, other) in others {
             degrees[usize::from(nodes.identifier(*other))] += 1;
@@ -68,50 +68,63 @@ fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
     shared
 }
 
-/// For each node whose identifier has a rule, a number that no degree of it exceeds: from the rows alone, and cheap.
-fn upper_bounds(nodes: &Nodes, rows: &Rows, rules: &Rules, above: &[u32]) -> Vec<u32> {
+/// The nodes that are on enough rows to be shared. Rows that came in several times count each time: there may be too many, never too
+/// few.
+fn suspects(nodes: &Nodes, rules: &Rules, above: &[u32]) -> FixedBitSet {
     // On one row, as many values of one identifier as its source has columns of it.
     let columns = |identifiers: &[usize], i: usize| identifiers.iter().filter(|other| **other == i).count() as u32;
     let widest = |identifiers: &[usize]| identifiers.iter().map(|i| columns(identifiers, *i)).max().unwrap_or_default();
-    let widest: Vec<u32> = rules.sources.iter().map(|source| widest(&source.identifiers)).collect();
-    let mut bounds = vec![0_u32; nodes.len()];
-    rows.each(|source, _, row| {
-        for (at, identifier) in row.iter().zip(rows.identifiers(source)) {
-            if above[usize::from(*identifier)] < u32::MAX
-                && let Some(node) = nodes.node(*at)
-            {
-                let bound = &mut bounds[node as usize];
-                *bound = bound.saturating_add(widest[usize::from(source)]);
-            }
+    let widest = rules.sources.iter().map(|source| widest(&source.identifiers)).max().unwrap_or_default();
+    let mut suspects = FixedBitSet::with_capacity(nodes.len());
+    nodes.each(|node, shard, number| {
+        let most = above[usize::from(shard.names().identifier(number))];
+        if most < u32::MAX && shard.attributes.values[number].sightings.saturating_mul(widest) > most {
+            suspects.insert(node as usize);
         }
     });
-    bounds
+    suspects
 }
 
-/// Each node whose bound exceeds what its rule has, with each other node on one row with it: every pair once, ascending.
-fn pairs(nodes: &Nodes, rows: &Rows, above: &[u32], bounds: &[u32]) -> Vec<(u32, u32)> {
-    let mut pairs = Vec::new();
-    let mut tidy_at = TIDY_AT;
-    rows.each(|source, _, row| {
-        for (at, identifier) in row.iter().zip(rows.identifiers(source)) {
-            let most = above[usize::from(*identifier)];
-            let Some(node) = nodes.node(*at).filter(|node| most < u32::MAX && bounds[*node as usize] > most) else {
-                continue;
-            };
-            let others = row.iter().filter_map(|other| nodes.node(*other)).filter(|other| *other != node);
-            pairs.extend(others.map(|other| (node, other)));
+/// Each suspect with each other node on one row with it: every pair once, ascending.
+fn pairs(nodes: &Nodes, rows: &Rows, suspects: &FixedBitSet) -> Vec<(u32, u32)> {
+    let gather = |mut pairs: Pairs, block: Block<'_>| {
+        for row in block.rows() {
+            for node in row.iter().filter_map(|at| nodes.node(*at)).filter(|node| suspects.contains(*node as usize)) {
+                let others = row.iter().filter_map(|other| nodes.node(*other)).filter(|other| *other != node);
+                pairs.list.extend(others.map(|other| (node, other)));
+            }
         }
-        // Many rows may say the same: what is kept is at most twice what differs.
-        if pairs.len() >= tidy_at {
-            tidy(&mut pairs);
-            tidy_at = TIDY_AT.max(2 * pairs.len());
-        }
-    });
+        pairs.tidied()
+    };
+    let mut pairs = rows.blocks().fold(Pairs::default, gather).reduce(Pairs::default, Pairs::and).list;
     tidy(&mut pairs);
     pairs
 }
 
+/// Pairs on their way. Many rows may say the same: what is kept is at most twice what differs.
+#[derive(Debug, Default)]
+struct Pairs {
+    list: Vec<(u32, u32)>,
+    /// How many there were when none was there twice.
+    tidy: usize,
+}
+
+impl Pairs {
+    fn and(mut self, other: Self) -> Self {
+        self.list.extend(other.list);
+        self.tidied()
+    }
+
+    fn tidied(mut self) -> Self {
+        if self.list.len() >= TIDY_AT.max(2 * self.tidy) {
+            tidy(&mut self.list);
+            self.tidy = self.list.len();
+        }
+        self
+    }
+}
+
 fn tidy(pairs: &mut Vec<(u32, u32)>) {
-    pairs.sort_unstable();
+    pairs.par_sort_unstable();
     pairs.dedup();
 }

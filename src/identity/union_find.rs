@@ -1,4 +1,7 @@
 //! Disjoint sets over dense integers: union by size, path halving (Tarjan and van Leeuwen, 1984).
+//!
+//! For one thread that keeps more of each set than its integers, and moves what the smaller one has. Where only the sets matter,
+//! there is [`Components`](crate::Components).
 
 /// Sets of the integers below some number; at first each integer is its own set.
 #[derive(Debug)]

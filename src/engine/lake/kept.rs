@@ -1,4 +1,4 @@
-//! Rows that work keeps for its next time, on shelves beside the tables.
+//! Tables that work keeps for its next time, on shelves beside those of the lake.
 //!
 //! Under `_kept/<shelf>/` lies for each thing kept a folder of Parquet files and, created last, a JSON file that names them: what
 //! has no such file is as good as not there.
@@ -15,7 +15,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 use serde_json::{Value, json};
 
-use crate::api::{Kept, KeptFile};
+use crate::api::{Kept, KeptFile, KeptTable};
 use crate::error::EngineError;
 use crate::failure;
 use crate::lake::staged;
@@ -63,9 +63,9 @@ fn kept(name: String, value: &Value) -> Option<Kept> {
         let name = value.get("name")?.as_str()?.to_owned();
         Some(KeptFile { name, bytes: value.get("bytes")?.as_u64()?, rows: value.get("rows")?.as_u64()? })
     };
-    let files = value.get("files")?.as_array()?.iter().map(file).collect::<Option<Vec<_>>>()?;
-    let about = value.get("about")?.as_str()?.to_owned();
-    Some(Kept { name, about, rows: files.iter().map(|file| file.rows).sum(), files })
+    let table = |value: &Value| Some(KeptTable { files: value.as_array()?.iter().map(file).collect::<Option<_>>()? });
+    let tables = value.get("tables")?.as_array()?.iter().map(table).collect::<Option<_>>()?;
+    Some(Kept { name, about: value.get("about")?.as_str()?.to_owned(), tables })
 }
 
 /// A new place on a shelf.
@@ -76,19 +76,26 @@ pub(crate) fn new_place(shelf: &Place) -> (String, Place) {
 }
 
 /// Makes files that were written to a place count.
-pub(crate) async fn finish(shelf: &Place, name: &str, about: &str, files: &[WrittenFile]) -> Result<(), EngineError> {
+pub(crate) async fn finish(
+    shelf: &Place,
+    name: &str,
+    about: &str,
+    tables: &[Vec<WrittenFile>],
+) -> Result<(), EngineError> {
     let file = |file: &WrittenFile| json!({"name": file.meta.location.filename().unwrap_or_default(), "bytes": file.meta.size, "rows": file.rows});
-    let content = json!({"about": about, "files": files.iter().map(file).collect::<Vec<_>>()}).to_string();
+    let table = |files: &Vec<WrittenFile>| files.iter().map(file).collect::<Vec<_>>();
+    let content = json!({"about": about, "tables": tables.iter().map(table).collect::<Vec<_>>()}).to_string();
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
     let put = shelf.store.put_opts(&manifest(shelf, name), content.into(), options).await;
     put.map(drop).map_err(|e| failure::store(e, &shelf.label))
 }
 
-/// What was kept, as a table.
+/// One of the tables that were kept; one without rows if there are not so many.
 pub(crate) async fn table(
     state: &SessionState,
     shelf: &Place,
     kept: &Kept,
+    table: usize,
     columns: &SchemaRef,
 ) -> Result<Arc<dyn TableProvider>, EngineError> {
     let place = shelf.child(&kept.name);
@@ -104,14 +111,15 @@ pub(crate) async fn table(
         };
         WrittenFile { meta, rows: file.rows }
     };
-    let files: Vec<WrittenFile> = kept.files.iter().map(file).collect();
+    let files: Vec<WrittenFile> = kept.tables.get(table).into_iter().flat_map(|table| &table.files).map(file).collect();
     staged::table(state, &place, "what was kept", columns, &files).await
 }
 
 /// Deletes what was kept: first what makes it count.
 pub(crate) async fn forget(shelf: &Place, kept: &Kept) -> Result<(), EngineError> {
     let place = shelf.child(&kept.name);
-    let files = kept.files.iter().map(|file| place.path.clone().join(file.name.as_str()));
+    let files =
+        kept.tables.iter().flat_map(|table| &table.files).map(|file| place.path.clone().join(file.name.as_str()));
     for path in std::iter::once(manifest(shelf, &kept.name)).chain(files) {
         match shelf.store.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}

@@ -415,32 +415,37 @@ impl Engine for LakeEngine {
         run: &RunContext,
         shelf: &str,
         about: &str,
-        rows: Vec<RecordStream>,
+        tables: Vec<Vec<RecordStream>>,
     ) -> Result<(), EngineError> {
         let shelf = kept::shelf(&self.tables, shelf);
         let (name, dir) = kept::new_place(&shelf);
-        let mut files = Vec::new();
-        if let Some(first) = rows.first() {
-            let table = "what is kept".to_owned();
-            let schema = write::written_schema(&first.schema, &table)?;
-            let memory = Arc::clone(&self.state.runtime_env().memory_pool);
-            let target = Target { dir, table, schema, purpose: Purpose::Cache, memory };
-            let streams = rows.into_iter().map(|stream| stream.batches).collect();
-            files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
+        let mut written = vec![];
+        for rows in tables {
+            let mut files = vec![];
+            if let Some(first) = rows.first() {
+                let table = "what is kept".to_owned();
+                let schema = write::written_schema(&first.schema, &table)?;
+                let memory = Arc::clone(&self.state.runtime_env().memory_pool);
+                let target = Target { dir: dir.clone(), table, schema, purpose: Purpose::Cache, memory };
+                let streams = rows.into_iter().map(|stream| stream.batches).collect();
+                files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
+            }
+            written.push(files);
         }
-        kept::finish(&shelf, &name, about, &files).await
+        kept::finish(&shelf, &name, about, &written).await
     }
 
     async fn kept_rows(
         &self,
         shelf: &str,
         kept: &Kept,
+        table: usize,
         columns: &TableSchema,
     ) -> Result<Vec<RecordStream>, EngineError> {
         let what = "what an earlier run has kept";
         let failed = |e| failure::query(e, what);
         let shelf = kept::shelf(&self.tables, shelf);
-        let table = kept::table(&self.state, &shelf, kept, &plain_schema(columns)).await?;
+        let table = kept::table(&self.state, &shelf, kept, table, &plain_schema(columns)).await?;
         let plan = LogicalPlanBuilder::scan("kept", provider_as_source(table), None).map_err(failed)?;
         let plan = Self::physical(&self.state, &plan.build().map_err(failed)?, what).await?;
         let schema = plan.schema();

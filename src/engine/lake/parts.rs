@@ -21,7 +21,7 @@ use crate::lake::delta_source::DeltaSource;
 use crate::lake::files::FilesTable;
 
 /// Raised when rows that were kept are to be read anew, whatever they were made of.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The parts of a query; none if it reads something else than files, or may give other rows each time.
 pub(crate) fn of(sql: &str, plan: &LogicalPlan) -> Result<Option<QueryParts>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -15,8 +15,9 @@ use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::AsyncArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use tokio::task::JoinSet;
 
 use crate::error::EngineError;
@@ -34,7 +35,7 @@ const ROW_GROUP_ROWS: usize = 256 * 1024;
 const ROW_GROUP_BYTES: usize = 128 << 20;
 const LEAST_ROW_GROUP_BYTES: usize = 1 << 20;
 /// Columns of Kinfold's own tables in which nearly every value is another one: looking for equal ones would be in vain.
-const UNIQUE: [&str; 3] = ["profile_id", "other_profile_id", "value"];
+const UNIQUE: [&str; 5] = ["profile_id", "other_profile_id", "value", "first_seen_at", "last_seen_at"];
 /// How much is gathered before it is sent to a store.
 const UPLOAD_BYTES: usize = 8 << 20;
 /// What all writers of a table may hold together, as a part of the memory limit.
@@ -226,7 +227,14 @@ fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> Writ
     let builder = builder.set_compression(compression).set_statistics_enabled(EnabledStatistics::Chunk);
     let is_unique = |field: &&Arc<Field>| UNIQUE.iter().any(|name| field.name() == name) || purpose == Purpose::Cache;
     let unique = schema.fields().iter().filter(|field| is_unique(field) && !field.data_type().is_nested());
-    unique.fold(builder, |builder, f| builder.set_column_dictionary_enabled(f.name().as_str().into(), false)).build()
+    let properties = unique.fold(builder, |builder, field| {
+        let column = ColumnPath::from(field.name().as_str());
+        let builder = builder.set_column_dictionary_enabled(column.clone(), false);
+        let is_packed =
+            matches!(field.data_type(), DataType::Int64 | DataType::Timestamp(..)) && purpose == Purpose::Cache;
+        if is_packed { builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED) } else { builder }
+    });
+    properties.build()
 }
 
 /// The batch in the types of the schema, by position.

@@ -9,7 +9,8 @@ mod tables;
 use std::sync::Arc;
 
 use kinfold_identity::{
-    Evidence, IdentifierRule, IdentityError, Limit, Linkage, MatchRules, Pin, Resolution, RowSource, Rules, Summary,
+    Evidence, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, Resolution, RowSource, Rules,
+    Summary,
 };
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
@@ -65,7 +66,7 @@ pub async fn resolve(
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = blocking(move || {
-        let resolution = graph.resolve()?;
+        let resolution = graph.resolve(threads)?;
         let summary = resolution.summary(LARGEST);
         Ok((resolution, summary))
     })
@@ -175,8 +176,9 @@ async fn keep(
 ) -> Result<(), EngineError> {
     for (source, (rows, reading)) in work.rows.iter().zip(readings).enumerate() {
         for (novelty, about) in reading.iter().flat_map(Reading::to_keep) {
-            let streams = tables::source_rows(resolution, threads, source, novelty, &read::kept_columns(rows));
-            engine.keep(run, &work.entity, &about, streams).await?;
+            let kept = KeptSource::new(Arc::clone(resolution), source, novelty);
+            let tables = tables::kept(&Arc::new(kept), resolution, threads, rows);
+            engine.keep(run, &work.entity, &about, tables).await?;
         }
     }
     let used: Vec<&str> = readings.iter().flatten().flat_map(|r| &r.known).map(|kept| kept.name.as_str()).collect();
@@ -193,6 +195,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 fn identity(e: &IdentityError, entity: &str) -> EngineError {
     let kind = match e {
         IdentityError::Misuse(_) => ErrorKind::Bug,
+        IdentityError::NoThreads(_) => ErrorKind::Outside,
         _ => ErrorKind::Input,
     };
     EngineError {

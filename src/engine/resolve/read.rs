@@ -9,7 +9,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondTyp
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Evidence, Feeder, Graph, IdentityError, Novelty, Pin, PinKind, PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
+    Evidence, Feeder, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty, NumberColumn, Pin, PinKind,
+    PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::identity;
 use super::reuse::Reading;
-use crate::api::{Engine, MemoryShare, RecordStream, RunContext};
+use crate::api::{Engine, Kept, KeptTable, MemoryShare, RecordStream, RunContext};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::types::timestamp_type;
@@ -101,12 +102,11 @@ async fn read_source(
     let Some(reading) = reading else {
         return feed(engine.query_streams(&sql, None).await?, Novelty::Fresh).await;
     };
-    let columns = kept_columns(rows);
     let mut usable = 0;
     for (kept, novelty) in [(&reading.known, Novelty::Known), (&reading.merged, Novelty::Fresh)] {
         for kept in kept {
-            let streams = engine.kept_rows(&work.entity, kept, &columns).await.map_err(read_all_again)?;
-            usable += feed(streams, novelty).await.map_err(read_all_again)?;
+            let read = read_kept(engine, work, source, (kept, novelty), evidence, feeding).await;
+            usable += read.map_err(read_all_again)?;
         }
     }
     for (parts, novelty) in [(&reading.fresh, Novelty::Fresh), (&reading.newest, Novelty::Newest)] {
@@ -115,11 +115,65 @@ async fn read_source(
     Ok(usable)
 }
 
-/// The columns of what is kept of a source's rows.
-pub(super) fn kept_columns(rows: &ResolveRows) -> TableSchema {
-    let values = (0..rows.identifiers.len()).map(|i| (format!("value_{i}"), SqlType::Text));
+/// Of what is kept of a source's rows, the table of their values.
+const KEPT_VALUES: usize = 0;
+/// And that of the rows, which name values by their numbers.
+const KEPT_ROWS: usize = 1;
+
+pub(super) fn kept_value_columns() -> TableSchema {
+    let numbers = ["number", "column"].map(|name| (name.to_owned(), SqlType::Integer));
+    TableSchema::new(numbers.into_iter().chain([("value".to_owned(), SqlType::Text)]))
+}
+
+pub(super) fn kept_row_columns(rows: &ResolveRows) -> TableSchema {
+    let values = (0..rows.identifiers.len()).map(|i| (format!("value_{i}"), SqlType::Integer));
     let times = ["first_seen_at", "last_seen_at"].map(|name| (name.to_owned(), SqlType::Timestamp));
     TableSchema::new(values.chain(times))
+}
+
+/// Gives the number of rows with an identifier, which is that of all rows.
+async fn read_kept(
+    engine: &dyn Engine,
+    work: &Resolve,
+    source: usize,
+    (kept, novelty): (&Kept, Novelty),
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<usize, EngineError> {
+    let count = kept.tables.get(KEPT_VALUES).map_or(0, KeptTable::rows);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let known = KnownValues::new(evidence, source, count).map_err(|e| feeding.explain(&e))?;
+    let known = Arc::new(known);
+    let mut tasks = JoinSet::new();
+    for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_value_columns()).await? {
+        tasks.spawn(feed_known_values(stream, evidence.values_feeder(&known), Arc::clone(feeding)));
+    }
+    all(tasks).await?;
+    let mut tasks = JoinSet::new();
+    for stream in engine.kept_rows(&work.entity, kept, KEPT_ROWS, &kept_row_columns(&work.rows[source])).await? {
+        let feeder = evidence.feeder(source, novelty).map_err(|e| feeding.explain(&e))?;
+        let (known, sharing) = (Arc::clone(&known), Arc::clone(feeding));
+        let push = move |feeder: &mut Feeder, batch: &RecordBatch| push_known(feeder, &known, batch, &sharing);
+        tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));
+    }
+    Ok(all(tasks).await?.into_iter().sum())
+}
+
+async fn feed_known_values(
+    mut stream: RecordStream,
+    mut feeder: KnownValuesFeeder,
+    feeding: Arc<Feeding>,
+) -> Result<(), EngineError> {
+    while let Some(batch) = stream.batches.next().await {
+        let batch = batch?;
+        let [numbers, columns, values] = batch.columns() else {
+            return Err(bug("what was kept of values has other columns than were asked for"));
+        };
+        let (numbers, columns, values) = (Numbers::new(numbers)?, Numbers::new(columns)?, Text::new(values)?);
+        feeder.push(&numbers, &columns, &values).map_err(|e| feeding.explain(&e))?;
+        feeding.hold(feeder.evidence_bytes())?;
+    }
+    feeder.finish().map_err(|e| feeding.explain(&e))
 }
 
 fn read_all_again(error: EngineError) -> EngineError {
@@ -146,16 +200,23 @@ async fn feed(
     let mut tasks = JoinSet::new();
     for stream in streams {
         let feeder = evidence.feeder(source, novelty).map_err(|e| feeding.explain(&e))?;
-        tasks.spawn(feed_one(stream, feeder, Arc::clone(feeding)));
+        let sharing = Arc::clone(feeding);
+        let push = move |feeder: &mut Feeder, batch: &RecordBatch| push(feeder, batch, &sharing);
+        tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));
     }
     Ok(all(tasks).await?.into_iter().sum())
 }
 
-async fn feed_one(mut stream: RecordStream, mut feeder: Feeder, feeding: Arc<Feeding>) -> Result<usize, EngineError> {
+async fn feed_one(
+    mut stream: RecordStream,
+    mut feeder: Feeder,
+    push: impl Fn(&mut Feeder, &RecordBatch) -> Result<usize, EngineError>,
+    feeding: Arc<Feeding>,
+) -> Result<usize, EngineError> {
     let mut usable = 0;
     while let Some(batch) = stream.batches.next().await {
         let batch = batch?;
-        usable += push(&mut feeder, &batch, &feeding)?;
+        usable += push(&mut feeder, &batch)?;
         feeding.hold(feeder.evidence_bytes())?;
         feeding.told(batch.num_rows());
     }
@@ -171,6 +232,22 @@ fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<u
     let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
     let time = |i: usize| Micros::new(batch.column(i));
     feeder.push(&texts, &time(values)?, &time(values + 1)?).map_err(|e| feeding.explain(&e))
+}
+
+/// As [`push`], of rows that an earlier run has kept.
+fn push_known(
+    feeder: &mut Feeder,
+    known: &KnownValues,
+    batch: &RecordBatch,
+    feeding: &Feeding,
+) -> Result<usize, EngineError> {
+    let [values @ .., first, last] = batch.columns() else {
+        return Err(bug("what was kept of rows has no columns for times"));
+    };
+    let numbers = values.iter().map(Numbers::new).collect::<Result<Vec<_>, _>>()?;
+    let numbers: Vec<&dyn NumberColumn> = numbers.iter().map(|n| n as _).collect();
+    let pushed = feeder.push_known(known, batch.num_rows(), &numbers, &Micros::new(first)?, &Micros::new(last)?);
+    pushed.map_err(|e| feeding.explain(&e))
 }
 
 /// Lets the kernel know which values are linked by likelihood.
@@ -208,10 +285,10 @@ pub(super) async fn pins(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Pin>
         let [numbers, sides, values] = batch.columns() else {
             return Err(bug("a query of pins has other columns than were asked for"));
         };
-        let (numbers, sides, values) = (Indices::new(numbers)?, Indices::new(sides)?, Text::new(values)?);
+        let (numbers, sides, values) = (Numbers::new(numbers)?, Numbers::new(sides)?, Text::new(values)?);
         for row in 0..batch.num_rows() {
-            let end = numbers.get(row).zip(sides.get(row));
-            let end = end.and_then(|(number, side)| pinned.get_mut(number)?.get_mut(side));
+            let end = numbers.number(row).zip(sides.number(row));
+            let end = end.and_then(|(number, side)| pinned.get_mut(number as usize)?.get_mut(side as usize));
             let end = end.ok_or_else(|| bug("a query of pins tells of a pin that there is not"))?;
             *end = values.text(row).filter(|value| !value.is_empty()).map(str::to_owned);
         }
@@ -292,16 +369,18 @@ impl TextColumn for Text {
 }
 
 /// A column of places in a list.
-struct Indices(PrimitiveArray<Int64Type>);
+struct Numbers(PrimitiveArray<Int64Type>);
 
-impl Indices {
+impl Numbers {
     fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &DataType::Int64).map_err(|e| failure::arrow(e, "a query of pins"))?;
+        let column = cast(column, &DataType::Int64).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
         Ok(Self(column.as_primitive::<Int64Type>().clone()))
     }
+}
 
-    fn get(&self, row: usize) -> Option<usize> {
-        usize::try_from(self.0.is_valid(row).then(|| self.0.value(row))?).ok()
+impl NumberColumn for Numbers {
+    fn number(&self, row: usize) -> Option<u32> {
+        u32::try_from(self.0.is_valid(row).then(|| self.0.value(row))?).ok()
     }
 }
 

@@ -11,7 +11,7 @@ use kinfold_base::{SignedDuration, Timestamp};
 use kinfold_identity::Novelty;
 use serde_json::{Value, json};
 
-use crate::api::{Kept, QueryPart, QueryParts};
+use crate::api::{Kept, KeptTable, QueryPart, QueryParts};
 
 /// When so many things are kept of one source, small ones are put together.
 const MANY: usize = 8;
@@ -98,11 +98,12 @@ fn take_small(usable: &mut Vec<Known>, is_new: impl Fn(&Known) -> bool) -> Vec<K
     if old.len() < MANY / 2 {
         old.append(&mut new);
     }
-    old.sort_by_key(|known| known.kept.rows);
+    let rows_of = |known: &Known| known.kept.tables.iter().map(KeptTable::rows).sum::<u64>();
+    old.sort_by_key(rows_of);
     let mut rows = 0;
     let count = old.iter().enumerate().take_while(|(i, known)| {
-        let fits = *i < 2 || known.kept.rows <= rows;
-        rows += known.kept.rows;
+        let fits = *i < 2 || rows_of(known) <= rows;
+        rows += rows_of(known);
         fits
     });
     let count = count.count();
@@ -113,10 +114,12 @@ fn take_small(usable: &mut Vec<Known>, is_new: impl Fn(&Known) -> bool) -> Vec<K
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::KeptFile;
 
     fn kept(name: &str, parts: &[&str], rows: u64) -> Kept {
         let about = json!({"fingerprint": "f", "parts": parts}).to_string();
-        Kept { name: name.to_owned(), about, rows, files: vec![] }
+        let files = vec![KeptFile { name: String::new(), bytes: 0, rows }];
+        Kept { name: name.to_owned(), about, tables: vec![KeptTable { files }] }
     }
 
     /// Parts modified at the beginning of time, but those that begin with `n`.

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
-    TimestampMicrosecondBuilder,
+    ArrayRef, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field};
 use futures::{StreamExt, stream};
 use kinfold_base::TableSchema;
-use kinfold_identity::{ChangeKind, Conflict, ConflictReason, KeptRow, Novelty, Resolution, Rules, Summary};
-use kinfold_plan::{Resolve, ResolveTable};
+use kinfold_identity::{ChangeKind, Conflict, ConflictReason, KeptRow, KeptSource, Resolution, Rules, Summary};
+use kinfold_plan::{Resolve, ResolveRows, ResolveTable};
 use tokio::sync::mpsc;
 
-use super::{Context, QUEUE};
+use super::{Context, QUEUE, read};
 use crate::api::{Engine, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure;
@@ -95,36 +95,57 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// A source's rows of one novelty, each combination of values once, with the columns given: values, then the first and last time.
-pub(super) fn source_rows(
+/// What is kept of a source's rows: the tables of [`read::KEPT_VALUES`] and [`read::KEPT_ROWS`].
+pub(super) fn kept(
+    kept: &Arc<KeptSource>,
     resolution: &Arc<Resolution>,
     threads: usize,
-    source: usize,
-    novelty: Novelty,
-    columns: &TableSchema,
-) -> Vec<RecordStream> {
-    let make: Make = Arc::new(move |resolution, part, take| {
-        let width = resolution.rules().sources[source].identifiers.len();
-        let mut rows = resolution.rows_part(source, novelty, part.index, part.of);
-        loop {
-            let batch: Vec<KeptRow<'_>> = rows.by_ref().take(BATCH_ROWS).collect();
-            if batch.is_empty() {
-                return;
-            }
-            let values = |column| Arc::new(KeptRow::column(&batch, column).collect::<StringArray>()) as ArrayRef;
-            let time = |at: fn(&KeptRow<'_>) -> Option<i64>| {
-                let times = batch.iter().map(at).collect::<TimestampMicrosecondArray>();
-                Arc::new(times.with_timezone(UTC)) as ArrayRef
-            };
-            let mut arrays: Vec<ArrayRef> = (0..width).map(values).collect();
-            arrays.extend([time(|row| row.first_seen), time(|row| row.last_seen)]);
-            if !take(arrays) {
-                return;
-            }
+    rows: &ResolveRows,
+) -> Vec<Vec<RecordStream>> {
+    let parts = |count: usize| threads.clamp(1, 1 + count / WORTH_A_PART);
+    let (of_values, of_rows, width) = (Arc::clone(kept), Arc::clone(kept), rows.identifiers.len());
+    let values: Make = Arc::new(move |_, part, take| kept_values(&of_values, part, take));
+    let rows_of: Make = Arc::new(move |_, part, take| kept_rows(&of_rows, width, part, take));
+    vec![
+        produce_all(&read::kept_value_columns(), resolution, parts(kept.value_count()), &values),
+        produce_all(&read::kept_row_columns(rows), resolution, parts(kept.row_count()), &rows_of),
+    ]
+}
+
+fn kept_values(kept: &KeptSource, part: Part, take: Take<'_>) {
+    let mut values = kept.values(part.index, part.of).peekable();
+    while values.peek().is_some() {
+        let [mut number, mut column] = [Int64Builder::new(), Int64Builder::new()];
+        let mut text = StringBuilder::new();
+        for value in values.by_ref().take(BATCH_ROWS) {
+            number.append_value(i64::from(value.number));
+            column.append_value(whole(value.column as u64));
+            text.append_value(value.value);
         }
-    });
-    let parts = threads.clamp(1, 1 + resolution.row_count(source, novelty) / WORTH_A_PART);
-    produce_all(columns, resolution, parts, &make)
+        if !take(vec![Arc::new(number.finish()), Arc::new(column.finish()), Arc::new(text.finish())]) {
+            return;
+        }
+    }
+}
+
+fn kept_rows(kept: &KeptSource, width: usize, part: Part, take: Take<'_>) {
+    let mut rows = kept.rows(part.index, part.of);
+    loop {
+        let batch: Vec<KeptRow<'_>> = rows.by_ref().take(BATCH_ROWS).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let numbers = |column| batch.iter().map(|row| row.number(column).map(i64::from)).collect::<Int64Array>();
+        let time = |at: fn(&KeptRow<'_>) -> Option<i64>| {
+            let times = batch.iter().map(at).collect::<TimestampMicrosecondArray>();
+            Arc::new(times.with_timezone(UTC)) as ArrayRef
+        };
+        let mut arrays: Vec<ArrayRef> = (0..width).map(|column| Arc::new(numbers(column)) as _).collect();
+        arrays.extend([time(|row| row.first_seen), time(|row| row.last_seen)]);
+        if !take(arrays) {
+            return;
+        }
+    }
 }
 
 fn produce_all(columns: &TableSchema, resolution: &Arc<Resolution>, parts: usize, make: &Make) -> Vec<RecordStream> {
@@ -317,7 +338,7 @@ fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], contex
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
         Arc::new(rows.iter().map(|row| row.1.as_deref()).collect::<StringArray>()),
         Arc::new(rows.iter().map(|row| row.2.as_deref()).collect::<StringArray>()),
-        Arc::new(arrow::array::Int64Array::from_iter_values(rows.iter().map(|row| whole(row.3)))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| whole(row.3)))),
     ];
     take(arrays);
 }

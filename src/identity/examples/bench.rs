@@ -129,7 +129,7 @@ fn run(rules: &Rules, customers: u64, previous: Option<&Resolution>) -> Resoluti
         tell("previous", push_previous(&graph, previous));
     }
     let start = Instant::now();
-    let resolution = graph.resolve().expect("there is room");
+    let resolution = graph.resolve(1).expect("there is room");
     tell("resolve", start.elapsed());
 
     let start = Instant::now();

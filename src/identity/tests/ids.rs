@@ -138,7 +138,7 @@ fn misuse_is_told() {
     assert_eq!(previous.push(&vec![Some("id0".into())], &one, &ids), Err(IdentityError::ForeignProfileId));
     assert!(matches!(previous.push(&one, &two, &ids), Err(IdentityError::Misuse(_))));
     drop(previous);
-    assert_eq!(graph.resolve().unwrap().identifier_count(), 0);
+    assert_eq!(graph.resolve(2).unwrap().identifier_count(), 0);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn graph(matching: MatchRules, rows: &[(usize, &str, &str)]) -> Graph {
 fn resolved(matching: MatchRules, rows: &[(usize, &str, &str)], matches: &[(&str, &str, f64)]) -> Resolution {
     let mut graph = graph(matching, rows);
     add(&mut graph, matches);
-    graph.resolve().unwrap()
+    graph.resolve(2).unwrap()
 }
 
 fn linked_by(linkage: Linkage) -> MatchRules {

@@ -41,7 +41,7 @@ pub(super) fn sets(sets: &[&[&str]]) -> BTreeSet<BTreeSet<String>> {
 fn what_matches_is_one_profile() {
     let mut graph = graph(None, &[("a", "1"), ("b", "2"), ("c", "3")], vec![]);
     assert_eq!(add(&mut graph, &[("a", "c", 5.0), ("a", "nobody", 9.0)]), 1);
-    let resolution = graph.resolve().unwrap();
+    let resolution = graph.resolve(2).unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "c"], &["b"]]));
     assert_eq!(resolution.summary(1).matches, 1);
 }
@@ -55,7 +55,7 @@ fn of_pairs_that_cannot_all_be_one_the_heaviest_are_whatever_their_order() {
         matches.rotate_left(1);
         let mut graph = graph(Some(2), &rows, vec![]);
         add(&mut graph, &matches);
-        let resolution = graph.resolve().unwrap();
+        let resolution = graph.resolve(2).unwrap();
         assert_eq!(clusters(&resolution), sets(&[&["a"], &["b", "c"]]));
         let refused: Vec<_> = resolution.conflicts().map(|c| (c.a.value, c.b.value, c.source, c.first_seen)).collect();
         assert_eq!(refused, [("a", "c", None, None), ("a", "b", None, None)]);
@@ -67,7 +67,7 @@ fn what_rows_tell_comes_before_what_matches() {
     let rows = [("a", "1"), ("b", "2"), ("c", "3"), ("a", "2")];
     let mut graph = graph(Some(2), &rows, vec![]);
     add(&mut graph, &[("b", "c", 99.0)]);
-    let resolution = graph.resolve().unwrap();
+    let resolution = graph.resolve(2).unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "b"], &["c"]]));
 }
 
@@ -77,7 +77,7 @@ fn pins_win_over_matches() {
     let never = Pin { kind: PinKind::Never, values: [value("a"), value("b")] };
     let mut graph = graph(None, &[("a", "1"), ("b", "2"), ("c", "3")], vec![never]);
     add(&mut graph, &[("a", "b", 30.0), ("a", "c", 5.0), ("b", "c", 4.0)]);
-    let resolution = graph.resolve().unwrap();
+    let resolution = graph.resolve(2).unwrap();
     assert_eq!(clusters(&resolution), sets(&[&["a", "c"], &["b"]]));
     assert_eq!(resolution.conflicts().len(), 2);
 }
@@ -86,5 +86,5 @@ fn pins_win_over_matches() {
 fn a_weight_that_is_no_number_is_no_disaster() {
     let mut graph = graph(Some(1), &[("a", "1"), ("b", "2")], vec![]);
     add(&mut graph, &[("a", "b", f64::NAN), ("a", "b", f64::INFINITY), ("b", "a", f64::NEG_INFINITY)]);
-    assert_eq!(clusters(&graph.resolve().unwrap()), sets(&[&["a"], &["b"]]));
+    assert_eq!(clusters(&graph.resolve(2).unwrap()), sets(&[&["a"], &["b"]]));
 }

@@ -10,10 +10,12 @@ mod shared;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::{
-    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, Limit, MatchRules, Novelty,
-    Pin, PinKind, ProfileId, Resolution, RowCursor, RowSource, Rules,
+    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, KeptSource, KeptValue,
+    KnownValues, Limit, MatchRules, Novelty, NumberColumn, Pin, PinKind, ProfileId, Resolution, RowCursor, RowSource,
+    Rules,
 };
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
@@ -125,8 +127,22 @@ fn resolve(
     previous: &[(Value, String)],
     feeding: Feeding,
 ) -> Result<Resolution, IdentityError> {
+    resolve_more(rules, &[], rows, previous, feeding)
+}
+
+/// Beside what earlier runs have kept.
+fn resolve_more(
+    rules: &Rules,
+    known: &[KeptPart],
+    rows: &[Row],
+    previous: &[(Value, String)],
+    feeding: Feeding,
+) -> Result<Resolution, IdentityError> {
     let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
+    for part in known {
+        feed_kept(&evidence, part, feeding);
+    }
     let (known, fresh) = rows.split_at(feeding.known.min(rows.len()));
     let (fresh, newest) = fresh.split_at(fresh.len().saturating_sub(feeding.newest));
     for (rows, novelty) in [(known, Novelty::Known), (fresh, Novelty::Fresh), (newest, Novelty::Newest)] {
@@ -159,7 +175,7 @@ fn resolve(
         }
         feeder.finish().unwrap();
     });
-    graph.resolve()
+    graph.resolve(feeding.threads)
 }
 
 /// Works on parts of the rows, each on a thread of its own if there are several.
@@ -174,19 +190,59 @@ fn in_parts<T: Sync>(rows: &[T], threads: usize, work: impl Fn(&[T]) + Sync) {
     });
 }
 
+/// What is kept of one source: values by number, with their columns; rows as numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct KeptPart {
+    source: usize,
+    values: Vec<(u32, u32, String)>,
+    rows: Vec<KeptNumbers>,
+}
+
+/// A row: the numbers of its values, when it was first and last seen.
+type KeptNumbers = (Vec<Option<u32>>, Option<i64>, Option<i64>);
+
 /// The rows of one novelty, as the next run is given them.
-fn kept(resolution: &Resolution, novelty: Novelty) -> Vec<Row> {
-    let sources = 0..resolution.rules().sources.len();
-    let parts = sources.flat_map(|source| (0..3).map(move |part| (source, part)));
-    let rows = parts.flat_map(|(source, part)| {
-        let rows = resolution.rows_part(source, novelty, part, 3);
-        rows.map(move |row| {
-            let width = resolution.rules().sources[source].identifiers.len();
-            let value = |column| KeptRow::column(&[row], column).next().flatten().map(str::to_owned);
-            (source, (0..width).map(value).collect(), row.first_seen, row.last_seen)
-        })
+fn kept(resolution: &Arc<Resolution>, novelty: Novelty) -> Vec<KeptPart> {
+    let of_source = |source: usize| {
+        let kept = KeptSource::new(Arc::clone(resolution), source, novelty);
+        let width = 0..resolution.rules().sources[source].identifiers.len();
+        let numbers = |row: &KeptRow<'_>| width.clone().map(|column| row.number(column)).collect();
+        let row = |row: KeptRow<'_>| (numbers(&row), row.first_seen, row.last_seen);
+        let rows: Vec<_> = (0..3).flat_map(|part| kept.rows(part, 3)).map(row).collect();
+        let value = |value: KeptValue<'_>| (value.number, u32::try_from(value.column).unwrap(), value.value.to_owned());
+        let values: Vec<_> = (0..3).flat_map(|part| kept.values(part, 3)).map(value).collect();
+        assert_eq!((values.len(), rows.len()), (kept.value_count(), kept.row_count()));
+        assert!(values.iter().zip(0..).all(|(value, number)| value.0 == number), "numbers go from 0 up");
+        KeptPart { source, values, rows }
+    };
+    (0..resolution.rules().sources.len()).map(of_source).filter(|part| !part.rows.is_empty()).collect()
+}
+
+fn feed_kept(evidence: &Evidence, part: &KeptPart, feeding: Feeding) {
+    let known = Arc::new(KnownValues::new(evidence, part.source, part.values.len()).unwrap());
+    in_parts(&part.values, feeding.threads, |values| {
+        let mut feeder = evidence.values_feeder(&known);
+        for batch in values.chunks(feeding.batch.min(values.len())) {
+            let numbers: Vec<_> = batch.iter().map(|value| Some(value.0)).collect();
+            let columns: Vec<_> = batch.iter().map(|value| Some(value.1)).collect();
+            let texts: Vec<_> = batch.iter().map(|value| Some(value.2.clone())).collect();
+            feeder.push(&numbers, &columns, &texts).unwrap();
+        }
+        feeder.finish().unwrap();
     });
-    rows.collect()
+    in_parts(&part.rows, feeding.threads, |rows| {
+        let mut feeder = evidence.feeder(part.source, Novelty::Known).unwrap();
+        for batch in rows.chunks(feeding.batch.min(rows.len())) {
+            let column = |c: usize| batch.iter().map(|row| row.0[c]).collect::<Vec<_>>();
+            let columns: Vec<_> = (0..batch[0].0.len()).map(column).collect();
+            let columns: Vec<&dyn NumberColumn> = columns.iter().map(|c| c as _).collect();
+            let first: Vec<_> = batch.iter().map(|row| row.1).collect();
+            let last: Vec<_> = batch.iter().map(|row| row.2).collect();
+            let usable = feeder.push_known(&known, batch.len(), &columns, &first, &last).unwrap();
+            assert_eq!(usable, batch.len());
+        }
+        feeder.finish().unwrap();
+    });
 }
 
 fn outcome(resolution: &Resolution) -> Outcome {

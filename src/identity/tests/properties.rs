@@ -252,23 +252,23 @@ proptest! {
         batches in prop::collection::vec(rows(), 1..5),
         taken_back in 0..10_usize,
         said in sound(),
+        feeding in feeding(),
     ) {
         let rules = said.rules();
         // What each run read, and what was kept of it.
-        let (mut read, mut parts): (Vec<Vec<Row>>, Vec<Vec<Row>>) = (vec![], vec![]);
+        let (mut read, mut parts): (Vec<Vec<Row>>, Vec<Vec<KeptPart>>) = (vec![], vec![]);
         let mut previous = vec![];
         for batch in batches {
-            let known = parts.concat();
-            let rows = [known.clone(), batch.clone()].concat();
             let newest = batch.len() / 3;
-            let feeding = Feeding { known: known.len(), newest, ..PLAIN };
-            let resolution = resolve(&rules, &rows, &previous, feeding).unwrap();
+            let feeding = Feeding { known: 0, newest, ..feeding };
+            let resolution = resolve_more(&rules, &parts.concat(), &batch, &previous, feeding).unwrap();
+            let resolution = Arc::new(resolution);
             prop_assert_eq!(kept(&resolution, Novelty::Known), vec![]);
             let (fresh, newest) = batch.split_at(batch.len() - newest);
             for (rows, novelty) in [(fresh, Novelty::Fresh), (newest, Novelty::Newest)] {
                 read.push(rows.to_vec());
                 parts.push(kept(&resolution, novelty));
-                prop_assert!(parts.last().unwrap().len() <= rows.len());
+                prop_assert!(parts.last().unwrap().iter().map(|part| part.rows.len()).sum::<usize>() <= rows.len());
             }
             let now = outcome(&resolution);
             prop_assert_eq!(&now, &run(&rules, &read.concat(), &previous, PLAIN));
@@ -279,9 +279,8 @@ proptest! {
             parts.remove(taken_back);
             read.remove(taken_back);
         }
-        let known = parts.concat();
-        let now = run(&rules, &known, &previous, Feeding { known: known.len(), ..PLAIN });
-        prop_assert_eq!(now, run(&rules, &read.concat(), &previous, PLAIN));
+        let now = resolve_more(&rules, &parts.concat(), &[], &previous, PLAIN).unwrap();
+        prop_assert_eq!(outcome(&now), run(&rules, &read.concat(), &previous, PLAIN));
     }
 
     #[test]

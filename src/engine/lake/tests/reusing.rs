@@ -46,7 +46,8 @@ fn forge(lake: &Lake, name: &str, content: &str) {
 }
 
 async fn kept_rows(engine: &LakeEngine) -> Vec<u64> {
-    let mut rows: Vec<u64> = engine.kept("customer").await.unwrap().iter().map(|kept| kept.rows).collect();
+    // After the values comes the table of rows.
+    let mut rows: Vec<u64> = engine.kept("customer").await.unwrap().iter().map(|kept| kept.tables[1].rows()).collect();
     rows.sort_unstable();
     rows
 }
