@@ -175,14 +175,17 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
     let tables: Vec<TableName> = matching.tables.iter().map(|table| table.table.clone()).collect();
     let fingerprint = matching::fingerprint(entity, matching, model);
     let known = matching::Onward { fingerprint: &fingerprint, is_known: onward };
-    let query = matching::records(entity, matching, &matching.block_on, Some(known));
-    let records = scratch(steps, matching::records_table(entity), Needs { tables, ..Needs::default() }, query);
-    let mut needs = Needs { steps: vec![records], ..Needs::default() };
-    if let Some(query) = matching::bound(&matching::records_table(entity), &matching.block_on) {
+    let mut needs = Needs { tables, ..Needs::default() };
+    let mut keys = vec![];
+    for (output, query) in matching::records(entity, matching, &matching.block_on, true, Some(known)) {
+        keys.push(scratch(steps, output.name, needs, query));
+        needs = Needs { steps: keys.clone(), ..Needs::default() };
+    }
+    if let Some(query) = matching::bound(entity, matching, &matching.block_on) {
         needs.steps.push(steps.add(Step {
             name: format!("{}_match_bound", entity.name),
             kind: StepKind::Test,
-            after: vec![records],
+            after: keys,
             reads: vec![],
             work: Work::Bound { query, most: matching.max_pairs },
             carries_on: false,
@@ -190,16 +193,16 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
     }
     let table = matching::pairs_table(entity);
     let mut tables = vec![];
-    for (rule, query) in matching::pairs_of_rules(entity, matching, model, onward).into_iter().enumerate() {
+    for (rule, query) in matching::pairs_of_rules(entity, matching, onward).into_iter().enumerate() {
         let name = format!("{table}_{rule}");
-        // One after the other: each holds the records, and keeps all threads busy.
+        // One after the other: each holds what records agree in, and keeps all threads busy.
         let step = scratch(steps, name.clone(), needs, query);
         needs = Needs { steps: vec![step], ..Needs::default() };
         tables.push((name, step));
     }
     let (names, of_rules): (Vec<String>, Vec<usize>) = tables.into_iter().unzip();
     let needs = Needs { steps: of_rules, ..Needs::default() };
-    let pairs = scratch(steps, table, needs, matching::pairs_of_all(entity, matching, &names, onward)?);
+    let pairs = scratch(steps, table, needs, matching::likely_pairs(entity, matching, model, &names, onward)?);
     for table in [EntityTable::Matches, EntityTable::Review, EntityTable::Records] {
         // The next run goes on from all three.
         let needs = Needs { steps: vec![pairs], carries_on: true, ..Needs::default() };

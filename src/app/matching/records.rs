@@ -1,4 +1,4 @@
-//! The records of a `match`, in a table that lives as long as something is found out about them.
+//! The records of a `match`, in tables that live as long as something is found out about them.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ pub(super) fn run_of(ready: &Ready) -> RunContext {
     }
 }
 
-/// Makes models known, and the table of records.
+/// Makes models known, and the tables of records, of which the first has a row for each.
 ///
 /// # Errors
 /// When a source cannot be read.
-pub(super) async fn make(ready: &Ready, run: &RunContext, (output, query): &(Output, Query)) -> Result<(), AppError> {
+pub(super) async fn make(ready: &Ready, run: &RunContext, tables: &[(Output, Query)]) -> Result<(), AppError> {
     let engine = ready.engine.as_ref();
     for step in ready.plan(run.as_of, &run.run_id).steps {
         if let Work::View { name, query } = &step.work {
@@ -31,7 +31,11 @@ pub(super) async fn make(ready: &Ready, run: &RunContext, (output, query): &(Out
         }
     }
     run.progress.on(ProgressEvent::Started { task: "records", total_rows: None });
-    let written = engine.create_table(run, output, &render(query, engine.dialect())).await?;
-    run.progress.on(ProgressEvent::Finished { task: "records", rows: written.rows });
+    let mut rows = None;
+    for (output, query) in tables {
+        let written = engine.create_table(run, output, &render(query, engine.dialect())).await?;
+        rows.get_or_insert(written.rows);
+    }
+    run.progress.on(ProgressEvent::Finished { task: "records", rows: rows.unwrap_or_default() });
     Ok(())
 }

@@ -89,7 +89,7 @@ pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainR
     ready.open_previous().await?;
     let sizes = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
     let learner = Learner { ready, run: &run, entity, matching, sizes, told: vec![], problems: vec![] };
-    let report = learner.learn().await;
+    let report = Box::pin(learner.learn()).await;
     // The table of records was made for this alone.
     ready.engine.discard(&run).await?;
     let mut report = report?;
@@ -138,7 +138,7 @@ struct Learner<'a> {
 impl Learner<'_> {
     async fn learn(mut self) -> Result<TrainReport, AppError> {
         let training = matching::training(self.entity, self.matching);
-        records::make(self.ready, self.run, &training.records).await?;
+        records::make(self.ready, self.run, &training.tables).await?;
         let parts = self.parts(&training.sizes).await?;
         let count: u64 = parts.iter().sum();
         if count < 2 {
@@ -154,7 +154,7 @@ impl Learner<'_> {
         let labelled = self.of_labels(&mut start, &parts).await?;
         let (parameters, trained) = match labelled {
             Some(_) => (start, vec![]),
-            None => self.of_passes(&start, training.passes).await?,
+            None => self.of_passes(&start, training).await?,
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();
@@ -258,12 +258,20 @@ impl Learner<'_> {
     async fn of_passes(
         &mut self,
         start: &Parameters,
-        passes: Vec<matching::Pass>,
+        training: matching::Training,
     ) -> Result<(Parameters, Vec<Trained>), AppError> {
         let mut trained = vec![];
-        for pass in passes {
+        let mut of_passes = vec![];
+        if let Some((output, query)) = &training.found {
+            let task = "pairs of passes";
+            self.started(task);
+            let engine = self.ready.engine.as_ref();
+            let found = engine.create_table(self.run, output, &render(query, engine.dialect())).await?;
+            of_passes = self.patterns_of(&training.of_passes, training.passes.len()).await?;
+            self.finished(task, found.rows);
+        }
+        for (pass, patterns) in training.passes.into_iter().zip(of_passes) {
             self.started(&pass.name);
-            let patterns = self.patterns(&pass.query).await?;
             let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
             let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
             // A pass begins where those before it have come to.
@@ -287,17 +295,27 @@ impl Learner<'_> {
 
     /// The counts of a query: see [`Training`](matching::Training).
     async fn patterns(&self, query: &Query) -> Result<Vec<Pattern>, AppError> {
-        let mut patterns = vec![];
+        Ok(self.patterns_of(query, 1).await?.remove(0))
+    }
+
+    /// As [`Self::patterns`], for each of several passes.
+    async fn patterns_of(&self, query: &Query, passes: usize) -> Result<Vec<Vec<Pattern>>, AppError> {
+        let mut patterns = vec![vec![]; passes];
         let level = |row: &Map<String, Value>, i: usize| {
             row.get(&format!("_level_{i}")).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok())
         };
         each_row(self.ready.engine.as_ref(), query, |row| {
             let levels = (0..self.sizes.len()).map(|i| level(&row, i)).collect();
-            patterns.push(Pattern { levels, pairs: number(&row, "pairs") });
+            let pass = row.get(matching::PASS).and_then(Value::as_u64).unwrap_or_default();
+            if let Some(of_pass) = usize::try_from(pass).ok().and_then(|pass| patterns.get_mut(pass)) {
+                of_pass.push(Pattern { levels, pairs: number(&row, "pairs") });
+            }
         })
         .await?;
         // So that sums do not depend on the order in which groups come.
-        patterns.sort_by(|a, b| a.levels.cmp(&b.levels));
+        for of_pass in &mut patterns {
+            of_pass.sort_by(|a, b| a.levels.cmp(&b.levels));
+        }
         Ok(patterns)
     }
 }

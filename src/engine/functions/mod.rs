@@ -6,6 +6,8 @@
 //! | `kinfold_phone(text, region)` | the number in E.164, or null; numbers without a country code are read as of the region |
 //! | `kinfold_first(value, by)`, `kinfold_last` | of a group, the value where `by` is smallest or largest |
 //! | `kinfold_row_hash(any, …)` | 32 hexadecimal digits, the same for the same values |
+//! | `kinfold_key(any, …)` | a number, the same for the same values; null where one of them is |
+//! | `kinfold_once(any)` | the value, worked out once and where it stands: conditions on it do not move to before it |
 //! | `strip_accents(text)`, `strip_punctuation`, `transliterate`, `clean_name`, `nickname` | the text in a form in which it can be compared, or null |
 //! | `soundex(text)`, `double_metaphone`, `nysiis`, `cologne_phonetic` | a code that names share which sound alike, or null |
 //! | `jaro(text, text)`, `jaro_winkler` | how alike two texts are, from 0 to 1 |
@@ -18,6 +20,7 @@
 
 mod by_time;
 mod normalise;
+mod once;
 mod row_hash;
 mod similarity;
 mod text;
@@ -26,11 +29,10 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
-use datafusion::logical_expr::ScalarUDF;
 
 /// Makes the functions known to a session.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
-    let functions = normalise::functions().into_iter().chain([ScalarUDF::from(row_hash::RowHash::default())]);
+    let functions = normalise::functions().into_iter().chain(row_hash::functions()).chain([once::function()]);
     for function in functions.chain(text::functions()).chain(similarity::functions()) {
         state.register_udf(Arc::new(function))?;
     }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewBuilder};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, IntervalUnit, Time64NanosecondType,
@@ -15,24 +16,36 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// `kinfold_row_hash(any, …)`.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct RowHash {
-    signature: Signature,
+/// `kinfold_row_hash(any, …)` and `kinfold_key(any, …)`.
+pub(super) fn functions() -> [ScalarUDF; 2] {
+    [Form::Text, Form::Number]
+        .map(|form| ScalarUDF::from(RowHash { form, signature: Signature::variadic_any(Volatility::Immutable) }))
 }
 
-impl Default for RowHash {
-    fn default() -> Self {
-        Self { signature: Signature::variadic_any(Volatility::Immutable) }
-    }
+/// What is made of a row's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    /// 32 hexadecimal digits.
+    Text,
+    /// 64 bits, for joins; nothing where a value is missing.
+    Number,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct RowHash {
+    form: Form,
+    signature: Signature,
 }
 
 impl ScalarUDFImpl for RowHash {
     fn name(&self) -> &'static str {
-        "kinfold_row_hash"
+        match self.form {
+            Form::Text => "kinfold_row_hash",
+            Form::Number => "kinfold_key",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -40,26 +53,50 @@ impl ScalarUDFImpl for RowHash {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
+        Ok(match self.form {
+            Form::Text => DataType::Utf8View,
+            Form::Number => DataType::Int64,
+        })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
         let columns = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let encoders = columns.iter().map(encoder).collect::<Result<Vec<_>>>()?;
-        let mut out = StringViewBuilder::with_capacity(rows);
-        let (mut bytes, mut hex) = (Vec::new(), String::new());
-        for row in 0..rows {
+        let mut bytes = Vec::new();
+        let mut encoded = |row: usize| {
             bytes.clear();
             for encode in &encoders {
                 encode(row, &mut bytes);
             }
-            hex.clear();
-            write_hex(xxh3_128(&bytes), &mut hex);
-            out.append_value(&hex);
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+            xxh3_128(&bytes)
+        };
+        Ok(ColumnarValue::Array(match self.form {
+            Form::Text => {
+                let mut out = StringViewBuilder::with_capacity(rows);
+                let mut hex = String::new();
+                for row in 0..rows {
+                    hex.clear();
+                    write_hex(encoded(row), &mut hex);
+                    out.append_value(&hex);
+                }
+                Arc::new(out.finish())
+            }
+            Form::Number => {
+                let nulls = columns
+                    .iter()
+                    .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.logical_nulls().as_ref()));
+                let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                let number = |row| (!is_null(row)).then(|| low_bits(encoded(row)));
+                Arc::new((0..rows).map(number).collect::<Int64Array>())
+            }
+        }))
     }
+}
+
+fn low_bits(hash: u128) -> i64 {
+    let bytes = hash.to_le_bytes();
+    i64::from_le_bytes(std::array::from_fn(|i| bytes[i]))
 }
 
 fn write_hex(hash: u128, out: &mut String) {
@@ -242,4 +279,18 @@ fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 fn sized(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     put(out, tag, &(bytes.len() as u64).to_le_bytes());
     out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check;
+
+    #[tokio::test]
+    async fn keys_are_the_same_for_the_same_values() {
+        check("kinfold_key(v) = kinfold_key(arrow_cast(v, 'LargeUtf8'))", "true|null|true|true").await;
+        check("kinfold_key(n) = kinfold_key(arrow_cast(n, 'Int8'))", "true|null|null|null").await;
+        check("kinfold_key(v, n) is null", "false|true|true|true").await;
+        check("kinfold_key('ab', 'c') = kinfold_key('a', 'bc')", "false").await;
+        check("arrow_typeof(kinfold_key(d))", "Int64|Int64|Int64|Int64").await;
+    }
 }

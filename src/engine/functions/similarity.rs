@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, LargeStringArray, StringArray,
-    StringViewArray,
+    StringViewArray, UInt32Array,
 };
-use datafusion::arrow::compute::{DatePart, date_part};
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int32Type};
+use datafusion::arrow::compute::{DatePart, date_part, take};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use kinfold_matching::similarity::{
@@ -154,10 +154,28 @@ fn kilometres(args: &[ColumnarValue]) -> Result<Float64Array> {
 }
 
 fn swaps(args: &[ColumnarValue]) -> Result<BooleanArray> {
+    /// The days of a year, within which day and month are exchanged.
+    const YEAR: u32 = 366;
+    /// Every day up to so many before and after 1970 is in the calendar.
+    const KNOWN: u32 = 90_000_000;
     let columns = ColumnarValue::values_to_arrays(args)?;
-    let dates = columns.iter().map(Dates::of).collect::<Result<Vec<_>>>()?;
-    let [a, b] = dates.as_slice() else { return exec_err!("two dates were expected") };
-    Ok((0..a.year.len()).map(|row| Some(days_swapped(a.get(row)?, b.get(row)?))).collect())
+    let [a, b] = columns.as_slice() else { return exec_err!("two dates were expected") };
+    let (days_a, days_b) = (a.as_primitive::<Date32Type>(), b.as_primitive::<Date32Type>());
+    // Few are near enough to be looked at in parts.
+    let is_near = |(a, b): (i32, i32)| a.abs_diff(b) <= YEAR || a.unsigned_abs().max(b.unsigned_abs()) > KNOWN;
+    let pairs = || days_a.iter().zip(days_b).map(|(a, b)| a.zip(b));
+    let near: UInt32Array = (0..).zip(pairs()).filter(|(_, pair)| pair.is_some_and(is_near)).map(|(i, _)| i).collect();
+    let parts = |dates: &ArrayRef| Dates::of(&take(dates, &near, None)?);
+    let (of_a, of_b) = (parts(a)?, parts(b)?);
+    let mut row = 0;
+    let swapped = pairs().map(|pair| {
+        if !is_near(pair?) {
+            return Some(false);
+        }
+        row += 1;
+        Some(days_swapped(of_a.get(row - 1)?, of_b.get(row - 1)?))
+    });
+    Ok(swapped.collect())
 }
 
 fn two_texts(args: &[ColumnarValue]) -> Result<(Texts<'_>, Texts<'_>)> {
@@ -229,6 +247,7 @@ mod tests {
         check("round(distance_km(41.0082, 28.9784, 52.52, 13.405))", "1738.0").await;
         check("day_month_swapped(date '1980-03-04', date '1980-04-03')", "true").await;
         check("day_month_swapped(date '1980-03-04', date '1980-03-04')", "false").await;
+        check("day_month_swapped(date '1950-03-04', date '1980-04-03')", "false").await;
     }
 
     #[tokio::test]

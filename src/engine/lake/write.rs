@@ -225,7 +225,11 @@ fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> Writ
         Purpose::Scratch => Compression::UNCOMPRESSED,
     };
     let builder = builder.set_compression(compression).set_statistics_enabled(EnabledStatistics::Chunk);
-    let is_unique = |field: &&Arc<Field>| UNIQUE.iter().any(|name| field.name() == name) || purpose == Purpose::Cache;
+    let is_unique = |field: &&Arc<Field>| {
+        UNIQUE.iter().any(|name| field.name() == name)
+            || purpose == Purpose::Cache
+            || purpose == Purpose::Scratch && field.data_type().is_numeric()
+    };
     let unique = schema.fields().iter().filter(|field| is_unique(field) && !field.data_type().is_nested());
     let properties = unique.fold(builder, |builder, field| {
         let column = ColumnPath::from(field.name().as_str());

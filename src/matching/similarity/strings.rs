@@ -19,6 +19,9 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
 
 /// As [`jaro`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
 pub fn jaro_from(a: &str, b: &str, least: f64) -> f64 {
+    if a != b && jaro_at_most(a, b) < least {
+        return 0.0;
+    }
     let args = || distance::jaro::Args::default().score_cutoff(least);
     let of_bytes = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
     let of_chars = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
@@ -27,6 +30,15 @@ pub fn jaro_from(a: &str, b: &str, least: f64) -> f64 {
 
 /// As [`jaro_winkler`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
 pub fn jaro_winkler_from(a: &str, b: &str, least: f64) -> f64 {
+    if a != b {
+        let most = jaro_at_most(a, b);
+        let begin = a.bytes().zip(b.bytes()).take(4).take_while(|(a, b)| a == b).count();
+        let raised =
+            if most > 0.7 { most + f64::from(u8::try_from(begin).unwrap_or(4)) * 0.1 * (1.0 - most) } else { most };
+        if raised < least {
+            return 0.0;
+        }
+    }
     let args = || distance::jaro_winkler::Args::default().score_cutoff(least);
     let of_bytes = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
     let of_chars = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
@@ -45,10 +57,39 @@ pub fn damerau_levenshtein_up_to(a: &str, b: &str, most: usize) -> usize {
     if a == b {
         return 0;
     }
-    if a.is_ascii() && b.is_ascii() && unshared(a.as_bytes(), b.as_bytes()) > most {
-        return most + 1;
+    if a.is_ascii() && b.is_ascii() {
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        if missing_letters(a, b).into_iter().any(|missing| missing > most) || unshared(a, b) > most {
+            return most + 1;
+        }
     }
     damerau_levenshtein(a, b).min(most + 1)
+}
+
+/// What Jaro's similarity of two texts cannot be above, by which characters there are.
+#[expect(clippy::cast_precision_loss, reason = "no text is that long")]
+fn jaro_at_most(a: &str, b: &str) -> f64 {
+    /// Above the error of a few additions.
+    const ROUNDING: f64 = 1e-9;
+    if !a.is_ascii() || !b.is_ascii() || a.is_empty() || b.is_empty() {
+        return 1.0;
+    }
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let [of_a, of_b] = missing_letters(a, b);
+    let shared = (a.len() - of_a).min(b.len() - of_b);
+    if shared == 0 {
+        return 0.0;
+    }
+    let shared = shared as f64;
+    (shared / a.len() as f64 + shared / b.len() as f64 + 1.0) / 3.0 + ROUNDING
+}
+
+/// How many letters the other text does not have, of those of `a` and of those of `b`, or fewer: each stands somewhere. Of ASCII.
+fn missing_letters(a: &[u8], b: &[u8]) -> [usize; 2] {
+    // Two characters may share a bit: then one may be taken for the other.
+    let letters = |text: &[u8]| text.iter().fold(0_u64, |letters, byte| letters | 1 << (byte & 63));
+    let (a, b) = (letters(a), letters(b));
+    [a & !b, b & !a].map(|missing| missing.count_ones() as usize)
 }
 
 /// How many characters of the longer text, in whatever places, the other does not have: each takes an edit. Of ASCII.

@@ -3,20 +3,20 @@
 //! What leaves the engine are counts. A pair that is labelled several times counts once, whichever of its records comes first; one
 //! that is said to match and not to match counts as neither.
 
-use kinfold_lang::project::{Blocking, Entity, Match, MatchLabels, MatchModel};
+use kinfold_lang::project::{Entity, Match, MatchLabels, MatchModel};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
-use super::levels::{PAIR, add_leveled, carried, patterns};
-use super::pairs::{Which, ordered, pairs, rule_of};
-use super::records::{ID, records};
-use super::records_table;
+use super::keys_table;
+use super::levels::{PAIR, add_leveled, add_pairs, patterns};
+use super::pairs::{ROWS, Which, found, ordered, pairs, rule_of};
+use super::records::{ID, frequencies, records};
 use super::score::{float, weighed, weight_of};
 use crate::identity::keys::allowed;
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, boolean, call, case, cast, cast_big_int, cast_text, col, col_of,
     count_rows, eq, int, is_not_null, is_null, kinfold, not, table, text, union_all,
 };
-use crate::step::{KeepTable, Output};
+use crate::step::Output;
 
 /// How wide the classes are by which pairs are counted, in bits.
 pub const BUCKET: f64 = 0.5;
@@ -39,11 +39,10 @@ pub struct Labels {
     pub patterns: Query,
 }
 
-/// The table of records, with the keys of `match.block_on`, and the query that makes it.
+/// The tables of records, and of what they agree in by `match.block_on`, in the order in which they are made.
 #[must_use]
-pub fn records_of_rules(entity: &Entity, matching: &Match) -> (Output, Query) {
-    let output = Output { name: records_table(entity), keep: KeepTable::Scratch };
-    (output, records(entity, matching, &matching.block_on, None))
+pub fn records_of_rules(entity: &Entity, matching: &Match) -> Vec<(Output, Query)> {
+    records(entity, matching, &matching.block_on, true, None)
 }
 
 /// The labels of a `match`, if it has some.
@@ -51,9 +50,13 @@ pub fn records_of_rules(entity: &Entity, matching: &Match) -> (Output, Query) {
 pub fn labels(entity: &Entity, matching: &Match) -> Option<Labels> {
     let labels = matching.labels.as_ref()?;
     let mut stages = Stages::default();
-    add_labelled(&mut stages, entity, matching, labels, &[]);
-    let matched = Select::from_stage("labelled").all_of("labelled").filter([col(IS_MATCH)]).query();
-    Some(Labels { all: all(entity, labels), patterns: patterns(matching, stages.finish(matched)) })
+    let items = found(matching, false).into_iter().chain([(col_of("sure", IS_MATCH), IS_MATCH.to_owned())]);
+    let labelled = labelled(&mut stages, entity, matching, labels).items(items);
+    stages.add("labelled", labelled.query());
+    let matched = Select::from_stage("labelled").columns(ROWS).filter([col(IS_MATCH)]).query();
+    stages.add("found", matched);
+    add_pairs(&mut stages, entity, matching, &[]);
+    Some(Labels { all: all(entity, labels), patterns: patterns(matching, stages, &[]) })
 }
 
 /// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_rule`, `_is_match`, `pairs`. A bucket is a weight
@@ -62,10 +65,7 @@ pub fn labels(entity: &Entity, matching: &Match) -> Option<Labels> {
 #[must_use]
 pub fn labelled_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
     let mut stages = Stages::default();
-    add_labelled(&mut stages, entity, matching, matching.labels.as_ref()?, &matching.block_on);
-    let also = [IS_MATCH, RULE];
-    add_leveled(&mut stages, "labelled", matching, &also);
-    stages.add("weighed", weighed(matching, model, &also));
+    add_labelled(&mut stages, entity, matching, model, matching.labels.as_ref()?);
     add_bucketed(&mut stages, matching);
     let names = [BUCKET_COLUMN, RULE, IS_MATCH];
     let counted = Select::from_stage("bucketed").columns(names).item(count_rows().build(), "pairs").group_by(names);
@@ -93,10 +93,7 @@ impl Mistake {
 #[must_use]
 pub fn mistakes(entity: &Entity, matching: &Match, model: &MatchModel, mistake: Mistake, most: u32) -> Option<Query> {
     let mut stages = Stages::default();
-    add_labelled(&mut stages, entity, matching, matching.labels.as_ref()?, &matching.block_on);
-    let also = [IS_MATCH, RULE];
-    add_leveled(&mut stages, "labelled", matching, &also);
-    stages.add("weighed", weighed(matching, model, &also));
+    add_labelled(&mut stages, entity, matching, model, matching.labels.as_ref()?);
     let heavy = || binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.accept)));
     let (wrong, order): (Vec<Expr>, fn(Expr) -> Sort) = match mistake {
         Mistake::TooLight => (vec![col(IS_MATCH), is_not_null(col(RULE)), not(heavy())], Sort::up),
@@ -117,12 +114,14 @@ pub fn mistakes(entity: &Entity, matching: &Match, model: &MatchModel, mistake: 
 /// and `pairs`, without the pairs of rules before it.
 #[must_use]
 pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Vec<Query> {
-    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching), Which::All);
-    let counted = found.into_iter().map(|pairs| {
+    let of_rules = pairs(entity, matching, 0, &matching.block_on, &found(matching, true), Which::All);
+    let also = frequencies(matching);
+    let counted = of_rules.into_iter().map(|pairs| {
         let mut stages = Stages::default();
-        stages.add("pairs", pairs);
-        add_leveled(&mut stages, "pairs", matching, &[]);
-        stages.add("weighed", weighed(matching, model, &[]));
+        stages.add("found", pairs);
+        add_pairs(&mut stages, entity, matching, &also);
+        add_leveled(&mut stages, "pairs", matching, &also);
+        stages.add("weighed", weighed(matching, model, &also));
         let is_likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
         let select = Select::from_stage("weighed").item(bucket(matching, col("_weight")), BUCKET_COLUMN);
         stages.add("bucketed", select.item(is_likely, LIKELY).query());
@@ -149,8 +148,22 @@ fn all(entity: &Entity, labels: &MatchLabels) -> Query {
     stages.finish(Select::from_stage("labels").columns(LABEL).filter(known).group_by(LABEL).query())
 }
 
-/// Adds the stage `labelled`: what [`carried`] selects of each labelled pair, `_is_match`, and `_rule`, the first of `rules`.
-fn add_labelled(stages: &mut Stages, entity: &Entity, matching: &Match, labels: &MatchLabels, rules: &[Blocking]) {
+/// Adds the stage `weighed` of each labelled pair, which has `_is_match` and `_rule`, too, the first rule that compares it.
+fn add_labelled(stages: &mut Stages, entity: &Entity, matching: &Match, model: &MatchModel, labels: &MatchLabels) {
+    let labelled = labelled(stages, entity, matching, labels)
+        .items(found(matching, true))
+        .item(col_of("sure", IS_MATCH), IS_MATCH)
+        .item(rule_of(&matching.block_on), RULE);
+    stages.add("found", labelled.query());
+    let also = frequencies(matching).into_iter().chain([IS_MATCH, RULE].map(str::to_owned));
+    let also: Vec<String> = also.collect();
+    add_pairs(stages, entity, matching, &also);
+    add_leveled(stages, "pairs", matching, &also);
+    stages.add("weighed", weighed(matching, model, &also));
+}
+
+/// Labelled pairs: of the stage `sure`, which it adds, and two records of the table of keys, `l` and `r`.
+fn labelled(stages: &mut Stages, entity: &Entity, matching: &Match, labels: &MatchLabels) -> Select {
     stages.add("given", all(entity, labels));
     let turned = [LABEL[2], LABEL[3], LABEL[0], LABEL[1], LABEL[4]];
     let turned =
@@ -169,15 +182,11 @@ fn add_labelled(stages: &mut Stages, entity: &Entity, matching: &Match, labels: 
     let end = |side: &'static str, names: [&'static str; 2]| {
         and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("sure", name))))
     };
-    let records = records_table(entity);
-    let labelled = Select::from_stage("sure")
-        .items(carried(matching))
-        .item(col_of("sure", IS_MATCH), IS_MATCH)
-        .item(rule_of(rules), RULE)
-        .join(kinfold(&records, "l"), end("l", [LABEL[0], LABEL[1]]))
-        .join(kinfold(&records, "r"), end("r", [LABEL[2], LABEL[3]]))
-        .filter([ordered(matching)]);
-    stages.add("labelled", labelled.query());
+    let keys = keys_table(entity);
+    Select::from_stage("sure")
+        .join(kinfold(&keys, "l"), end("l", [LABEL[0], LABEL[1]]))
+        .join(kinfold(&keys, "r"), end("r", [LABEL[2], LABEL[3]]))
+        .filter([ordered(matching)])
 }
 
 /// 1 where a column is true.

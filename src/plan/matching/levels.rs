@@ -1,19 +1,21 @@
 //! At which level of each comparison a pair is.
 //!
-//! What costs much is measured once for each pair, and only for values that are not the same; levels are read off the measures.
+//! What costs much is measured once for each pair; levels are read off the measures.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use kinfold_base::SqlType;
-use kinfold_lang::project::{Comparison, Level, LevelTest, Match};
+use kinfold_lang::project::{Comparison, Entity, Level, LevelTest, Match};
 use kinfold_sql::each_expr_mut;
-use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Query, TableFactor};
 
-use super::records::{ID, as_texts, frequency, text_column, with_frequencies};
+use super::pairs::ROWS;
+use super::records::{ID, ROW, as_texts, text_column};
+use super::records_table;
 use crate::sql::{
-    Select, Stages, and, binary, call, case, cast, cast_double, col, col_of, count_rows, eq, ident, int, is_null, null,
-    number, or, text,
+    Select, Stages, and, binary, call, case, cast, cast_double, col, col_of, count_rows, eq, ident, in_query, int,
+    is_null, kinfold, null, number, or, relation, text,
 };
 
 /// The column that holds a pair's level of a comparison, counted from 0; null where a value is missing.
@@ -33,8 +35,40 @@ pub(super) fn carried(matching: &Match) -> Vec<(Expr, String)> {
     let compared = compared.into_iter().map(|index| matching.columns[index].name.clone());
     let names = compared.chain(as_texts(matching).into_iter().map(text_column));
     items.extend(names.flat_map(|name| ["l", "r"].map(|side| (col_of(side, &name), side_column(side, &name)))));
-    items.extend(with_frequencies(matching).into_iter().map(|(i, _)| (col_of("l", &frequency(i)), frequency(i))));
     items
+}
+
+/// Adds the stage `pairs` over the stage `found`, which has the numbers of two records: what [`carried`] selects of them, and `also`,
+/// columns of the stage.
+pub(super) fn add_pairs(stages: &mut Stages, entity: &Entity, matching: &Match, also: &[String]) {
+    let records = records_table(entity);
+    let [l, r] = ["l", "r"].map(|side| kinfold(&records, side));
+    stages.add("pairs", sides(matching, also, l, r));
+}
+
+/// As [`add_pairs`], where `found` is a table: it is read several times, so that of records no more are held than are in a pair.
+pub(super) fn add_pairs_of_table(stages: &mut Stages, entity: &Entity, matching: &Match, also: &[String]) {
+    let [l, r] = [("l", ROWS[0]), ("r", ROWS[1])].map(|(side, name)| {
+        // That two differ is always so: engines reckon that a condition leaves few rows, and hold the numbers, past which the
+        // records stream.
+        let differ = binary(col(ROWS[0]), BinaryOperator::NotEq, col(ROWS[1]));
+        let ends = Select::from_stage("found").column(name).filter([differ]).query();
+        let records = Select::from(kinfold(&records_table(entity), "r")).all_of("r").filter([in_query(col(ROW), ends)]);
+        let stage = format!("records_{side}");
+        stages.add(&stage, records.query());
+        relation(None, &stage, Some(side))
+    });
+    stages.add("pairs", sides(matching, also, l, r));
+}
+
+fn sides(matching: &Match, also: &[String], l: TableFactor, r: TableFactor) -> Query {
+    let is_row = |side: &str, name: &str| eq(col_of("found", name), col_of(side, ROW));
+    Select::from(relation(None, "found", None))
+        .items(carried(matching))
+        .items(also.iter().map(|name| (col_of("found", name), name.clone())))
+        .join(l, is_row("l", ROWS[0]))
+        .join(r, is_row("r", ROWS[1]))
+        .query()
 }
 
 /// The column of a pair that holds what a record has in one.
@@ -60,12 +94,10 @@ fn measured(matching: &Match, stage: &str, kept: &[String]) -> Query {
     Select::from_stage(stage).columns(kept.iter().map(String::as_str)).items(items).query()
 }
 
-/// Adds the stage `leveled` over a stage that has what [`carried`] selects: who the pair is, how frequent its values are, and its
-/// level of each comparison; besides `also`, columns of the stage.
-pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match, also: &[&str]) {
-    let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
-    let also = also.iter().map(|name| (*name).to_owned());
-    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(frequencies).chain(also).collect();
+/// Adds the stage `leveled` over a stage that has what [`carried`] selects: who the pair is, and its level of each comparison; besides
+/// `also`, columns of the stage.
+pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match, also: &[String]) {
+    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(also.iter().cloned()).collect();
     stages.add("measured", measured(matching, stage, &kept));
     let select = Select::from_stage("measured").columns(kept.iter().map(String::as_str));
     let levels = matching.comparisons.iter().enumerate().map(|(i, comparison)| {
@@ -84,13 +116,13 @@ pub(super) fn add_leveled(stages: &mut Stages, stage: &str, matching: &Match, al
     stages.add("leveled", select.items(levels).query());
 }
 
-/// How many pairs are at the same levels: the level of each comparison, then `pairs`; over a query of what [`carried`] selects.
-pub(super) fn patterns(matching: &Match, pairs: Query) -> Query {
-    let mut stages = Stages::default();
-    stages.add("pairs", pairs);
-    add_leveled(&mut stages, "pairs", matching, &[]);
-    let levels: Vec<String> = (0..matching.comparisons.len()).map(level_column).collect();
-    let names = || levels.iter().map(String::as_str);
+/// How many pairs are at the same levels: `also`, columns of the stage `pairs`, then the level of each comparison, then `pairs`; over
+/// that stage, which has what [`carried`] selects.
+pub(super) fn patterns(matching: &Match, mut stages: Stages, also: &[String]) -> Query {
+    add_leveled(&mut stages, "pairs", matching, also);
+    let levels = (0..matching.comparisons.len()).map(level_column);
+    let names: Vec<String> = also.iter().cloned().chain(levels).collect();
+    let names = || names.iter().map(String::as_str);
     let counted = Select::from_stage("leveled").columns(names()).item(count_rows().build(), "pairs");
     stages.finish(counted.group_by(names()).query())
 }
@@ -165,19 +197,14 @@ impl Measure {
             let [l, r] = sides();
             eq(l, r)
         };
-        let at_least = |name, perfect: Expr, expr: Expr, least: &str| Self::Scale {
+        let at_least = |name, expr: Expr, least: &str| Self::Scale {
             name,
-            expr: case([(same(), perfect)], Some(expr)),
+            expr,
             op: BinaryOperator::GtEq,
             // As it stands, some engines would make decimal numbers of all measures.
             bound: cast_double(number(least)),
         };
-        let at_most = |name, expr: Expr, bound: Expr| Self::Scale {
-            name,
-            expr: case([(same(), int(0))], Some(expr)),
-            op: BinaryOperator::LtEq,
-            bound,
-        };
+        let at_most = |name, expr: Expr, bound: Expr| Self::Scale { name, expr, op: BinaryOperator::LtEq, bound };
         match test {
             LevelTest::Exact => Self::Holds(same()),
             LevelTest::DayMonthSwapped => Self::Holds(call("day_month_swapped", sides().to_vec())),
@@ -192,9 +219,13 @@ impl Measure {
                 let lowest = comparison.levels.iter().filter_map(of_level).fold(1.0, f64::min);
                 let [l, r] = sides();
                 let similarity = call(name, vec![l, r, cast_double(number(&lowest.to_string()))]);
-                at_least(name, cast_double(int(1)), similarity, least)
+                at_least(name, similarity, least)
             }
-            LevelTest::Levenshtein(most) => at_most("levenshtein", call("levenshtein", texts().to_vec()), int(*most)),
+            LevelTest::Levenshtein(most) => {
+                // Engines' own, which does not look first whether there is anything to count.
+                let distance = case([(same(), int(0))], Some(call("levenshtein", texts().to_vec())));
+                at_most("levenshtein", distance, int(*most))
+            }
             LevelTest::DamerauLevenshtein(most) => {
                 // More than any level asks for need not be counted.
                 let limit = comparison.levels.iter().filter_map(|level| match &level.test {

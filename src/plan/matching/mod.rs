@@ -2,12 +2,11 @@
 //!
 //! | place | what it plans |
 //! |---|---|
-//! | `records` | one table of all records, with what is compared and what they must agree in |
+//! | `records` | one table of all records, with what is compared, and one of what they must agree in |
 //! | `pairs` | which records are compared, each pair once |
 //! | `levels` | at which level of each comparison a pair is |
 //! | `score` | how likely a pair is to match |
 //! | `labels` | what is known of pairs that somebody has labelled, and how pairs are spread over weights |
-//! | `look` | pairs that nothing has decided, and what records hold, for people |
 //! | `report` | counts, and a few pairs and profiles to look at |
 //! | `train` | the counts that a model is learned from |
 //! | `look` | what people look at: pairs, and what records hold |
@@ -30,12 +29,22 @@ pub use labels::{BUCKET, Labels, Mistake, compared_weights, labelled_weights, la
 pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs};
 pub(crate) use pairs::bound;
 pub(crate) use records::{Onward, known, records};
-pub(crate) use score::{fingerprint, matched, pairs_of_all, pairs_of_rules, told};
-pub use train::{Pass, Training, all_pairs, draw, random_pairs, samples, training};
+pub(crate) use score::{fingerprint, likely_pairs, matched, pairs_of_rules, told};
+pub use train::{PASS, Pass, Training, all_pairs, draw, random_pairs, samples, training};
 
 /// The table of an entity's records, for the run that made it.
 pub(crate) fn records_table(entity: &Entity) -> String {
     format!("_{}_records", entity.name)
+}
+
+/// The table of what pairs are found by, for the run that made it.
+pub(crate) fn keys_table(entity: &Entity) -> String {
+    format!("_{}_keys", entity.name)
+}
+
+/// The table of how many records agree in something, for the run that made it.
+pub(crate) fn blocks_table(entity: &Entity) -> String {
+    format!("_{}_blocks", entity.name)
 }
 
 /// The table of pairs that are likely enough for people to look at, for the run that made it.

@@ -1,4 +1,4 @@
-//! All records in one table.
+//! All records in one table, and in another one what pairs are found by.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,30 @@ use kinfold_base::{Column, SqlType};
 use kinfold_lang::project::{Blocking, Entity, EntityTable, Level, LevelTest, Match, MatchTable};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
-use super::pairs::{Keys, keys};
-use super::records_table;
+use super::pairs::{BLOCK, Keys, blocks, keys};
+use super::{blocks_table, keys_table, records_table};
 use crate::identity::keys::allowed;
 use crate::sql::{
-    Aggregate, Select, Sort, Stages, and, binary, call, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
+    Aggregate, Select, Stages, and, binary, call, case, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
     eq, int, is_not_null, is_null, kinfold, null, previous, relation, table, text, union_all, window,
 };
+use crate::step::{KeepTable, Output};
 
 /// The identifier that stands for a record, and its value.
 pub(super) const ID: [&str; 2] = ["_identifier", "_value"];
+/// A number of a record's own, by which it is found again.
+pub(super) const ROW: &str = "_row";
 /// Which of [`Match::tables`] a record is from.
 pub(super) const PART: &str = "_part";
 
 /// The column that holds how frequent a record's value is, among all records that have one.
 pub(super) fn frequency(comparison: usize) -> String {
     format!("_frequency_{comparison}")
+}
+
+/// All of these.
+pub(super) fn frequencies(matching: &Match) -> Vec<String> {
+    with_frequencies(matching).into_iter().map(|(comparison, _)| frequency(comparison)).collect()
 }
 
 /// The column that holds a column's values as texts.
@@ -51,10 +59,31 @@ pub(crate) struct Onward<'a> {
     pub(crate) is_known: bool,
 }
 
-/// `_identifier`, `_value`, `_part`, every column that is compared, how frequent values are, and for `blocking` the keys that are
-/// no columns as they stand, and whether so many records share them that it is no reason to compare them. With `onward` `_hash`, too,
-/// the same for all rows of one id, and if the last run's are known, `_fresh`.
-pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking], onward: Option<Onward<'_>>) -> Query {
+/// The tables in which records are looked at, in the order in which they are made, each with the query that makes it:
+///
+/// - of records: `_row`, a number of its own, `_identifier`, `_value`, `_part`, every column that is compared, and for each of `blocking`
+///   a number that records share which agree in it. With `onward` `_hash`, too.
+/// - of [`blocks`](super::pairs::blocks).
+/// - of what pairs are found by, so that joins carry no more than that: `_row`, `_identifier`, `_value`, `_part`, the numbers of
+///   `blocking`, null where so many records share one that it is no reason to compare them, and what else it reads. With
+///   `has_frequencies` how frequent values are; if the last run's records are known, `_fresh`.
+pub(crate) fn records(
+    entity: &Entity,
+    matching: &Match,
+    blocking: &[Blocking],
+    has_frequencies: bool,
+    onward: Option<Onward<'_>>,
+) -> Vec<(Output, Query)> {
+    let keys: Vec<Keys> = blocking.iter().enumerate().map(|(rule, blocking)| keys(rule, blocking)).collect();
+    let scratch = |name, query| (Output { name, keep: KeepTable::Scratch }, query);
+    let mut tables = vec![scratch(records_table(entity), rows_of_all(entity, matching, &keys, onward))];
+    tables.extend(blocks(entity, &keys).map(|query| scratch(blocks_table(entity), query)));
+    tables.push(scratch(keys_table(entity), keys_of_all(entity, matching, &keys, has_frequencies, onward)));
+    tables
+}
+
+/// The rows of the table of records.
+fn rows_of_all(entity: &Entity, matching: &Match, keys: &[Keys], onward: Option<Onward<'_>>) -> Query {
     let mut stages = Stages::default();
     let parts = matching.tables.iter().zip(0_u32..).map(|(table, part)| rows(entity, matching, table, part));
     stages.add("rows", union_all(parts).expect("checking refuses a match without tables"));
@@ -65,62 +94,105 @@ pub(crate) fn records(entity: &Entity, matching: &Match, blocking: &[Blocking], 
     let distinct = if is_unique { distinct } else { distinct.group_by(names.iter().copied()) };
     stages.add("records", distinct.query());
 
-    let mut table =
-        Table { stages, stage: "records".to_owned(), columns: names.iter().map(|name| (*name).to_owned()).collect() };
-    for (comparison, column) in with_frequencies(matching) {
-        let stage = format!("frequency_{comparison}");
-        let column = &matching.columns[column].name;
-        let all = window(Aggregate::new("sum", vec![count_rows().build()]), vec![], vec![]);
-        let share = binary(cast_double(count_rows().build()), BinaryOperator::Divide, cast_double(all));
-        let counted = Select::from_stage("records")
-            .item(col(column), "_of")
-            .item(share, "_share")
-            .filter([is_not_null(col(column))])
-            .group_by([column.as_str()]);
-        table.stages.add(&stage, counted.query());
-        let same = eq(col_of(&stage, "_of"), col_of(&table.stage, column));
-        table.attach(&stage, same, vec![(col_of(&stage, "_share"), frequency(comparison))]);
-    }
-    let keys: Vec<Keys> = blocking.iter().enumerate().map(|(rule, blocking)| keys(rule, blocking)).collect();
     let texts = as_texts(matching).into_iter().map(|column| (cast_text(col(&column.name)), text_column(column)));
-    let all_keys = keys.iter().flat_map(Keys::added).map(|(name, key)| (key.clone(), name.clone()));
-    table.compute("keyed", texts.chain(all_keys).collect());
-    for keys in &keys {
-        let Some(column) = keys.common_column() else { continue };
-        let stage = format!("having{column}");
-        table.stages.add(&stage, keys.common("keyed", matching.max_block));
-        let same = and(keys.same.iter().map(|(name, _)| eq(col_of(&stage, name), col_of(&table.stage, name))));
-        let is_common = is_not_null(col_of(&stage, &keys.same[0].0));
-        table.attach(&stage, same, vec![(is_common, column)]);
-    }
-    if let Some(onward) = onward {
-        add_hash(&mut table, matching, onward);
-    }
-    if onward.is_some_and(|onward| onward.is_known) {
-        let before = Select::from(previous(&EntityTable::Records.of(&entity.name), "b"));
-        table.stages.add("before", before.columns(["identifier", "value", "record_hash"]).query());
-        let pairs = ["identifier", "value", "record_hash"].into_iter().zip([ID[0], ID[1], HASH]);
-        let same = and(pairs.map(|(before, now)| eq(col_of("before", before), col_of(&table.stage, now))));
-        table.attach("before", same, vec![(is_null(col_of("before", "value")), FRESH.to_owned())]);
-    }
-    table.finish()
+    let numbers = keys.iter().filter_map(|keys| Some((keys.number()?, keys.column())));
+    let hash = onward.map(|onward| (hash(matching, onward), HASH.to_owned()));
+    let added: Vec<(Expr, String)> = texts.chain(numbers).chain(hash).collect();
+    let all: Vec<&str> = names.iter().copied().chain(added.iter().map(|(_, name)| name.as_str())).collect();
+    stages.add("keyed", Select::from_stage("records").columns(names.iter().copied()).items(added.clone()).query());
+    // Last of all: engines count on one thread.
+    let row = window(Aggregate::new("row_number", vec![]), vec![], vec![]);
+    stages.finish(Select::from_stage("keyed").item(row, ROW).columns(all).query())
 }
 
-fn add_hash(table: &mut Table, matching: &Match, onward: Onward<'_>) {
+/// What tells whether a record is as it was. Of several rows of one id all count, in no order: see [`of_ids`].
+fn hash(matching: &Match, onward: Onward<'_>) -> Expr {
     let values = [PART].into_iter().chain(matching.columns.iter().map(|column| column.name.as_str())).map(col);
     let hash = call("kinfold_row_hash", [text(onward.fingerprint)].into_iter().chain(values).collect());
+    if has_one_row_an_id(matching) { hash } else { call("kinfold_key", vec![hash]) }
+}
+
+/// Each id once, `_identifier` and `_value`, and its `_hash`.
+fn of_ids(entity: &Entity, matching: &Match) -> Select {
+    let rows = Select::from(kinfold(&records_table(entity), "r")).columns(ID);
     if has_one_row_an_id(matching) {
-        table.compute("hashed", vec![(hash, HASH.to_owned())]);
-        return;
+        return rows.column(HASH);
     }
-    // Of several rows of one id all count. They come from the records as they are: engines work a stage out anew for each that reads it.
-    let hashed = Select::from_stage("records").columns(ID).item(hash, "_row");
-    table.stages.add("hashed", hashed.query());
-    let all = Aggregate::new("string_agg", vec![col("_row"), text(",")]).order_by(vec![Sort::up(col("_row"))]);
-    let of_id = Select::from_stage("hashed").columns(ID).item(all.build(), "_rows").group_by(ID);
-    table.stages.add("of_id", of_id.query());
-    let same = and(ID.map(|id| eq(col_of("of_id", id), col_of(&table.stage, id))));
-    table.attach("of_id", same, vec![(call("md5", vec![col_of("of_id", "_rows")]), HASH.to_owned())]);
+    let all = call("kinfold_row_hash", vec![count_rows().build(), call("bit_xor", vec![col(HASH)])]);
+    rows.item(all, HASH).group_by(ID)
+}
+
+/// The rows of the table of keys.
+fn keys_of_all(
+    entity: &Entity,
+    matching: &Match,
+    keys: &[Keys],
+    has_frequencies: bool,
+    onward: Option<Onward<'_>>,
+) -> Query {
+    let frequencies = if has_frequencies { with_frequencies(matching) } else { vec![] };
+    let is_known = onward.is_some_and(|onward| onward.is_known);
+    let column = |index: usize| matching.columns[index].name.as_str();
+    let read = keys.iter().flat_map(|keys| keys.read(matching));
+    let held: BTreeSet<&str> = frequencies.iter().map(|(_, index)| column(*index)).chain(read).collect();
+    let numbers: Vec<String> = keys.iter().filter(|keys| keys.number().is_some()).map(Keys::column).collect();
+    let hash = (is_known && has_one_row_an_id(matching)).then_some(HASH);
+    let kept = [ROW, ID[0], ID[1], PART].into_iter().chain(held).chain(numbers.iter().map(String::as_str)).chain(hash);
+    let kept: Vec<&str> = kept.collect();
+    let crossed = keys.iter().flat_map(Keys::crossed).map(|(name, key)| (key.clone(), name.clone()));
+    let crossed: Vec<(Expr, String)> = crossed.collect();
+    let mut table = Table {
+        stages: Stages::default(),
+        stage: "keyed".to_owned(),
+        columns: kept.iter().copied().map(str::to_owned).chain(crossed.iter().map(|(_, name)| name.clone())).collect(),
+    };
+    let keyed = Select::from(kinfold(&records_table(entity), "r")).columns(kept).items(crossed);
+    table.stages.add("keyed", keyed.query());
+
+    for (comparison, index) in frequencies {
+        let stage = frequency(comparison);
+        let all = window(Aggregate::new("sum", vec![count_rows().build()]), vec![], vec![]);
+        let share = binary(cast_double(count_rows().build()), BinaryOperator::Divide, cast_double(all));
+        let counted = Select::from(kinfold(&records_table(entity), "r"))
+            .item(col(column(index)), "_of")
+            .item(share, "_share")
+            .filter([is_not_null(col(column(index)))])
+            .group_by([column(index)]);
+        table.stages.add(&stage, counted.query());
+        let same = eq(col_of(&stage, "_of"), col_of(&table.stage, column(index)));
+        table.attach(&stage, same, (col_of(&stage, "_share"), stage.clone()));
+    }
+    for keys in keys.iter().filter(|keys| keys.is_counted()) {
+        let stage = format!("common{}", keys.column());
+        table.stages.add(&stage, keys.common(entity, matching.max_block));
+        let number = col_of(&table.stage, &keys.column());
+        let same = eq(col_of(&stage, BLOCK), number.clone());
+        let rare = case([(is_null(col_of(&stage, BLOCK)), number)], None);
+        table.attach(&stage, same, (rare, keys.column()));
+    }
+    if is_known {
+        let before = Select::from(previous(&EntityTable::Records.of(&entity.name), "b"));
+        table.stages.add("before", before.columns(["identifier", "value", "record_hash"]).query());
+        let is_before = |stage: &str| {
+            let pairs = ["identifier", "value", "record_hash"].into_iter().zip([ID[0], ID[1], HASH]);
+            and(pairs.map(|(before, now)| eq(col_of("before", before), col_of(stage, now))))
+        };
+        let is_fresh = is_null(col_of("before", "value"));
+        if has_one_row_an_id(matching) {
+            let same = is_before(&table.stage);
+            table.attach("before", same, (is_fresh, FRESH.to_owned()));
+        } else {
+            table.stages.add("of_ids", of_ids(entity, matching).query());
+            let fresh = Select::from(relation(None, "before", None))
+                .right_join(relation(None, "of_ids", None), is_before("of_ids"))
+                .items(ID.map(|id| (col_of("of_ids", id), id.to_owned())))
+                .item(is_fresh, FRESH);
+            table.stages.add("fresh", fresh.query());
+            let same = and(ID.map(|id| eq(col_of("fresh", id), col_of(&table.stage, id))));
+            table.attach("fresh", same, (col_of("fresh", FRESH), FRESH.to_owned()));
+        }
+    }
+    table.finish()
 }
 
 /// Whether no two records have the same id, be it in one table or in two.
@@ -131,11 +203,10 @@ pub(super) fn has_one_row_an_id(matching: &Match) -> bool {
 
 /// The rows of `<entity>_records`.
 pub(crate) fn known(entity: &Entity, matching: &Match) -> Query {
-    let rows = Select::from(kinfold(&records_table(entity), "r"))
-        .item(col(ID[0]), "identifier")
-        .item(col(ID[1]), "value")
-        .item(col(HASH), "record_hash");
-    if has_one_row_an_id(matching) { rows.query() } else { rows.group_by([ID[0], ID[1], HASH]).query() }
+    let mut stages = Stages::default();
+    stages.add("of_ids", of_ids(entity, matching).query());
+    let names = [ID[0], ID[1], HASH].into_iter().zip(["identifier", "value", "record_hash"]);
+    stages.finish(Select::from_stage("of_ids").items(names.map(|(from, to)| (col(from), to.to_owned()))).query())
 }
 
 /// A table that gets more columns, stage by stage.
@@ -147,24 +218,17 @@ struct Table {
 }
 
 impl Table {
-    /// Adds columns that are computed from those that there are.
-    fn compute(&mut self, name: &str, items: Vec<(Expr, String)>) {
-        let select = Select::from_stage(&self.stage).columns(self.columns.iter().map(String::as_str));
-        self.columns.extend(items.iter().map(|(_, name)| name.clone()));
-        self.stages.add(name, select.items(items).query());
-        name.clone_into(&mut self.stage);
-    }
-
-    /// Adds columns of what another stage says, which has no more than one row for one of this. The many
+    /// Adds a column of what another stage says, which has no more than one row for one of this, or puts it in the place of one. The many
     /// rows of this one stream past the few of the other: the side of a join that comes first is the one that engines hold.
-    fn attach(&mut self, other: &str, on: Expr, items: Vec<(Expr, String)>) {
-        let name = format!("with_{other}");
+    fn attach(&mut self, other: &str, on: Expr, (item, name): (Expr, String)) {
+        let stage = format!("with_{other}");
+        self.columns.retain(|column| *column != name);
         let select = Select::from(relation(None, other, None))
             .right_join(relation(None, &self.stage, None), on)
             .items(self.columns.iter().map(|name| (col_of(&self.stage, name), name.clone())));
-        self.columns.extend(items.iter().map(|(_, name)| name.clone()));
-        self.stages.add(&name, select.items(items).query());
-        self.stage = name;
+        self.stages.add(&stage, select.item(item, &name).query());
+        self.columns.push(name);
+        self.stage = stage;
     }
 
     fn finish(self) -> Query {

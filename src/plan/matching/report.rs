@@ -1,15 +1,15 @@
 //! What `kinfold match report` tells beside what the model says: counts, and a few pairs and profiles to look at.
 //!
-//! Records are those of the table of [`records_of_rules`](super::records_of_rules); pairs that were linked or are to be looked at, and
+//! Records are those of the tables of [`records_of_rules`](super::records_of_rules); pairs that were linked or are to be looked at, and
 //! profiles, are those of the last run.
 
 use kinfold_lang::project::{Blocking, Entity, EntityTable, Match, MatchModel};
 use sqlparser::ast::{BinaryOperator, Query};
 
-use super::levels::{PAIR, add_leveled, carried};
-use super::records::{ID, PART};
+use super::levels::{PAIR, add_leveled, add_pairs};
+use super::records::{ID, PART, frequencies};
 use super::score::{NAMES, SCORE, scored_items, weighed};
-use super::{pairs, records_table};
+use super::{keys_table, pairs, records_table};
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, call, col, col_of, count_rows, eq, in_list, int, is_not_null,
     kinfold, or, relation, text, union_all,
@@ -48,9 +48,8 @@ pub fn distinct(entity: &Entity, matching: &Match) -> Vec<Query> {
 pub fn agreeing(entity: &Entity, matching: &Match) -> Vec<Query> {
     let one = |(rule, blocking): (usize, &Blocking)| {
         let nothing = [(int(1), "_pair".to_owned())];
-        let table = records_table(entity);
-        // Under its own number, as the records' table has its keys.
-        let found = pairs::pairs(&table, matching, rule, std::slice::from_ref(blocking), &nothing, pairs::Which::All);
+        // Under its own number, as the table of keys has it.
+        let found = pairs::pairs(entity, matching, rule, std::slice::from_ref(blocking), &nothing, pairs::Which::All);
         let mut stages = Stages::default();
         stages.add("pairs", found.into_iter().next().expect("there is one rule"));
         stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
@@ -186,15 +185,17 @@ pub fn scored(entity: &Entity, matching: &Match, model: &MatchModel, pairs: &[[I
     let end = |side: &'static str, names: [&'static str; 2]| {
         and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("given", name))))
     };
-    let records = records_table(entity);
+    let keys = keys_table(entity);
     let found = Select::from(relation(None, "given", None))
-        .items(carried(matching))
-        .join(kinfold(&records, "l"), end("l", [ends[0], ends[1]]))
-        .join(kinfold(&records, "r"), end("r", [ends[2], ends[3]]))
+        .items(pairs::found(matching, true))
+        .join(kinfold(&keys, "l"), end("l", [ends[0], ends[1]]))
+        .join(kinfold(&keys, "r"), end("r", [ends[2], ends[3]]))
         .filter([pairs::ordered(matching)]);
-    stages.add("pairs", found.query());
-    add_leveled(&mut stages, "pairs", matching, &[]);
-    stages.add("weighed", weighed(matching, model, &[]));
+    stages.add("found", found.query());
+    let also = frequencies(matching);
+    add_pairs(&mut stages, entity, matching, &also);
+    add_leveled(&mut stages, "pairs", matching, &also);
+    stages.add("weighed", weighed(matching, model, &also));
     let query = Select::from_stage("weighed")
         .columns(PAIR)
         .items(scored_items(matching, model))

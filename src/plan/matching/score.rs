@@ -8,10 +8,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use kinfold_lang::project::{Entity, EntityTable, LevelTest, Link, Linkage, Match, MatchModel, MatchTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::levels::{PAIR, add_leveled, carried, level_column};
-use super::pairs::{Which, pairs};
-use super::records::{FRESH, ID, frequency, has_one_row_an_id, with_frequencies};
-use super::{pairs_table as table_name, records_table};
+use super::levels::{PAIR, add_leveled, add_pairs_of_table, level_column};
+use super::pairs::{Which, found, keys, pairs};
+use super::records::{FRESH, ID, frequencies, frequency, has_one_row_an_id, with_frequencies};
+use super::{keys_table, pairs_table as table_name};
 use crate::sql::{
     Aggregate, Select, Stages, and, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, eq, int,
     kinfold, not, null, number, previous, relation, union_all,
@@ -27,23 +27,27 @@ const TOLD: [&str; 3] = ["levels", "weights", "weight"];
 /// adds, and the sum with the prior's, in bits.
 pub(super) const SCORE: [&str; 3] = ["_levels", "_weights", "_weight"];
 
-/// For each rule its pairs that are at least as likely as `review`, without those of rules before it: `_identifier_l`, `_value_l`,
-/// `_identifier_r`, `_value_r`, `_levels`, `_weights`, `_weight`. `which`: of all records, or only of those that are new.
+/// For each rule the records that it finds, without those of rules before it: `_row_l`, `_row_r`, and how frequent values are. With
+/// `onward` only those of which one is new.
 ///
-/// A query for each, so that engines hold the records for one rule at a time.
-pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, model: &MatchModel, onward: bool) -> Vec<Query> {
+/// A query for each, so that engines hold what records agree in for one rule at a time.
+pub(crate) fn pairs_of_rules(entity: &Entity, matching: &Match, onward: bool) -> Vec<Query> {
     let which = if onward { Which::Fresh } else { Which::All };
-    let found = pairs(&records_table(entity), matching, 0, &matching.block_on, &carried(matching), which);
-    let scored = found.into_iter().map(|pairs| {
-        let mut stages = Stages::default();
-        stages.add("pairs", pairs);
-        add_leveled(&mut stages, "pairs", matching, &[]);
-        stages.add("weighed", weighed(matching, model, &[]));
-        let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
-        let select = Select::from_stage("weighed").columns(PAIR).items(scored_items(matching, model));
-        stages.finish(select.filter([likely]).query())
-    });
-    scored.collect()
+    pairs(entity, matching, 0, &matching.block_on, &found(matching, true), which)
+}
+
+/// Of the pairs of rules, which `tables` hold, those that are at least as likely as `review`: `_identifier_l`, `_value_l`,
+/// `_identifier_r`, `_value_r`, `_levels`, `_weights`, `_weight`.
+fn add_likely(stages: &mut Stages, entity: &Entity, matching: &Match, model: &MatchModel, tables: &[String]) -> Query {
+    let names: Vec<String> = found(matching, true).into_iter().map(|(_, name)| name).collect();
+    let of_rule = |table: &String| Select::from(kinfold(table, "p")).columns(names.iter().map(String::as_str)).query();
+    stages.add("found", union_all(tables.iter().map(of_rule)).expect("checking refuses a match without rules"));
+    let also = frequencies(matching);
+    add_pairs_of_table(stages, entity, matching, &also);
+    add_leveled(stages, "pairs", matching, &also);
+    stages.add("weighed", weighed(matching, model, &also));
+    let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
+    Select::from_stage("weighed").columns(PAIR).items(scored_items(matching, model)).filter([likely]).query()
 }
 
 /// [`SCORE`], over the stage `weighed`.
@@ -53,33 +57,45 @@ pub(super) fn scored_items(matching: &Match, model: &MatchModel) -> [(Expr, Stri
     [(array(levels), of_levels), (array(weights(matching, model)), of_weights), (col(SCORE[2]), of_weight)]
 }
 
-/// Over the stage `leveled`: what it has, and `_weight`.
-pub(super) fn weighed(matching: &Match, model: &MatchModel, also: &[&str]) -> Query {
+/// Over the stage `leveled`: what it has, and `_weight`. `also`: its columns besides the pair and its levels, of which are how
+/// frequent values are.
+pub(super) fn weighed(matching: &Match, model: &MatchModel, also: &[String]) -> Query {
     let levels = (0..matching.comparisons.len()).map(level_column);
-    let frequencies = with_frequencies(matching).into_iter().map(|(i, _)| frequency(i));
-    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(levels).chain(frequencies).collect();
+    let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(levels).chain(also.iter().cloned()).collect();
     let all = weights(matching, model).into_iter();
     let sum = all.fold(float(weight_of(model.prior)), |sum, part| binary(sum, BinaryOperator::Plus, part));
-    let kept = kept.iter().map(String::as_str).chain(also.iter().copied());
-    Select::from_stage("leveled").columns(kept).item(sum, SCORE[2]).query()
+    // Engines would move a condition on the weight to where records are joined, and measure there once more for each level.
+    let once = call("kinfold_once", vec![sum]);
+    Select::from_stage("leveled").columns(kept.iter().map(String::as_str)).item(once, SCORE[2]).query()
 }
 
 /// What decides which pairs are made, and what they weigh; a text that changes whenever that does, but for what records hold.
 pub(crate) fn fingerprint(entity: &Entity, matching: &Match, model: &MatchModel) -> String {
     let mut hasher = DefaultHasher::new();
-    for query in pairs_of_rules(entity, matching, model, false) {
+    for query in pairs_of_rules(entity, matching, false) {
         query.to_string().hash(&mut hasher);
+    }
+    let mut stages = Stages::default();
+    let likely = add_likely(&mut stages, entity, matching, model, &[table_name(entity)]);
+    stages.finish(likely).to_string().hash(&mut hasher);
+    for blocking in &matching.block_on {
+        keys(0, blocking).number().map(|number| number.to_string()).hash(&mut hasher);
     }
     (matching.max_block, matching.columns.len()).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// The pairs of all rules, from the tables of each; with `onward` those of the last run, too, whose records are as they were.
-pub(crate) fn pairs_of_all(entity: &Entity, matching: &Match, tables: &[String], onward: bool) -> Option<Query> {
+/// The likely pairs of all rules, which `tables` hold; with `onward` those of the last run, too, whose records are as they were.
+pub(crate) fn likely_pairs(
+    entity: &Entity,
+    matching: &Match,
+    model: &MatchModel,
+    tables: &[String],
+    onward: bool,
+) -> Option<Query> {
     let columns = || PAIR.into_iter().chain(SCORE);
     let mut stages = Stages::default();
-    let of_rules = tables.iter().map(|table| Select::from(kinfold(table, "p")).columns(columns()).query());
-    let mut all: Vec<Query> = of_rules.collect();
+    let mut all = vec![add_likely(&mut stages, entity, matching, model, tables)];
     if onward {
         let names: Vec<&str> = NAMES.into_iter().chain(TOLD).collect();
         let before = [EntityTable::Matches, EntityTable::Review].map(|table| {
@@ -87,7 +103,7 @@ pub(crate) fn pairs_of_all(entity: &Entity, matching: &Match, tables: &[String],
             Select::from(previous(&table.of(&entity.name), "b")).items(items).query()
         });
         stages.add("before", union_all(before)?);
-        let settled = Select::from(kinfold(&records_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
+        let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
         let settled = if has_one_row_an_id(matching) { settled } else { settled.group_by(ID) };
         stages.add("settled", settled.query());
         let end = |side: &'static str, names: [&'static str; 2]| {

@@ -3,10 +3,10 @@
 use kinfold_lang::project::{Blocking, Comparison, Entity, Match, MatchPairs};
 use sqlparser::ast::{BinaryOperator, Query};
 
-use super::levels::{carried, patterns};
-use super::pairs::{Which, bound, ordered, pairs};
+use super::levels::{add_pairs_of_table, carried, patterns};
+use super::pairs::{ROWS, Which, bound, found, ordered, pairs};
 use super::records::{ID, PART, records};
-use super::records_table;
+use super::{pairs_table, records_table};
 use crate::sql::{Select, Sort, Stages, binary, call, col, col_of, count_rows, eq, int, kinfold, text, union_all};
 use crate::step::{KeepTable, Output};
 
@@ -16,12 +16,15 @@ use crate::step::{KeepTable, Output};
 /// missing, and `pairs`: how many are at these levels.
 #[derive(Debug, Clone)]
 pub struct Training {
-    /// Makes the table that the other queries read.
-    pub records: (Output, Query),
+    /// Make the tables that the other queries read, in this order.
+    pub tables: Vec<(Output, Query)>,
     /// `part`, `records`: how many records each table has.
     pub sizes: Query,
-    /// For each pass its name, which comparisons it tells something of, and its pairs.
     pub passes: Vec<Pass>,
+    /// Makes the table that `of_passes` reads. None where there are no passes.
+    pub found: Option<(Output, Query)>,
+    /// The pairs of all passes, by [`PASS`]: found by each on its own, and compared in one go.
+    pub of_passes: Query,
     /// `pairs`: how many agree in what only matching pairs agree in. None where nothing is said of it.
     pub certain: Option<Query>,
     /// `rule`, `pairs`, `worst`, `worst_pairs`: how many pairs each rule finds at most.
@@ -34,8 +37,10 @@ pub struct Pass {
     pub name: String,
     /// For each comparison whether what the pairs agree in leaves it open.
     pub learns: Vec<bool>,
-    pub query: Query,
 }
+
+/// The column that holds of which pass pairs are, an index into [`Training::passes`].
+pub const PASS: &str = "_pass";
 
 /// How an entity's `match` is learned.
 #[must_use]
@@ -43,35 +48,43 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
     let table = records_table(entity);
     let learned_from = &matching.training.block_on;
     let all: Vec<Blocking> = learned_from.iter().chain(&matching.training.certain).cloned().collect();
-    let pass = |(rule, blocking): (usize, &Blocking)| {
+    let pass = |blocking: &Blocking| {
         let is_open = |comparison: &Comparison| {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
         };
-        // Under its own number, as the records' table has its keys.
-        let found =
-            pairs(&table, matching, rule, std::slice::from_ref(blocking), &carried(matching), Which::All).remove(0);
-        Pass {
-            name: blocking.label.clone(),
-            learns: matching.comparisons.iter().map(is_open).collect(),
-            query: patterns(matching, found),
-        }
+        Pass { name: blocking.label.clone(), learns: matching.comparisons.iter().map(is_open).collect() }
     };
-    let ids: Vec<_> = ["l", "r"].into_iter().map(|side| (col_of(side, ID[1]), format!("_value_{side}"))).collect();
-    let certain = union_all(pairs(&table, matching, learned_from.len(), &matching.training.certain, &ids, Which::All));
+    let of_pass = |(rule, blocking): (usize, &Blocking)| {
+        let items = found(matching, false).into_iter().chain([(int(rule as i128), PASS.to_owned())]);
+        let items: Vec<_> = items.collect();
+        // Under its own number, as the table of keys has it; what another pass finds, too, counts in both.
+        pairs(entity, matching, rule, std::slice::from_ref(blocking), &items, Which::All)
+    };
+    let found_table = Output { name: pairs_table(entity), keep: KeepTable::Scratch };
+    let mut stages = Stages::default();
+    let rows = Select::from(kinfold(&found_table.name, "p")).columns(ROWS).column(PASS);
+    stages.add("found", rows.query());
+    let also = [PASS.to_owned()];
+    add_pairs_of_table(&mut stages, entity, matching, &also);
+    let rows = found(matching, false);
+    let certain = &matching.training.certain;
+    let certain = union_all(pairs(entity, matching, learned_from.len(), certain, &rows, Which::All));
     Training {
-        records: (Output { name: table.clone(), keep: KeepTable::Scratch }, records(entity, matching, &all, None)),
+        tables: records(entity, matching, &all, false, None),
         sizes: Select::from(kinfold(&table, "r"))
             .item(col(PART), "part")
             .item(count_rows().build(), "records")
             .group_by([PART])
             .query(),
-        passes: learned_from.iter().enumerate().map(pass).collect(),
+        passes: learned_from.iter().map(pass).collect(),
+        found: union_all(learned_from.iter().enumerate().flat_map(of_pass)).map(|query| (found_table, query)),
+        of_passes: patterns(matching, stages, &also),
         certain: certain.map(|pairs| {
             let mut stages = Stages::default();
             stages.add("pairs", pairs);
             stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
         }),
-        bound: bound(&table, learned_from),
+        bound: bound(entity, matching, learned_from),
     }
 }
 
@@ -121,7 +134,9 @@ pub fn random_pairs(entity: &Entity, matching: &Match) -> Query {
             .filter([eq(col_of("l", SLICE), int(slice))])
             .query()
     });
-    patterns(matching, union_all(slices).expect("there are several"))
+    let mut stages = Stages::default();
+    stages.add("pairs", union_all(slices).expect("there are several"));
+    patterns(matching, stages, &[])
 }
 
 /// How many pairs there are in all, given how many records each table has.

@@ -9,7 +9,7 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByExpr,
-    OrderByOptions, Subscript, TimezoneInfo, TypedString, UnaryOperator, Value, WindowSpec, WindowType,
+    OrderByOptions, Query, Subscript, TimezoneInfo, TypedString, UnaryOperator, Value, WindowSpec, WindowType,
 };
 
 pub(crate) fn ident(name: &str) -> Ident {
@@ -215,6 +215,11 @@ pub(crate) fn is_true(expr: Expr) -> Expr {
 
 pub(crate) fn in_list(expr: Expr, list: Vec<Expr>, negated: bool) -> Expr {
     Expr::InList { expr: Box::new(operand(expr)), list, negated }
+}
+
+/// Whether a value is one of those that a query gives.
+pub(crate) fn in_query(expr: Expr, query: Query) -> Expr {
+    Expr::InSubquery { expr: Box::new(expr), subquery: Box::new(query), negated: false }
 }
 
 pub(crate) fn between(expr: Expr, low: Expr, high: Expr) -> Expr {

@@ -9,8 +9,8 @@ mod query;
 pub(crate) use expr::{
     Aggregate, Sort, and, array, array_slice, between, binary, boolean, call, case, case_of, cast, cast_as,
     cast_big_int, cast_double, cast_instant, cast_text, coalesce, col, col_of, columns_in, concat, count_rows, eq,
-    finite, ident, in_list, instant, int, is_not_null, is_null, is_true, literal_of, not, null, number, or, text,
-    window,
+    finite, ident, in_list, in_query, instant, int, is_not_null, is_null, is_true, literal_of, not, null, number, or,
+    text, window,
 };
 pub(crate) use query::{
     Select, Stages, constant_rows, derived, derived_columns, kinfold, previous, relation, table, union_all,

@@ -148,17 +148,18 @@ fn compiled(dialect: Dialect) -> String {
     let onward = PlanInput { matched_before: ["customer".to_owned()].into(), ..input() };
     for step in plan(&project, &onward).steps {
         // What differs from a run that matches anew.
-        let of_matching = ["_customer_records", "_customer_pairs_0", "_customer_pairs"].contains(&step.name.as_str());
+        let of_matching = ["_customer_keys", "_customer_pairs_0", "_customer_pairs"].contains(&step.name.as_str());
         if let (Work::Table { query, .. }, true) = (&step.work, of_matching) {
             add(&format!("onward: {}", step.name), &render(query, dialect));
         }
     }
     let training = training(&person(), &matching());
-    add("training: records", &render(&training.records.1, dialect));
-    add("training: sizes", &render(&training.sizes, dialect));
-    for pass in &training.passes {
-        add(&format!("training: pairs that agree in {}", pass.name), &render(&pass.query, dialect));
+    for (output, query) in &training.tables {
+        add(&format!("training: {}", output.name), &render(query, dialect));
     }
+    add("training: sizes", &render(&training.sizes, dialect));
+    add("training: pairs of passes", &render(&training.found.as_ref().expect("there is a pass").1, dialect));
+    add("training: their levels", &render(&training.of_passes, dialect));
     add("training: certain pairs", &render(training.certain.as_ref().expect("some are given"), dialect));
     add("training: records drawn", &render(&draw(&person(), &[20, 30]).1, dialect));
     add("training: random pairs", &render(&random_pairs(&person(), &matching()), dialect));

@@ -66,6 +66,21 @@ async fn a_delta_table_is_a_source() {
     check(&other.engine, "select id || 'x' from shop.orders where id = '2'", &["2x"]).await;
 }
 
+/// What is sorted by is a part of what is sorted by first, and a column has one value in the whole file.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_rows_are_the_first() {
+    let lake = Lake::new();
+    let made = "select 'a' as kind, cast(value as varchar) as id from generate_series(1, 100000)";
+    lake.engine.create_table(&run("r1"), &output("_rows", KeepTable::Scratch), made).await.unwrap();
+    let hash = "kinfold_row_hash(kind, id)";
+    let all = format!("select id, row_number() over (order by {hash}) as place from _rows");
+    let first = format!("select id from ({all}) where place <= 3 order by place");
+    let expected = rows(lake.engine.query(&first, &[]).await).await.unwrap();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    assert_eq!(expected.len(), 3);
+    check(&lake.engine, &format!("select id from _rows order by {hash}, id limit 3"), &expected).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_columns_of_ndjson_are_reachable() {
     let lake = Lake::new();
