@@ -16,6 +16,7 @@ mod identity;
 mod kill;
 mod match_review;
 mod matching;
+mod matching_report;
 mod object_store;
 mod sample;
 mod similarity;

@@ -62,7 +62,7 @@ const CUSTOMERS: &str = "id,first,last,born
 ";
 
 /// Eight pairs: 3-3, 5-5, then as likely 1-1, 4-4, 5-6, 6-6, then 6-5 and 2-2.
-fn project() -> Project {
+pub(crate) fn project() -> Project {
     Project::of(&[
         ("kinfold.yml", "version: 1\nname: review\nwarehouse: {lake: {location: ./lake}}\n"),
         ("models/person.yml", MODEL),

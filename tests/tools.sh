@@ -46,7 +46,12 @@ install_tools() {
     printf '%s' "$npm_packages" > "$cache/npm/installed"
   fi
   export KINFOLD_TEST_PYTHON="$cache/venv/bin/python" KINFOLD_TEST_DATA="$cache/testdata"
-  echo "PostgreSQL in $postgres_bin; Python in $cache/venv; Azurite in $cache/npm"
+  # Not every system has it as a package; the tests that it is needed for say so.
+  if need_command chromium chromium; then
+    KINFOLD_TEST_CHROMIUM="$(command -v chromium)"
+    export KINFOLD_TEST_CHROMIUM
+  fi
+  echo "PostgreSQL in $postgres_bin; Python in $cache/venv; Azurite in $cache/npm; Chromium: ${KINFOLD_TEST_CHROMIUM:-none}"
 }
 
 find_postgres() {

@@ -1,5 +1,6 @@
 //! Projects in folders of their own, runs of the real binary, and what its neighbours say.
 
+mod browser;
 mod postgres;
 mod webhook;
 
@@ -10,6 +11,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use browser::Browser;
 pub(crate) use postgres::Postgres;
 pub(crate) use webhook::{Request, Webhook};
 
