@@ -34,7 +34,7 @@ def run(name: str, command: list, cap_secs: float | None = None) -> dict:
     log, steps = [], {}
     for line in process.stderr:
         log.append(line)
-        if found := re.fullmatch(r"(\S+): .*, ([0-9.]+) s\n", line):
+        if found := re.fullmatch(r"([^:]+): .*, ([0-9.]+) s\n", line):
             took = float(found[2])
             steps[found[1]] = {"seconds": took, "bytes": watch.peak_since(time.monotonic() - took)}
     _, status, usage = os.wait4(process.pid, 0)

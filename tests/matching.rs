@@ -346,6 +346,24 @@ fn too_few_pairs_and_passes_that_teach_nothing_are_told() {
 }
 
 #[test]
+fn matches_do_not_multiply_where_a_key_is_not_unique_after_all() {
+    let project = records(300);
+    // Another text, and the same value of an identifier.
+    project
+        .write("data/people.csv", project.read("data/people.csv") + "\n p0,name0,always,,000\np300,name0,always,,000");
+    project.edit("models/person.yml", "accept: 0.9", "accept: 0.0001\n        review: 0.00001");
+    project.kinfold(&["match", "train", "--carry-on"]).expect(0);
+    let count = || number(&project, "select count(*) from person_matches");
+    let distinct = "select count(*) from (select distinct value_a, value_b from person_matches)";
+    project.run();
+    assert!(count() > number(&project, distinct), "of both rows");
+    for _ in 0..3 {
+        project.run();
+        assert_eq!(count(), number(&project, distinct));
+    }
+}
+
+#[test]
 fn more_pairs_than_are_allowed_are_refused_before_any_is_made() {
     let project = records(300);
     project.edit("models/person.yml", "block_on: [zip]\n", "block_on: [zip, same]\n        max_pairs: 20000\n");

@@ -89,7 +89,7 @@ pub struct KeptTable {
 
 impl KeptTable {
     pub fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
+        self.files.iter().fold(0, |rows, file| rows.saturating_add(file.rows))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::linkage::Tables;
 use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
+use crate::ranked::Ranked;
 use crate::rebuild::{self, Edge, Forbids, Refused};
 use crate::rows::{Block, Rows};
 use crate::rules::Rules;
@@ -87,13 +88,14 @@ pub(crate) fn cluster(linked: Linked<'_>, rules: &Rules, pins: &Pins) -> Cluster
     }
     if broken.contains(&true) {
         // One bit a node, as looking it up by way of the cluster costs more than the rest.
-        let mut is_broken = FixedBitSet::with_capacity(nodes.len());
-        is_broken
+        let mut of_broken = FixedBitSet::with_capacity(nodes.len());
+        of_broken
             .extend((0..).zip(&clustering.labels).filter(|(_, label)| broken[**label as usize]).map(|(node, _)| node));
-        let mut edges = edges_within(nodes, rows, &is_broken);
-        edges.extend(matches.edges(nodes).filter(|edge| is_broken.contains(edge.a as usize)));
+        let of_broken = Ranked::new(of_broken);
+        let mut edges = edges_within(nodes, rows, &of_broken);
+        edges.extend(matches.edges(nodes).filter(|edge| of_broken.contains(edge.a)));
         let forbids = Forbids { limits: &limits, pins, matching: &rules.matching, tables: &tables };
-        rebuild::rebuild((nodes, matches), forbids, &is_broken, edges, &mut clustering);
+        rebuild::rebuild((nodes, matches), forbids, &of_broken, edges, &mut clustering);
     }
     clustering
 }
@@ -117,12 +119,12 @@ fn unite_rows(components: &Components, nodes: &Nodes, rows: &Rows) {
 }
 
 /// The edges between nodes that are `wanted`, some of them more than once. All of a component is, or nothing.
-fn edges_within(nodes: &Nodes, rows: &Rows, wanted: &FixedBitSet) -> Vec<Edge> {
+fn edges_within(nodes: &Nodes, rows: &Rows, wanted: &Ranked) -> Vec<Edge> {
     let edges_of = |block: Block<'_>| {
         let (mut edges, mut values) = (Vec::new(), Vec::new());
         for (row, first) in block.rows().zip(block.first()) {
             let node_of = |at: &Ref| nodes.node(*at);
-            if !row.iter().find_map(node_of).is_some_and(|node| wanted.contains(node as usize)) {
+            if !row.iter().find_map(node_of).is_some_and(|node| wanted.contains(node)) {
                 continue;
             }
             let present = row.iter().zip(block.identifiers).filter_map(|(at, rank)| Some((node_of(at)?, *rank)));

@@ -92,12 +92,32 @@ mod tests {
     use super::*;
     use crate::union_find::UnionFind;
 
+    /// Many threads at the same few sets: a path, which makes trees deep, and a star, which all of them hang their nodes on.
+    #[test]
+    fn threads_that_meet_lose_nothing() {
+        const LEN: u32 = 100_000;
+        let path = (1..LEN).map(|node| (node, node - 1));
+        let star = (0..LEN).map(|node| (LEN + node, LEN + LEN / 2));
+        let mut edges: Vec<(u32, u32)> = path.chain(star).collect();
+        // The same each time, and in no order.
+        edges.sort_by_key(|(a, b)| xxhash_rust::xxh3::xxh3_64(&(u64::from(*a) << 32 | u64::from(*b)).to_le_bytes()));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+        let components = Components::new(2 * LEN);
+        let united = pool.install(|| edges.par_iter().filter(|(a, b)| components.unite(*a, *b)).count());
+        let (labels, sets) = components.into_labels();
+        assert_eq!((united, sets), (2 * LEN as usize - 2, 2));
+        assert!((0..).zip(labels).all(|(node, label)| label == u32::from(node >= LEN)));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
         fn sets_are_those_that_one_thread_finds(
-            edges in (1..60_u32).prop_flat_map(|len| (Just(len), prop::collection::vec((0..len, 0..len), 0..90))),
+            edges in (0..60_u32).prop_flat_map(|len| {
+                let most = if len == 0 { 0 } else { 90 };
+                (Just(len), prop::collection::vec((0..len.max(1), 0..len.max(1)), 0..=most))
+            }),
         ) {
             let (len, edges) = edges;
             let mut one = UnionFind::new(len as usize);

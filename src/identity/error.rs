@@ -15,6 +15,8 @@ pub enum IdentityError {
     /// Index `never` of [`crate::Rules::pins`].
     #[error("pin number {} keeps two values apart that other pins put into one profile", .never + 1)]
     ContradictoryPins { never: usize },
+    #[error("what an earlier run has kept of a source is damaged")]
+    BrokenKept,
     #[error("no threads can be had: {0}")]
     NoThreads(String),
     /// The previous assignment holds something that no run of Kinfold wrote.

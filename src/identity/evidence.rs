@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::graph::Graph;
-use crate::intern::{self, Attributes, Receive, Ref, SHARDS, Shard, Staged, Unknown};
-use crate::kept::{KnownValues, KnownValuesFeeder};
+use crate::intern::{self, Attributes, FEEDERS_APART, Receive, Ref, SHARDS, Shard, Staged, Unknown};
+use crate::kept::KnownValues;
 use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
 use crate::{IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, lean, linkage};
 
@@ -219,12 +219,6 @@ impl Evidence {
         })
     }
 
-    /// A way in for the values of rows that an earlier run has kept. Each thread has its own.
-    pub fn values_feeder(&self, known: &Arc<KnownValues>) -> KnownValuesFeeder {
-        let number = self.feeders.fetch_add(1, Ordering::Relaxed);
-        KnownValuesFeeder::new(Arc::clone(&self.shared), Arc::clone(known), number, self.flush_at)
-    }
-
     /// The identifier of each column of a source.
     ///
     /// # Errors
@@ -322,7 +316,7 @@ impl Feeder {
         first_seen: &dyn TimeColumn,
         last_seen: &dyn TimeColumn,
     ) -> Result<usize, IdentityError> {
-        if columns.len() != self.identifiers.len() {
+        if columns.len() != self.identifiers.len() || !known.are_of(&self.shared, &self.identifiers) {
             return Err(MISFIT);
         }
         let mut usable = 0;
@@ -370,7 +364,7 @@ impl Feeder {
     }
 
     fn flush(&mut self) -> Result<(), IdentityError> {
-        let first_shard = self.number * 37;
+        let first_shard = self.number * FEEDERS_APART;
         let shards = &self.shared.shards;
         let mut grown = intern::flush(shards, &mut self.staged, Unknown::Add, first_shard, &mut self.waiting)?;
         self.flush_placed(first_shard);

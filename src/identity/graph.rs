@@ -8,7 +8,7 @@ use rayon::ThreadPoolBuilder;
 use crate::assign::{self, Known};
 use crate::cluster::Linked;
 use crate::evidence::Seen;
-use crate::intern::{self, Receive, Ref, Shard, Staged, Unknown};
+use crate::intern::{self, FEEDERS_APART, Receive, Ref, Shard, Staged, Unknown};
 use crate::matches::{Matched, Matches};
 use crate::nodes::Nodes;
 use crate::pins::Pins;
@@ -57,10 +57,10 @@ impl Graph {
     }
 
     /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
-    /// pinned pairs take more for a while: 24 bytes for each of their edges.
+    /// pinned pairs take more for a while: 24 bytes for each of their edges, and as much again while threads put theirs together.
     pub fn bytes_to_resolve(&self) -> usize {
-        /// Labels, the previous profile of each value, and a share of the ids.
-        const PER_VALUE: usize = 4 + 4 + 1 + 8 + 16;
+        /// The number of its cluster, a bit or two of sets and their ranks, the previous profile of each, and a share of the ids.
+        const PER_VALUE: usize = 4 + 1 + 8 + 16;
         self.shared.bytes + self.shared.values * PER_VALUE + self.matches.bytes()
     }
 
@@ -193,7 +193,7 @@ impl PreviousFeeder {
     }
 
     fn flush(&mut self) -> Result<(), IdentityError> {
-        let first_shard = self.number * 37;
+        let first_shard = self.number * FEEDERS_APART;
         intern::flush(&self.shared.shards, &mut self.staged, Unknown::Skip, first_shard, &mut ())?;
         Ok(())
     }

@@ -15,6 +15,8 @@ use crate::{IdentityError, lean};
 /// 256 shards: at 6 million values the table and text of one take about 0.7 MB.
 const SHARD_BITS: u32 = 8;
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+/// How many shards lie between those that one feeder begins with and the next.
+pub(crate) const FEEDERS_APART: usize = 37;
 /// So that a shard and a number in it fit into 32 bits, with [`Ref::NONE`] left over.
 const MAX_PER_SHARD: usize = (1 << (32 - SHARD_BITS)) - 1;
 /// Tests make do with few bits, so that different values often have one hash.

@@ -3,13 +3,14 @@
 //! Numbers mean something only together: those of one [`KeptSource`] come back as one [`KnownValues`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use fixedbitset::FixedBitSet;
 
 use crate::evidence::{Collected, Evidence, Seen};
-use crate::intern::{self, Receive, Ref, SHARDS, Staged, Unknown};
+use crate::intern::{self, FEEDERS_APART, Receive, Ref, SHARDS, Staged, Unknown};
 use crate::nodes::{known_first, known_last};
+use crate::ranked::Ranked;
 use crate::resolution::Resolution;
 use crate::rows::{ROW_SHARDS, RowTable};
 use crate::{IdentityError, Novelty, NumberColumn, TextColumn};
@@ -21,10 +22,8 @@ pub struct KeptSource {
     resolution: Arc<Resolution>,
     source: usize,
     novelty: Novelty,
-    /// The nodes that the rows have.
-    used: FixedBitSet,
-    /// For each word of `used`, how many nodes are in those before it.
-    before: Vec<u32>,
+    /// The nodes that the rows have, which are numbered by their ranks.
+    used: Ranked,
 }
 
 /// A value of kept rows.
@@ -54,18 +53,12 @@ impl KeptSource {
         let mut used = FixedBitSet::with_capacity(nodes.len());
         let refs = resolution.rows.of(source, novelty).iter().flat_map(RowTable::all_refs);
         used.extend(refs.filter_map(|at| nodes.number(*at)).map(|node| node as usize));
-        let counts = used.as_slice().iter().scan(0, |count, word| {
-            let before = *count;
-            *count += word.count_ones();
-            Some(before)
-        });
-        let before = counts.collect();
-        Self { resolution, source, novelty, used, before }
+        Self { used: Ranked::new(used), resolution, source, novelty }
     }
 
     /// How many values there are; all numbers are smaller.
     pub fn value_count(&self) -> usize {
-        self.used.count_ones(..)
+        self.used.len()
     }
 
     pub fn row_count(&self) -> usize {
@@ -78,10 +71,10 @@ impl KeptSource {
         let start = |part: usize| SHARDS * part.min(parts) / parts.max(1);
         let columns = &self.resolution.rules.sources[self.source].identifiers;
         let shards = start(part)..start(part + 1);
-        let first_number = self.number_of(nodes.start(shards.start));
+        let first_number = self.used.rank(nodes.start(shards.start));
         let used = shards.flat_map(move |shard| {
-            let (names, first) = (nodes.shards[shard].names(), nodes.start(shard) as usize);
-            (0..names.len()).filter(move |i| self.used.contains(first + i)).map(move |i| (names, i))
+            let (names, first) = (nodes.shards[shard].names(), nodes.start(shard));
+            (0..names.len()).filter(move |i| self.used.contains(first + *i as u32)).map(move |i| (names, i))
         });
         (first_number..).zip(used).map(|(number, (names, i))| {
             let identifier = usize::from(names.identifier(i));
@@ -109,20 +102,12 @@ impl KeptSource {
     fn tables(&self) -> &[RowTable] {
         self.resolution.rows.of(self.source, self.novelty)
     }
-
-    /// How many of the nodes before this one are used.
-    fn number_of(&self, node: u32) -> u32 {
-        let (word, bit) = (node as usize / usize::BITS as usize, node % usize::BITS);
-        // Behind the last word is none.
-        let Some(bits) = self.used.as_slice().get(word) else { return self.value_count() as u32 };
-        self.before[word] + (bits & !(usize::MAX << bit)).count_ones()
-    }
 }
 
 impl KeptRow<'_> {
     /// The number of the value in a column of the source; none where it is missing.
     pub fn number(&self, column: usize) -> Option<u32> {
-        self.of.resolution.nodes.number(self.refs[column]).map(|node| self.of.number_of(node))
+        self.of.resolution.nodes.number(self.refs[column]).map(|node| self.of.used.rank(node))
     }
 }
 
@@ -135,6 +120,8 @@ pub struct KnownValues {
     refs: Vec<AtomicU32>,
     /// What they hold is counted there.
     of: Arc<Collected>,
+    flush_at: usize,
+    feeders: AtomicUsize,
 }
 
 /// A value that waits for its place, with its number.
@@ -146,12 +133,24 @@ impl KnownValues {
     ///
     /// # Errors
     /// When there is no such source.
-    pub fn new(evidence: &Evidence, source: usize, count: usize) -> Result<Self, IdentityError> {
+    pub fn new(evidence: &Evidence, source: usize, count: u32) -> Result<Self, IdentityError> {
         let identifiers = evidence.identifiers_of(source)?;
         let refs = (0..count).map(|_| AtomicU32::new(Ref::NONE.0)).collect();
-        let known = Self { identifiers, refs, of: Arc::clone(&evidence.shared) };
+        let (of, flush_at) = (Arc::clone(&evidence.shared), evidence.flush_at);
+        let known = Self { identifiers, refs, of, flush_at, feeders: AtomicUsize::new(0) };
         known.of.grow(known.bytes());
         Ok(known)
+    }
+
+    /// A way in for the values. Each thread has its own.
+    pub fn feeder(self: &Arc<Self>) -> KnownValuesFeeder {
+        let number = self.feeders.fetch_add(1, Ordering::Relaxed);
+        KnownValuesFeeder { known: Arc::clone(self), number, staged: Staged::new(), bytes: 0 }
+    }
+
+    /// Whether they are what this evidence has of a source with these identifiers.
+    pub(crate) fn are_of(&self, evidence: &Arc<Collected>, identifiers: &[u8]) -> bool {
+        Arc::ptr_eq(&self.of, evidence) && self.identifiers == identifiers
     }
 
     /// Where a value is kept.
@@ -160,7 +159,7 @@ impl KnownValues {
     /// When no value with this number came.
     pub(crate) fn find(&self, number: u32) -> Result<Ref, IdentityError> {
         let at = self.refs.get(number as usize).map(|at| Ref(at.load(Ordering::Relaxed)));
-        at.filter(|at| *at != Ref::NONE).ok_or(IdentityError::Misuse("kept rows whose values are not kept"))
+        at.filter(|at| *at != Ref::NONE).ok_or(IdentityError::BrokenKept)
     }
 
     fn bytes(&self) -> isize {
@@ -188,19 +187,15 @@ impl Receive<Numbered> for Seen {
 /// One of the ways by which values of kept rows come in, before the rows. What waits in it is lost unless it is finished.
 #[derive(Debug)]
 pub struct KnownValuesFeeder {
-    into: Arc<Collected>,
     known: Arc<KnownValues>,
     /// So that feeders begin with different shards.
     number: usize,
-    flush_at: usize,
     staged: Staged<Numbered>,
+    /// How much memory waits here, as counted in what is known.
+    bytes: usize,
 }
 
 impl KnownValuesFeeder {
-    pub(crate) fn new(into: Arc<Collected>, known: Arc<KnownValues>, number: usize, flush_at: usize) -> Self {
-        Self { into, known, number, flush_at, staged: Staged::new() }
-    }
-
     /// Takes in what [`KeptSource::values`] gave.
     ///
     /// # Errors
@@ -215,10 +210,10 @@ impl KnownValuesFeeder {
             let number = numbers.number(row).filter(|number| (*number as usize) < self.known.refs.len());
             let identifier = columns.number(row).and_then(|column| self.known.identifiers.get(column as usize));
             let (Some(number), Some(identifier), Some(value)) = (number, identifier, values.text(row)) else {
-                return Err(IdentityError::Misuse("kept values that are not as they were kept"));
+                return Err(IdentityError::BrokenKept);
             };
             self.staged.push(*identifier, value, Numbered(number))?;
-            if self.staged.len() >= self.flush_at {
+            if self.staged.len() >= self.known.flush_at {
                 self.flush()?;
             }
         }
@@ -227,7 +222,7 @@ impl KnownValuesFeeder {
 
     /// How much memory the whole evidence holds, in bytes.
     pub fn evidence_bytes(&self) -> usize {
-        self.into.held()
+        self.known.of.held()
     }
 
     /// Ends this feeder's input.
@@ -239,9 +234,18 @@ impl KnownValuesFeeder {
     }
 
     fn flush(&mut self) -> Result<(), IdentityError> {
-        let grown =
-            intern::flush(&self.into.shards, &mut self.staged, Unknown::Add, self.number * 37, &mut self.known)?;
-        self.into.grow(grown);
+        let of = Arc::clone(&self.known.of);
+        let first_shard = self.number * FEEDERS_APART;
+        let grown = intern::flush(&of.shards, &mut self.staged, Unknown::Add, first_shard, &mut self.known)?;
+        let own = self.staged.bytes();
+        of.grow(grown + own.cast_signed() - self.bytes.cast_signed());
+        self.bytes = own;
         Ok(())
+    }
+}
+
+impl Drop for KnownValuesFeeder {
+    fn drop(&mut self) {
+        self.known.of.grow(-self.bytes.cast_signed());
     }
 }

@@ -41,6 +41,7 @@ mod matches;
 mod nodes;
 mod pins;
 mod profile_id;
+mod ranked;
 mod rebuild;
 mod resolution;
 mod rows;

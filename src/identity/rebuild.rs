@@ -1,6 +1,5 @@
 //! Clusters built up edge by edge, in the fixed order, as far as limits and pins allow.
 
-use fixedbitset::FixedBitSet;
 use hashbrown::HashSet;
 use rayon::prelude::*;
 
@@ -10,6 +9,7 @@ use crate::linkage::{self, Forbidden, Groups, Tables};
 use crate::matches::Matches;
 use crate::nodes::Nodes;
 use crate::pins::{Apart, Pins};
+use crate::ranked::Ranked;
 use crate::rules::MatchRules;
 use crate::union_find::UnionFind;
 
@@ -63,18 +63,14 @@ pub(crate) struct Forbids<'a> {
 pub(crate) fn rebuild(
     (nodes, matches): (&Nodes, &Matches),
     forbids: Forbids<'_>,
-    broken: &FixedBitSet,
+    broken: &Ranked,
     mut edges: Vec<Edge>,
     clustering: &mut Clustering,
 ) {
     let Forbids { limits, pins, matching, tables } = forbids;
     // Nodes of broken clusters are numbered anew, so that what follows is as large as they are and no larger.
-    let members: Vec<u32> = broken.ones().map(|node| node as u32).collect();
-    let mut local = vec![0_u32; nodes.len()];
-    for (number, node) in (0..).zip(&members) {
-        local[*node as usize] = number;
-    }
-    let number = |node: u32| broken.contains(node as usize).then(|| local[node as usize]);
+    let members: Vec<u32> = broken.iter().collect();
+    let number = |node: u32| broken.contains(node).then(|| broken.rank(node));
     let mut sets = Sets {
         joined: UnionFind::new(members.len()),
         holdings: Holdings::new(nodes, limits, &members),
@@ -95,14 +91,13 @@ pub(crate) fn rebuild(
             let groups = Groups::new(&mut sets.joined, &members, matching, tables, (matches, nodes), number);
             sets.groups = Some(groups);
         }
-        let (a, b) = (local[edge.a as usize], local[edge.b as usize]);
+        let (a, b) = (broken.rank(edge.a), broken.rank(edge.b));
         if let Some(obstacle) = sets.join(a, b)
             && refused_before.insert((edge.a, edge.b))
         {
             refused.push(Refused { edge, obstacle });
         }
     }
-    drop(local);
     clustering.refused.extend(refused);
     relabel(&members, sets.joined, clustering);
 }

@@ -1,6 +1,7 @@
 //! Values that many share: a kiosk's cookie, an info@ address. They link nothing.
 
 use std::cmp::Reverse;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fixedbitset::FixedBitSet;
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use crate::Rules;
 use crate::nodes::Nodes;
 use crate::pins::Pins;
+use crate::ranked::Ranked;
 use crate::rows::{Block, Rows};
 
 /// Fewer pairs than this are not worth a look at which of them are the same.
@@ -46,7 +48,7 @@ pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pi
 fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
     // No value is seen with as many others as 32 bits count.
     let above: Vec<u32> = rules.identifiers.iter().map(|rule| rule.shared_above.unwrap_or(u32::MAX)).collect();
-    let suspects = suspects(nodes, rules, &above);
+    let suspects = suspects(nodes, rows, rules, &above);
     if suspects.is_clear() {
         return Vec::new();
     }
@@ -68,20 +70,36 @@ fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
     shared
 }
 
-/// The nodes that are on enough rows to be shared. Rows that came in several times count each time: there may be too many, never too
-/// few.
-fn suspects(nodes: &Nodes, rules: &Rules, above: &[u32]) -> FixedBitSet {
+/// The nodes that are on enough rows to be shared.
+fn suspects(nodes: &Nodes, rows: &Rows, rules: &Rules, above: &[u32]) -> FixedBitSet {
     // On one row, as many values of one identifier as its source has columns of it.
     let columns = |identifiers: &[usize], i: usize| identifiers.iter().filter(|other| **other == i).count() as u32;
     let widest = |identifiers: &[usize]| identifiers.iter().map(|i| columns(identifiers, *i)).max().unwrap_or_default();
     let widest = rules.sources.iter().map(|source| widest(&source.identifiers)).max().unwrap_or_default();
-    let mut suspects = FixedBitSet::with_capacity(nodes.len());
+    let is_enough = |count: u32, identifier: u8| {
+        let most = above[usize::from(identifier)];
+        most < u32::MAX && count.saturating_mul(widest) > most
+    };
+    // A sieve that costs little: rows that came in several times count each time, and those that link nothing, too.
+    let mut often_seen = FixedBitSet::with_capacity(nodes.len());
     nodes.each(|node, shard, number| {
-        let most = above[usize::from(shard.names().identifier(number))];
-        if most < u32::MAX && shard.attributes.values[number].sightings.saturating_mul(widest) > most {
-            suspects.insert(node as usize);
+        if is_enough(shard.attributes.values[number].sightings, shard.names().identifier(number)) {
+            often_seen.insert(node as usize);
         }
     });
+    let often_seen = Ranked::new(often_seen);
+    let counts: Vec<AtomicU32> = (0..often_seen.len()).map(|_| AtomicU32::new(0)).collect();
+    rows.blocks().for_each(|block| {
+        let seen = block.refs().iter().filter_map(|at| nodes.node(*at)).filter(|node| often_seen.contains(*node));
+        seen.for_each(|node| _ = counts[often_seen.rank(node) as usize].fetch_add(1, Relaxed));
+    });
+    let mut suspects = FixedBitSet::with_capacity(nodes.len());
+    let counted = often_seen.iter().zip(counts);
+    suspects.extend(
+        counted
+            .filter(|(node, count)| is_enough(count.load(Relaxed), nodes.identifier(*node)))
+            .map(|(node, _)| node as usize),
+    );
     suspects
 }
 
@@ -101,7 +119,7 @@ fn pairs(nodes: &Nodes, rows: &Rows, suspects: &FixedBitSet) -> Vec<(u32, u32)> 
     pairs
 }
 
-/// Pairs on their way. Many rows may say the same: what is kept is at most twice what differs.
+/// Pairs on their way. Many rows may say the same: each part of them keeps at most twice what differs in it.
 #[derive(Debug, Default)]
 struct Pairs {
     list: Vec<(u32, u32)>,

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -55,7 +55,9 @@ impl Browser {
         let (sender, messages) = channel();
         std::thread::spawn(move || {
             for message in BufReader::new(answers).split(0).map_while(Result::ok) {
-                if sender.send(serde_json::from_slice(&message).unwrap()).is_err() {
+                // It may die within one: whoever waits is told by its log.
+                let Ok(message) = serde_json::from_slice(&message) else { break };
+                if sender.send(message).is_err() {
                     break;
                 }
             }
@@ -86,7 +88,9 @@ impl Browser {
         self.page = format!("file://{}", file.display());
         let begun = self.call("Page.navigate", &json!({"url": self.page}));
         assert!(begun["loaderId"].is_string(), "{}: {begun}", self.page);
+        let end = Instant::now() + PATIENCE;
         while self.loaded != begun["loaderId"] {
+            assert!(Instant::now() < end, "{} does not load\n{:#?}", self.page, self.problems);
             self.receive();
         }
     }
@@ -203,7 +207,8 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Without commands it ends by itself, and its own children before it; and if not, it is killed.
         self.commands = None;
-        while self.messages.recv_timeout(Duration::from_secs(10)).is_ok() {}
+        let end = Instant::now() + Duration::from_secs(10);
+        while self.messages.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok() {}
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

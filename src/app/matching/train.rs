@@ -90,7 +90,7 @@ pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainR
     let sizes = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
     let learner = Learner { ready, run: &run, entity, matching, sizes, told: vec![], problems: vec![] };
     let report = Box::pin(learner.learn()).await;
-    // The table of records was made for this alone.
+    // Its tables were made for this alone.
     ready.engine.discard(&run).await?;
     let mut report = report?;
     if !request.dry_run && (report.problems.is_empty() || request.carry_on) {
@@ -154,7 +154,7 @@ impl Learner<'_> {
         let labelled = self.of_labels(&mut start, &parts).await?;
         let (parameters, trained) = match labelled {
             Some(_) => (start, vec![]),
-            None => self.of_passes(&start, training).await?,
+            None => self.of_passes(&start, training.passes).await?,
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();
@@ -258,19 +258,21 @@ impl Learner<'_> {
     async fn of_passes(
         &mut self,
         start: &Parameters,
-        training: matching::Training,
+        passes: Option<matching::Passes>,
     ) -> Result<(Parameters, Vec<Trained>), AppError> {
         let mut trained = vec![];
-        let mut of_passes = vec![];
-        if let Some((output, query)) = &training.found {
+        let mut compared = vec![];
+        if let Some(passes) = passes {
             let task = "pairs of passes";
             self.started(task);
+            let (output, query) = &passes.found;
             let engine = self.ready.engine.as_ref();
             let found = engine.create_table(self.run, output, &render(query, engine.dialect())).await?;
-            of_passes = self.patterns_of(&training.of_passes, training.passes.len()).await?;
+            let patterns = self.patterns_of_passes(&passes).await?;
             self.finished(task, found.rows);
+            compared = passes.all.into_iter().zip(patterns).collect();
         }
-        for (pass, patterns) in training.passes.into_iter().zip(of_passes) {
+        for (pass, patterns) in compared {
             self.started(&pass.name);
             let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
             let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
@@ -295,29 +297,36 @@ impl Learner<'_> {
 
     /// The counts of a query: see [`Training`](matching::Training).
     async fn patterns(&self, query: &Query) -> Result<Vec<Pattern>, AppError> {
-        Ok(self.patterns_of(query, 1).await?.remove(0))
+        let mut patterns = vec![];
+        each_row(self.ready.engine.as_ref(), query, |row| patterns.push(self.pattern(&row))).await?;
+        Ok(in_order(patterns))
     }
 
-    /// As [`Self::patterns`], for each of several passes.
-    async fn patterns_of(&self, query: &Query, passes: usize) -> Result<Vec<Vec<Pattern>>, AppError> {
-        let mut patterns = vec![vec![]; passes];
-        let level = |row: &Map<String, Value>, i: usize| {
-            row.get(&format!("_level_{i}")).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok())
-        };
-        each_row(self.ready.engine.as_ref(), query, |row| {
-            let levels = (0..self.sizes.len()).map(|i| level(&row, i)).collect();
-            let pass = row.get(matching::PASS).and_then(Value::as_u64).unwrap_or_default();
-            if let Some(of_pass) = usize::try_from(pass).ok().and_then(|pass| patterns.get_mut(pass)) {
-                of_pass.push(Pattern { levels, pairs: number(&row, "pairs") });
+    /// As [`Self::patterns`], for each pass.
+    async fn patterns_of_passes(&self, passes: &matching::Passes) -> Result<Vec<Vec<Pattern>>, AppError> {
+        let mut patterns = vec![vec![]; passes.all.len()];
+        each_row(self.ready.engine.as_ref(), &passes.patterns, |row| {
+            let pass = usize::try_from(number(&row, matching::PASS)).unwrap_or(usize::MAX);
+            if let Some(of_pass) = patterns.get_mut(pass) {
+                of_pass.push(self.pattern(&row));
             }
         })
         .await?;
-        // So that sums do not depend on the order in which groups come.
-        for of_pass in &mut patterns {
-            of_pass.sort_by(|a, b| a.levels.cmp(&b.levels));
-        }
-        Ok(patterns)
+        Ok(patterns.into_iter().map(in_order).collect())
     }
+
+    fn pattern(&self, row: &Map<String, Value>) -> Pattern {
+        let level = |i: usize| {
+            row.get(&format!("_level_{i}")).and_then(Value::as_u64).and_then(|level| u8::try_from(level).ok())
+        };
+        Pattern { levels: (0..self.sizes.len()).map(level).collect(), pairs: number(row, "pairs") }
+    }
+}
+
+/// So that sums do not depend on the order in which groups come.
+fn in_order(mut patterns: Vec<Pattern>) -> Vec<Pattern> {
+    patterns.sort_by(|a, b| a.levels.cmp(&b.levels));
+    patterns
 }
 
 /// What is known of each level.

@@ -38,7 +38,27 @@ impl ScalarUDFImpl for Once {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_plan::displayable;
+    use datafusion::prelude::SessionContext;
+
     use super::super::tests::check;
+
+    #[tokio::test]
+    async fn conditions_do_not_work_it_out_again() {
+        let mut state = SessionStateBuilder::new().with_default_features().build();
+        super::super::register(&mut state).unwrap();
+        let session = SessionContext::new_with_state(state);
+        let found = async |value: &str| {
+            let rows =
+                "SELECT cast(n AS varchar) AS a, 'b' || cast(n AS varchar) AS b FROM generate_series(1, 9) AS r (n)";
+            let sql = format!("SELECT w, w + 1 AS v FROM (SELECT {value} AS w FROM ({rows})) WHERE w > 0.5");
+            let plan = session.sql(&sql).await.unwrap().create_physical_plan().await.unwrap();
+            displayable(plan.as_ref()).indent(false).to_string().matches("jaro(").count()
+        };
+        assert_eq!(found("kinfold_once(jaro(a, b))").await, 1);
+        assert!(found("jaro(a, b)").await > 1);
+    }
 
     #[tokio::test]
     async fn it_is_the_value() {

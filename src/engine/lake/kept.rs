@@ -24,6 +24,8 @@ use crate::stores::Place;
 
 /// What begins with `_` is no table.
 const FOLDER: &str = "_kept";
+/// How the names of JSON files end.
+const MANIFEST: &str = ".json";
 /// How many are looked at, or deleted, at once.
 const CONCURRENT: usize = 8;
 
@@ -39,23 +41,23 @@ pub(crate) async fn list(shelf: &Place) -> Result<Vec<Kept>, EngineError> {
         Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
         other => other.map_err(failed)?,
     };
-    let read = |meta: ObjectMeta| {
-        async move {
-            let name = meta.location.filename().and_then(|name| name.strip_suffix(".json")).map(str::to_owned);
-            let Some(name) = name else { return Ok(None) };
-            let content = match shelf.store.get(&meta.location).await {
-                Ok(found) => found.bytes().await.map_err(failed)?,
-                Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(e) => return Err(failed(e)),
-            };
-            // What cannot be read is not relied on.
-            Ok(serde_json::from_slice(&content).ok().and_then(|value: Value| kept(name, &value)))
-        }
-        .boxed()
-    };
-    let reads: Vec<_> = listed.objects.into_iter().map(read).collect();
+    let reads: Vec<_> =
+        listed.objects.into_iter().map(|meta| async move { read(shelf, &meta.location).await }.boxed()).collect();
     let found: Vec<Option<Kept>> = stream::iter(reads).buffered(CONCURRENT).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// What a JSON file names; none if it is none, is gone, or is not as this version writes it.
+async fn read(shelf: &Place, manifest: &Path) -> Result<Option<Kept>, EngineError> {
+    let failed = |e| failure::store(e, &shelf.label);
+    let name = manifest.filename().and_then(|name| name.strip_suffix(MANIFEST)).map(str::to_owned);
+    let Some(name) = name else { return Ok(None) };
+    let content = match shelf.store.get(manifest).await {
+        Ok(found) => found.bytes().await.map_err(failed)?,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    Ok(serde_json::from_slice(&content).ok().and_then(|value: Value| kept(name, &value)))
 }
 
 fn kept(name: String, value: &Value) -> Option<Kept> {
@@ -129,7 +131,7 @@ pub(crate) async fn forget(shelf: &Place, kept: &Kept) -> Result<(), EngineError
     Ok(())
 }
 
-/// Removes files that runs which died have left, on any shelf.
+/// Removes files that runs which died have left, on any shelf, and what another version has kept, which is of no use to this one.
 pub(crate) async fn sweep(tables: &Place, now: Timestamp) -> Result<(), EngineError> {
     /// A run that writes now has not finished yet: its files are never older than this.
     const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(48);
@@ -140,10 +142,13 @@ pub(crate) async fn sweep(tables: &Place, now: Timestamp) -> Result<(), EngineEr
     let mut old = Vec::new();
     let mut listed = place.store.list(Some(&place.path));
     while let Some(meta) = listed.try_next().await.map_err(failed)? {
-        match meta.location.as_ref().strip_suffix(".json") {
-            Some(of) => drop(finished.insert(of.to_owned())),
-            None if meta.last_modified.timestamp_millis() < cutoff => old.push(meta.location),
-            None => {}
+        let is_old = meta.last_modified.timestamp_millis() < cutoff;
+        match meta.location.as_ref().strip_suffix(MANIFEST) {
+            Some(of) if !is_old || read(&place, &meta.location).await?.is_some() => {
+                finished.insert(of.to_owned());
+            }
+            _ if is_old => old.push(meta.location),
+            _ => {}
         }
     }
     old.retain(|file| file.as_ref().rsplit_once('/').is_some_and(|(folder, _)| !finished.contains(folder)));
@@ -158,5 +163,5 @@ pub(crate) async fn sweep(tables: &Place, now: Timestamp) -> Result<(), EngineEr
 }
 
 fn manifest(shelf: &Place, name: &str) -> Path {
-    shelf.path.clone().join(format!("{name}.json"))
+    shelf.path.clone().join(format!("{name}{MANIFEST}"))
 }

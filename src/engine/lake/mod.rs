@@ -53,7 +53,7 @@ use crate::failure::{self, bug, input};
 use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
 use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
-use crate::lake::write::{Batches, Purpose, Target};
+use crate::lake::write::{Batches, Purpose, Target, WrittenFile};
 use crate::stores::{Place, SecretResolver, Stores};
 use crate::types::{plain_schema, table_schema};
 
@@ -176,6 +176,22 @@ impl LakeEngine {
             }
             first => Ok(RecordStream { schema, batches: stream::iter(first).chain(batches).boxed() }),
         }
+    }
+
+    /// Writes one of the tables that are kept.
+    async fn write_kept(
+        &self,
+        run: &RunContext,
+        dir: &Place,
+        rows: Vec<RecordStream>,
+    ) -> Result<Vec<WrittenFile>, EngineError> {
+        let Some(first) = rows.first() else { return Ok(vec![]) };
+        let table = "what is kept".to_owned();
+        let schema = write::written_schema(&first.schema, &table)?;
+        let memory = Arc::clone(&self.state.runtime_env().memory_pool);
+        let target = Target { dir: dir.clone(), table, schema, purpose: Purpose::Cache, memory };
+        let streams = rows.into_iter().map(|stream| stream.batches).collect();
+        write::write(streams, &target, Arc::clone(&run.progress)).await
     }
 
     /// Writes a query's rows as a table.
@@ -419,18 +435,15 @@ impl Engine for LakeEngine {
     ) -> Result<(), EngineError> {
         let shelf = kept::shelf(&self.tables, shelf);
         let (name, dir) = kept::new_place(&shelf);
-        let mut written = vec![];
+        let mut written: Vec<Vec<WrittenFile>> = vec![];
         for rows in tables {
-            let mut files = vec![];
-            if let Some(first) = rows.first() {
-                let table = "what is kept".to_owned();
-                let schema = write::written_schema(&first.schema, &table)?;
-                let memory = Arc::clone(&self.state.runtime_env().memory_pool);
-                let target = Target { dir: dir.clone(), table, schema, purpose: Purpose::Cache, memory };
-                let streams = rows.into_iter().map(|stream| stream.batches).collect();
-                files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
+            match self.write_kept(run, &dir, rows).await {
+                Ok(files) => written.push(files),
+                Err(e) => {
+                    write::delete(&dir, &written.concat()).await;
+                    return Err(e);
+                }
             }
-            written.push(files);
         }
         kept::finish(&shelf, &name, about, &written).await
     }

@@ -225,13 +225,14 @@ fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> Writ
         Purpose::Scratch => Compression::UNCOMPRESSED,
     };
     let builder = builder.set_compression(compression).set_statistics_enabled(EnabledStatistics::Chunk);
-    let is_unique = |field: &&Arc<Field>| {
+    // Numbers of what is gone when the run ends are not worth the time that looking for repetitions takes.
+    let is_plain = |field: &&Arc<Field>| {
         UNIQUE.iter().any(|name| field.name() == name)
             || purpose == Purpose::Cache
             || purpose == Purpose::Scratch && field.data_type().is_numeric()
     };
-    let unique = schema.fields().iter().filter(|field| is_unique(field) && !field.data_type().is_nested());
-    let properties = unique.fold(builder, |builder, field| {
+    let plain = schema.fields().iter().filter(|field| is_plain(field) && !field.data_type().is_nested());
+    let properties = plain.fold(builder, |builder, field| {
         let column = ColumnPath::from(field.name().as_str());
         let builder = builder.set_column_dictionary_enabled(column.clone(), false);
         let is_packed =

@@ -176,7 +176,8 @@ async fn keep(
 ) -> Result<(), EngineError> {
     for (source, (rows, reading)) in work.rows.iter().zip(readings).enumerate() {
         for (novelty, about) in reading.iter().flat_map(Reading::to_keep) {
-            let kept = KeptSource::new(Arc::clone(resolution), source, novelty);
+            let resolved = Arc::clone(resolution);
+            let kept = blocking(move || KeptSource::new(resolved, source, novelty)).await?;
             let tables = tables::kept(&Arc::new(kept), resolution, threads, rows);
             engine.keep(run, &work.entity, &about, tables).await?;
         }

@@ -16,9 +16,9 @@ use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
 use tokio::task::JoinSet;
 
-use super::identity;
 use super::reuse::Reading;
-use crate::api::{Engine, Kept, KeptTable, MemoryShare, RecordStream, RunContext};
+use super::{blocking, identity};
+use crate::api::{Engine, Kept, MemoryShare, RecordStream, RunContext};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::types::timestamp_type;
@@ -83,7 +83,7 @@ pub(super) async fn rows(
         .collect();
     stream::iter(reads).buffer_unordered(SOURCES_AT_ONCE).try_collect::<()>().await?;
     let feeding = Arc::into_inner(feeding).ok_or_else(|| bug("rows still come in"))?;
-    let graph = evidence.seal().map_err(|e| feeding.explain(&e))?;
+    let graph = blocking(move || evidence.seal()).await?.map_err(|e| feeding.explain(&e))?;
     Ok((graph, feeding.memory.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
@@ -140,18 +140,20 @@ async fn read_kept(
     evidence: &Evidence,
     feeding: &Arc<Feeding>,
 ) -> Result<usize, EngineError> {
-    let count = kept.tables.get(KEPT_VALUES).map_or(0, KeptTable::rows);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let known = KnownValues::new(evidence, source, count).map_err(|e| feeding.explain(&e))?;
-    let known = Arc::new(known);
+    let explain = |e: IdentityError| feeding.explain(&e);
+    let count = match kept.tables.as_slice() {
+        [values, _] => u32::try_from(values.rows()).map_err(|_| explain(IdentityError::BrokenKept))?,
+        _ => return Err(explain(IdentityError::BrokenKept)),
+    };
+    let known = Arc::new(KnownValues::new(evidence, source, count).map_err(explain)?);
     let mut tasks = JoinSet::new();
     for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_value_columns()).await? {
-        tasks.spawn(feed_known_values(stream, evidence.values_feeder(&known), Arc::clone(feeding)));
+        tasks.spawn(feed_known_values(stream, known.feeder(), Arc::clone(feeding)));
     }
     all(tasks).await?;
     let mut tasks = JoinSet::new();
     for stream in engine.kept_rows(&work.entity, kept, KEPT_ROWS, &kept_row_columns(&work.rows[source])).await? {
-        let feeder = evidence.feeder(source, novelty).map_err(|e| feeding.explain(&e))?;
+        let feeder = evidence.feeder(source, novelty).map_err(explain)?;
         let (known, sharing) = (Arc::clone(&known), Arc::clone(feeding));
         let push = move |feeder: &mut Feeder, batch: &RecordBatch| push_known(feeder, &known, batch, &sharing);
         tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));

@@ -123,6 +123,21 @@ fn misuse_is_told() {
     assert!(matches!(feeder.push(&[&one], &times, &times), Err(IdentityError::Misuse(_))));
     assert!(matches!(feeder.push(&[&one, &two], &times, &times), Err(IdentityError::Misuse(_))));
     drop(feeder);
+    let kept = Arc::new(KnownValues::new(&evidence, 0, 2).unwrap());
+    let (zero, nine) = (vec![Some(0)], vec![Some(9)]);
+    let mut values = kept.feeder();
+    assert_eq!(values.push(&nine, &zero, &one), Err(IdentityError::BrokenKept));
+    assert_eq!(values.push(&zero, &nine, &one), Err(IdentityError::BrokenKept));
+    assert_eq!(values.push(&zero, &zero, &vec![None]), Err(IdentityError::BrokenKept));
+    values.push(&zero, &zero, &one).unwrap();
+    values.finish().unwrap();
+    let mut feeder = evidence.feeder(0, Novelty::Known).unwrap();
+    let mut push = |columns: &[&dyn NumberColumn]| feeder.push_known(&kept, 1, columns, &times, &times);
+    assert!(matches!(push(&[&zero]), Err(IdentityError::Misuse(_))));
+    assert_eq!(push(&[&zero, &vec![Some(1)]]), Err(IdentityError::BrokenKept));
+    assert_eq!(push(&[&zero, &nine]), Err(IdentityError::BrokenKept));
+    assert_eq!(push(&[&zero, &vec![None]]), Ok(1));
+    drop((feeder, kept));
     let pinned = Rules { pins: vec![pin(PinKind::Never, (0, "a"), (2, "b"))], ..rules(&[None; 2], &[]) };
     assert!(matches!(Evidence::new(pinned), Err(IdentityError::Misuse(_))));
     let missing = Evidence::new(rules(&[None], &[("crm", &[0, 1])]));
@@ -138,7 +153,7 @@ fn misuse_is_told() {
     assert_eq!(previous.push(&vec![Some("id0".into())], &one, &ids), Err(IdentityError::ForeignProfileId));
     assert!(matches!(previous.push(&one, &two, &ids), Err(IdentityError::Misuse(_))));
     drop(previous);
-    assert_eq!(graph.resolve(2).unwrap().identifier_count(), 0);
+    assert_eq!(graph.resolve(2).unwrap().identifier_count(), 1);
 }
 
 #[test]

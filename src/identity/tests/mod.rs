@@ -219,9 +219,9 @@ fn kept(resolution: &Arc<Resolution>, novelty: Novelty) -> Vec<KeptPart> {
 }
 
 fn feed_kept(evidence: &Evidence, part: &KeptPart, feeding: Feeding) {
-    let known = Arc::new(KnownValues::new(evidence, part.source, part.values.len()).unwrap());
+    let known = Arc::new(KnownValues::new(evidence, part.source, part.values.len() as u32).unwrap());
     in_parts(&part.values, feeding.threads, |values| {
-        let mut feeder = evidence.values_feeder(&known);
+        let mut feeder = known.feeder();
         for batch in values.chunks(feeding.batch.min(values.len())) {
             let numbers: Vec<_> = batch.iter().map(|value| Some(value.0)).collect();
             let columns: Vec<_> = batch.iter().map(|value| Some(value.1)).collect();

@@ -7,7 +7,7 @@
 //! | `kinfold_row_hash(a, b)` | `md5(CAST(jsonb_build_array(a, b) AS TEXT))` |
 //!
 //! The functions `kinfold_exact`, `kinfold_lower`, `kinfold_digits`, `kinfold_uuid`, `kinfold_email` and `kinfold_phone` must be
-//! there, as they must in every engine.
+//! there, as they must in every engine; for matching `kinfold_key`, `kinfold_once` and those that tell how alike values are, too.
 
 use std::ops::ControlFlow;
 

@@ -57,7 +57,7 @@ WITH "rows" AS (
     kinfold_key("last", "born") AS "_key_0",
     kinfold_key("born") AS "_key_1",
     kinfold_key(left("first", 3)) AS "_key_2",
-    kinfold_key(md5(CAST(jsonb_build_array('b72644dbc54b7cda', "_part", "first", "last", "born", "lat", "lon", "tags") AS TEXT))) AS "_hash"
+    kinfold_key(md5(CAST(jsonb_build_array('ec8a3eb19d2833c8', "_part", "first", "last", "born", "lat", "lon", "tags") AS TEXT))) AS "_hash"
   FROM
     "records"
 )
@@ -700,6 +700,8 @@ WITH "keyed" AS (
     "record_hash"
   FROM
     "previous"."customer_records" AS "b"
+  GROUP BY
+    "identifier", "value", "record_hash"
 ), "of_ids" AS (
   SELECT
     "_identifier",
@@ -1214,7 +1216,7 @@ WITH "found" AS (
     "_row_r",
     "_pass"
   FROM
-    "kinfold"."_customer_pairs" AS "p"
+    "kinfold"."_customer_passes" AS "p"
 ), "records_l" AS (
   SELECT
     "r".*

@@ -7,10 +7,10 @@ use kinfold_lang::project::{Entity, Match, MatchLabels, MatchModel};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 
 use super::keys_table;
-use super::levels::{PAIR, add_leveled, add_pairs, patterns};
+use super::levels::{PAIR, add_pairs, patterns};
 use super::pairs::{ROWS, Which, found, ordered, pairs, rule_of};
 use super::records::{ID, frequencies, records};
-use super::score::{float, weighed, weight_of};
+use super::score::{add_weighed, float, weight_of};
 use crate::identity::keys::allowed;
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, boolean, call, case, cast, cast_big_int, cast_text, col, col_of,
@@ -30,7 +30,7 @@ const RULE: &str = "_rule";
 const BUCKET_COLUMN: &str = "_bucket";
 const LIKELY: &str = "_is_likely";
 
-/// The queries over labels; they read the table of records.
+/// The queries over labels; they read the tables of [`records_of_rules`].
 #[derive(Debug, Clone)]
 pub struct Labels {
     /// Every label once: `_identifier_a`, `_value_a`, `_identifier_b`, `_value_b`, `_is_match`.
@@ -120,8 +120,7 @@ pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -
         let mut stages = Stages::default();
         stages.add("found", pairs);
         add_pairs(&mut stages, entity, matching, &also);
-        add_leveled(&mut stages, "pairs", matching, &also);
-        stages.add("weighed", weighed(matching, model, &also));
+        add_weighed(&mut stages, matching, model, &also);
         let is_likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
         let select = Select::from_stage("weighed").item(bucket(matching, col("_weight")), BUCKET_COLUMN);
         stages.add("bucketed", select.item(is_likely, LIKELY).query());
@@ -158,8 +157,7 @@ fn add_labelled(stages: &mut Stages, entity: &Entity, matching: &Match, model: &
     let also = frequencies(matching).into_iter().chain([IS_MATCH, RULE].map(str::to_owned));
     let also: Vec<String> = also.collect();
     add_pairs(stages, entity, matching, &also);
-    add_leveled(stages, "pairs", matching, &also);
-    stages.add("weighed", weighed(matching, model, &also));
+    add_weighed(stages, matching, model, &also);
 }
 
 /// Labelled pairs: of the stage `sure`, which it adds, and two records of the table of keys, `l` and `r`.

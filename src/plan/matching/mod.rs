@@ -30,7 +30,7 @@ pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs};
 pub(crate) use pairs::bound;
 pub(crate) use records::{Onward, known, records};
 pub(crate) use score::{fingerprint, likely_pairs, matched, pairs_of_rules, told};
-pub use train::{PASS, Pass, Training, all_pairs, draw, random_pairs, samples, training};
+pub use train::{PASS, Pass, Passes, Training, all_pairs, draw, random_pairs, samples, training};
 
 /// The table of an entity's records, for the run that made it.
 pub(crate) fn records_table(entity: &Entity) -> String {
@@ -45,6 +45,11 @@ pub(crate) fn keys_table(entity: &Entity) -> String {
 /// The table of how many records agree in something, for the run that made it.
 pub(crate) fn blocks_table(entity: &Entity) -> String {
     format!("_{}_blocks", entity.name)
+}
+
+/// The table of the pairs that a model is learned from, for the process that learns.
+pub(crate) fn passes_table(entity: &Entity) -> String {
+    format!("_{}_passes", entity.name)
 }
 
 /// The table of pairs that are likely enough for people to look at, for the run that made it.

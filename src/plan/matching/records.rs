@@ -172,9 +172,11 @@ fn keys_of_all(
     }
     if is_known {
         let before = Select::from(previous(&EntityTable::Records.of(&entity.name), "b"));
-        table.stages.add("before", before.columns(["identifier", "value", "record_hash"]).query());
+        let names = ["identifier", "value", "record_hash"];
+        // Each once, even where a key that was said to be unique is not.
+        table.stages.add("before", before.columns(names).group_by(names).query());
         let is_before = |stage: &str| {
-            let pairs = ["identifier", "value", "record_hash"].into_iter().zip([ID[0], ID[1], HASH]);
+            let pairs = names.into_iter().zip([ID[0], ID[1], HASH]);
             and(pairs.map(|(before, now)| eq(col_of("before", before), col_of(stage, now))))
         };
         let is_fresh = is_null(col_of("before", "value"));

@@ -6,9 +6,9 @@
 use kinfold_lang::project::{Blocking, Entity, EntityTable, Match, MatchModel};
 use sqlparser::ast::{BinaryOperator, Query};
 
-use super::levels::{PAIR, add_leveled, add_pairs};
+use super::levels::{PAIR, add_pairs};
 use super::records::{ID, PART, frequencies};
-use super::score::{NAMES, SCORE, scored_items, weighed};
+use super::score::{NAMES, SCORE, add_weighed, scored_items};
 use super::{keys_table, pairs, records_table};
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, call, col, col_of, count_rows, eq, in_list, int, is_not_null,
@@ -194,8 +194,7 @@ pub fn scored(entity: &Entity, matching: &Match, model: &MatchModel, pairs: &[[I
     stages.add("found", found.query());
     let also = frequencies(matching);
     add_pairs(&mut stages, entity, matching, &also);
-    add_leveled(&mut stages, "pairs", matching, &also);
-    stages.add("weighed", weighed(matching, model, &also));
+    add_weighed(&mut stages, matching, model, &also);
     let query = Select::from_stage("weighed")
         .columns(PAIR)
         .items(scored_items(matching, model))

@@ -5,12 +5,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use kinfold_lang::project::{Entity, EntityTable, LevelTest, Link, Linkage, Match, MatchModel, MatchTable};
+use kinfold_lang::project::{BlockOn, Entity, EntityTable, LevelTest, Link, Linkage, Match, MatchModel, MatchTable};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::levels::{PAIR, add_leveled, add_pairs_of_table, level_column};
-use super::pairs::{Which, found, keys, pairs};
-use super::records::{FRESH, ID, frequencies, frequency, has_one_row_an_id, with_frequencies};
+use super::pairs::{Which, found, pairs};
+use super::records::{FRESH, ID, frequencies, frequency, with_frequencies};
 use super::{keys_table, pairs_table as table_name};
 use crate::sql::{
     Aggregate, Select, Stages, and, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, eq, int,
@@ -44,8 +44,7 @@ fn add_likely(stages: &mut Stages, entity: &Entity, matching: &Match, model: &Ma
     stages.add("found", union_all(tables.iter().map(of_rule)).expect("checking refuses a match without rules"));
     let also = frequencies(matching);
     add_pairs_of_table(stages, entity, matching, &also);
-    add_leveled(stages, "pairs", matching, &also);
-    stages.add("weighed", weighed(matching, model, &also));
+    add_weighed(stages, matching, model, &also);
     let likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
     Select::from_stage("weighed").columns(PAIR).items(scored_items(matching, model)).filter([likely]).query()
 }
@@ -57,16 +56,18 @@ pub(super) fn scored_items(matching: &Match, model: &MatchModel) -> [(Expr, Stri
     [(array(levels), of_levels), (array(weights(matching, model)), of_weights), (col(SCORE[2]), of_weight)]
 }
 
-/// Over the stage `leveled`: what it has, and `_weight`. `also`: its columns besides the pair and its levels, of which are how
-/// frequent values are.
-pub(super) fn weighed(matching: &Match, model: &MatchModel, also: &[String]) -> Query {
+/// Adds the stage `weighed` over the stage `pairs`: who the pair is, its level of each comparison, `_weight`, and `also`, columns of that
+/// stage, of which are how frequent values are.
+pub(super) fn add_weighed(stages: &mut Stages, matching: &Match, model: &MatchModel, also: &[String]) {
+    add_leveled(stages, "pairs", matching, also);
     let levels = (0..matching.comparisons.len()).map(level_column);
     let kept: Vec<String> = PAIR.map(str::to_owned).into_iter().chain(levels).chain(also.iter().cloned()).collect();
     let all = weights(matching, model).into_iter();
     let sum = all.fold(float(weight_of(model.prior)), |sum, part| binary(sum, BinaryOperator::Plus, part));
     // Engines would move a condition on the weight to where records are joined, and measure there once more for each level.
     let once = call("kinfold_once", vec![sum]);
-    Select::from_stage("leveled").columns(kept.iter().map(String::as_str)).item(once, SCORE[2]).query()
+    let weighed = Select::from_stage("leveled").columns(kept.iter().map(String::as_str)).item(once, SCORE[2]);
+    stages.add("weighed", weighed.query());
 }
 
 /// What decides which pairs are made, and what they weigh; a text that changes whenever that does, but for what records hold.
@@ -78,8 +79,13 @@ pub(crate) fn fingerprint(entity: &Entity, matching: &Match, model: &MatchModel)
     let mut stages = Stages::default();
     let likely = add_likely(&mut stages, entity, matching, model, &[table_name(entity)]);
     stages.finish(likely).to_string().hash(&mut hasher);
+    // The queries name what rules join by, and do not say what it is.
     for blocking in &matching.block_on {
-        keys(0, blocking).number().map(|number| number.to_string()).hash(&mut hasher);
+        let said = match &blocking.on {
+            BlockOn::Keys(same) => same.iter().map(Expr::to_string).collect(),
+            BlockOn::Where(condition) => vec![condition.to_string()],
+        };
+        said.hash(&mut hasher);
     }
     (matching.max_block, matching.columns.len()).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
@@ -103,9 +109,9 @@ pub(crate) fn likely_pairs(
             Select::from(previous(&table.of(&entity.name), "b")).items(items).query()
         });
         stages.add("before", union_all(before)?);
+        // Each once, even where a key that was said to be unique is not: a pair must not become two with each run.
         let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
-        let settled = if has_one_row_an_id(matching) { settled } else { settled.group_by(ID) };
-        stages.add("settled", settled.query());
+        stages.add("settled", settled.group_by(ID).query());
         let end = |side: &'static str, names: [&'static str; 2]| {
             and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("before", name))))
         };
@@ -116,7 +122,7 @@ pub(crate) fn likely_pairs(
         all.push(kept.query());
     }
     let all = union_all(all)?;
-    if matching.tables.iter().all(|table| table.is_unique) {
+    if !onward && matching.tables.iter().all(|table| table.is_unique) {
         return Some(stages.finish(all));
     }
     // Rows of one id that differ are compared each; the likeliest counts.

@@ -6,7 +6,7 @@ use sqlparser::ast::{BinaryOperator, Query};
 use super::levels::{add_pairs_of_table, carried, patterns};
 use super::pairs::{ROWS, Which, bound, found, ordered, pairs};
 use super::records::{ID, PART, records};
-use super::{pairs_table, records_table};
+use super::{passes_table, records_table};
 use crate::sql::{Select, Sort, Stages, binary, call, col, col_of, count_rows, eq, int, kinfold, text, union_all};
 use crate::step::{KeepTable, Output};
 
@@ -20,15 +20,22 @@ pub struct Training {
     pub tables: Vec<(Output, Query)>,
     /// `part`, `records`: how many records each table has.
     pub sizes: Query,
-    pub passes: Vec<Pass>,
-    /// Makes the table that `of_passes` reads. None where there are no passes.
-    pub found: Option<(Output, Query)>,
-    /// The pairs of all passes, by [`PASS`]: found by each on its own, and compared in one go.
-    pub of_passes: Query,
+    /// None where nothing is said of what to learn from.
+    pub passes: Option<Passes>,
     /// `pairs`: how many agree in what only matching pairs agree in. None where nothing is said of it.
     pub certain: Option<Query>,
     /// `rule`, `pairs`, `worst`, `worst_pairs`: how many pairs each rule finds at most.
     pub bound: Option<Query>,
+}
+
+/// The pairs that are learned from: found by each pass on its own, and compared in one go.
+#[derive(Debug, Clone)]
+pub struct Passes {
+    pub all: Vec<Pass>,
+    /// Makes the table that `patterns` reads.
+    pub found: (Output, Query),
+    /// Of which pass, as [`PASS`], and at which levels how many pairs are.
+    pub patterns: Query,
 }
 
 /// Pairs that agree in something.
@@ -39,7 +46,7 @@ pub struct Pass {
     pub learns: Vec<bool>,
 }
 
-/// The column that holds of which pass pairs are, an index into [`Training::passes`].
+/// The column that holds of which pass pairs are, an index into [`Passes::all`].
 pub const PASS: &str = "_pass";
 
 /// How an entity's `match` is learned.
@@ -48,6 +55,28 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
     let table = records_table(entity);
     let learned_from = &matching.training.block_on;
     let all: Vec<Blocking> = learned_from.iter().chain(&matching.training.certain).cloned().collect();
+    let rows = found(matching, false);
+    let certain = &matching.training.certain;
+    let certain = union_all(pairs(entity, matching, learned_from.len(), certain, &rows, Which::All));
+    Training {
+        tables: records(entity, matching, &all, false, None),
+        sizes: Select::from(kinfold(&table, "r"))
+            .item(col(PART), "part")
+            .item(count_rows().build(), "records")
+            .group_by([PART])
+            .query(),
+        passes: passes(entity, matching),
+        certain: certain.map(|pairs| {
+            let mut stages = Stages::default();
+            stages.add("pairs", pairs);
+            stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
+        }),
+        bound: bound(entity, matching, learned_from),
+    }
+}
+
+fn passes(entity: &Entity, matching: &Match) -> Option<Passes> {
+    let learned_from = &matching.training.block_on;
     let pass = |blocking: &Blocking| {
         let is_open = |comparison: &Comparison| {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
@@ -60,32 +89,15 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
         // Under its own number, as the table of keys has it; what another pass finds, too, counts in both.
         pairs(entity, matching, rule, std::slice::from_ref(blocking), &items, Which::All)
     };
-    let found_table = Output { name: pairs_table(entity), keep: KeepTable::Scratch };
+    let query = union_all(learned_from.iter().enumerate().flat_map(of_pass))?;
+    let output = Output { name: passes_table(entity), keep: KeepTable::Scratch };
     let mut stages = Stages::default();
-    let rows = Select::from(kinfold(&found_table.name, "p")).columns(ROWS).column(PASS);
+    let rows = Select::from(kinfold(&output.name, "p")).columns(ROWS).column(PASS);
     stages.add("found", rows.query());
     let also = [PASS.to_owned()];
     add_pairs_of_table(&mut stages, entity, matching, &also);
-    let rows = found(matching, false);
-    let certain = &matching.training.certain;
-    let certain = union_all(pairs(entity, matching, learned_from.len(), certain, &rows, Which::All));
-    Training {
-        tables: records(entity, matching, &all, false, None),
-        sizes: Select::from(kinfold(&table, "r"))
-            .item(col(PART), "part")
-            .item(count_rows().build(), "records")
-            .group_by([PART])
-            .query(),
-        passes: learned_from.iter().map(pass).collect(),
-        found: union_all(learned_from.iter().enumerate().flat_map(of_pass)).map(|query| (found_table, query)),
-        of_passes: patterns(matching, stages, &also),
-        certain: certain.map(|pairs| {
-            let mut stages = Stages::default();
-            stages.add("pairs", pairs);
-            stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
-        }),
-        bound: bound(entity, matching, learned_from),
-    }
+    let patterns = patterns(matching, stages, &also);
+    Some(Passes { all: learned_from.iter().map(pass).collect(), found: (output, query), patterns })
 }
 
 /// In so many parts random pairs are made, so that engines do it on several threads: a join by inequality is one piece of work.

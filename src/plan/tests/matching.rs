@@ -10,7 +10,7 @@ use kinfold_lang::project::{
 
 use super::fixture::{SPAN, expr, input, project};
 use super::golden::check;
-use crate::matching::{all_pairs, draw, random_pairs, samples, training};
+use crate::matching::{Training, all_pairs, draw, fingerprint, random_pairs, samples, training};
 use crate::{Dialect, PlanInput, StepKind, Work, plan, render};
 
 fn level(test: LevelTest) -> Level {
@@ -158,8 +158,9 @@ fn compiled(dialect: Dialect) -> String {
         add(&format!("training: {}", output.name), &render(query, dialect));
     }
     add("training: sizes", &render(&training.sizes, dialect));
-    add("training: pairs of passes", &render(&training.found.as_ref().expect("there is a pass").1, dialect));
-    add("training: their levels", &render(&training.of_passes, dialect));
+    let passes = training.passes.as_ref().expect("there is a pass");
+    add("training: pairs of passes", &render(&passes.found.1, dialect));
+    add("training: their levels", &render(&passes.patterns, dialect));
     add("training: certain pairs", &render(training.certain.as_ref().expect("some are given"), dialect));
     add("training: records drawn", &render(&draw(&person(), &[20, 30]).1, dialect));
     add("training: random pairs", &render(&random_pairs(&person(), &matching()), dialect));
@@ -191,13 +192,46 @@ fn nothing_is_matched_before_it_is_learned() {
 
 #[test]
 fn a_pass_learns_what_it_leaves_open() {
+    let learns = |training: &Training| training.passes.as_ref().expect("there is a pass").all[0].learns.clone();
     let training = training(&person(), &matching());
     // By date of birth: of it alone nothing is learned.
-    assert_eq!(training.passes[0].learns, [true, true, false, true, true, true]);
+    assert_eq!(learns(&training), [true, true, false, true, true, true]);
     let mut other = matching();
     other.training.block_on = vec![keys(&["\"first\""], &[0])];
     // The last name may be exchanged with the first.
-    assert_eq!(super::matching::training(&person(), &other).passes[0].learns, [false, false, true, true, true, true]);
+    assert_eq!(learns(&super::matching::training(&person(), &other)), [false, false, true, true, true, true]);
+}
+
+#[test]
+fn a_run_does_not_go_on_where_other_pairs_would_be_made() {
+    let entity = person();
+    let model = entity.matching.as_ref().and_then(|matching| matching.model.clone()).expect("it is learned");
+    let said = |change: &dyn Fn(&mut Match)| {
+        let mut matching = matching();
+        change(&mut matching);
+        fingerprint(&entity, &matching, &model)
+    };
+    let plain = said(&|_| ());
+    assert_eq!(said(&|matching| matching.accept = 0.999), plain);
+    let of_rule = |rule: usize, from: &str, to: &str| {
+        said(&|matching| match &mut matching.block_on[rule].on {
+            BlockOn::Keys(keys) => keys[0] = expr(&keys[0].to_string().replace(from, to)),
+            BlockOn::Where(condition) => *condition = expr(&condition.to_string().replace(from, to)),
+        })
+    };
+    assert_eq!(of_rule(1, "nothing", "anything"), plain);
+    for changed in [
+        said(&|matching| matching.review /= 2.0),
+        said(&|matching| matching.max_block += 1),
+        said(&|matching| matching.pairs = MatchPairs::Within),
+        of_rule(2, "3", "2"),
+        // What both have alike, what one has as the other has something else, and what is asked besides.
+        of_rule(1, r#""l"."born" = "r"."born""#, r#""l"."lat" = "r"."lat""#),
+        of_rule(1, r#""l"."first" = "r"."last""#, r#""l"."first" = "r"."tags""#),
+        of_rule(1, r#""l"."lat" < 5"#, r#""l"."lat" < 6"#),
+    ] {
+        assert_ne!(changed, plain);
+    }
 }
 
 #[test]

@@ -201,6 +201,32 @@ async fn what_was_kept_may_be_gone_or_broken_off() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     assert_eq!(resolve(&lake, &run("r3"), &work).await, ["a@x.org p1"]);
 
+    // As another version named files.
+    let manifest = || {
+        let mut found = std::fs::read_dir(&shelf).unwrap().map(|e| e.unwrap().path());
+        found.find(|path| path.extension().is_some_and(|ending| ending == "json")).unwrap()
+    };
+    let other = manifest();
+    std::fs::write(&other, r#"{"about": "", "files": [{"name": "1.parquet", "bytes": 1, "rows": 1}]}"#).unwrap();
+    kept::sweep(&lake.engine.tables, kinfold_base::Clock::now(&kinfold_base::SystemClock)).await.unwrap();
+    assert!(other.exists(), "it may be of a run that goes on");
+    kept::sweep(&lake.engine.tables, later).await.unwrap();
+    assert!(!other.exists());
+    assert_eq!(std::fs::read_dir(other.with_extension("")).unwrap().count(), 0);
+    assert_eq!(resolve(&lake, &run("r3b"), &work).await, ["a@x.org p1"]);
+    let one = std::fs::read_to_string(manifest()).unwrap();
+    for damaged in
+        [one.replacen("\"rows\":2", "\"rows\":99999999999", 1), one.replace("\"tables\":[[", "\"tables\":[[],[")]
+    {
+        assert_ne!(damaged, one);
+        std::fs::write(manifest(), damaged).unwrap();
+        let engine = lake.another_engine();
+        engine.open_sources(&[source(&lake.path("orders/"), CSV, &[])]).await.unwrap();
+        let error = resolve_again(&engine, &run("r3c"), &work).await.unwrap_err();
+        assert!(error.message.contains("damaged"), "{}", error.message);
+        assert!(error.hint.is_some_and(|hint| hint.contains("--full")));
+    }
+
     std::fs::remove_dir_all(lake.dir.path().join("lake/kinfold/_kept")).unwrap();
     assert_eq!(resolve(&lake, &run("r4"), &work).await, ["a@x.org p1"]);
 
