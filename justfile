@@ -53,8 +53,8 @@ bench-match *args:
 bench-identity *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
     "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0 || true
-    cargo build --release --bin kinfold
-    cargo build --release --package kinfold-engine --example components
+    # Both at once, of the whole workspace: features would differ otherwise, and the engine be compiled a second time.
+    cargo build --release --workspace --bin kinfold --example components
     "{{ cache }}/venv/bin/python" bench/identity.py {{ args }}
 
 # Make the sample's data again

@@ -6,8 +6,9 @@
     python3 bench/identity.py --customers 20000 --rounds 1
 
 Makes the data once (see identity_data.py), then runs Kinfold and the peers (identity_peers.py) in turn, each in a process of its
-own; and, beside the peers that label the nodes of a graph, Kinfold's kernel by itself (src/engine/examples/components.rs). After the first round Kinfold's clusters without limits must be those of scipy, row by row, and each set of rules is held
-against the generator's truth. Prints tables, and leaves everything in `results.json` beside the data.
+own; and, beside the peers that label the nodes of a graph, Kinfold's kernel by itself (src/engine/examples/components.rs). After the
+first round Kinfold's clusters without limits must be those of scipy, row by row, and each set of rules is held against the generator's
+truth. Prints tables, and leaves everything in `results.json` beside the data.
 
 `all_rules_new_rows` is a run after new files came that hold one row in a hundred; it must end in the clusters of `all_rules`.
 """

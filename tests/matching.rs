@@ -47,6 +47,8 @@ fn people_are_found_again_who_share_no_identifier() {
     assert!(looked_at < 100, "{looked_at}");
     // Every person has one record in each table, so that each match makes one profile of two.
     assert_eq!(number(&project, "select count(*) from person"), 10_000 - found);
+    let report = project.kinfold(&["identity", "report"]).expect(0).json;
+    assert_eq!(report["matches"], json!({"now": found, "before": null}));
     let history = "select count(*) from person_history";
     let before = number(&project, history);
     project.run();
@@ -78,6 +80,35 @@ fn people_are_found_again_who_share_no_identifier() {
     assert_eq!(refused, [[json!("pinned apart: twins"), json!("match")].to_vec()]);
     let explained = project.kinfold(&["explain", "record=rec-1070-org", "record=rec-1070-dup-0"]).expect(0);
     assert_eq!(explained.json["connected"], false, "{:#}", explained.json);
+}
+
+#[test]
+fn a_pass_that_finds_many_pairs_learns_from_some_of_them() {
+    let Some(project) = febrl() else { return };
+    let passes = |project: &Project| {
+        let trained = project.kinfold(&["match", "train", "--dry-run"]).expect(0).json;
+        assert_eq!(trained["problems"], json!([]));
+        let of = |pass: &Value, what: &str| pass[what].as_u64().unwrap();
+        let passes = trained["passes"].as_array().unwrap().iter();
+        let passes: Vec<_> = passes.map(|pass| (of(pass, "pairs"), of(pass, "one_in"))).collect();
+        let exact: Vec<f64> =
+            trained["comparisons"].as_array().unwrap().iter().map(|c| c["levels"][0]["m"].as_f64().unwrap()).collect();
+        (passes, exact)
+    };
+    let (all, of_all) = passes(&project);
+    assert!(all.iter().all(|(_, one_in)| *one_in == 1), "{all:?}");
+    project.edit("models/person.yml", "          random_pairs:", "          pass_pairs: 1000\n          random_pairs:");
+    let (some, of_some) = passes(&project);
+    for ((all, _), (pairs, one_in)) in all.iter().zip(&some) {
+        // Across two tables: what rules find at most is twice as much.
+        assert_eq!(*one_in, all.div_ceil(1000), "{some:?} of {all:?}");
+        let expected = *all as f64 / *one_in as f64;
+        assert!((*pairs as f64 / expected - 1.0).abs() < 0.2, "{some:?} of {all:?}");
+    }
+    for (all, some) in of_all.iter().zip(&of_some) {
+        assert!((all - some).abs() < 0.05, "{of_all:?}, {of_some:?}");
+    }
+    assert_eq!(passes(&project).0, some, "the same ones each time");
 }
 
 const LABELS: &str = r"

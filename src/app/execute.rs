@@ -159,24 +159,44 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: u
     }
 }
 
-/// How many pairs would be compared, before any is.
-///
-/// # Errors
-/// When there are more than `most`.
-pub(crate) async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64) -> Result<u64, AppError> {
+/// How many pairs a rule finds at most, and in what most of them agree.
+pub(crate) struct RuleBound {
+    pub(crate) rule: String,
+    pub(crate) pairs: u64,
+    worst: String,
+    worst_pairs: u64,
+}
+
+/// How many pairs each rule finds at most, before any is made. `query`: see [`Training::bound`](kinfold_plan::matching::Training::bound).
+pub(crate) async fn count_pairs(engine: &dyn Engine, query: &Query) -> Result<Vec<RuleBound>, AppError> {
     let mut rules = vec![];
     each_row(engine, query, |row| {
-        rules.push((text(&row, "rule"), number(&row, "pairs"), text(&row, "worst"), number(&row, "worst_pairs")));
+        rules.push(RuleBound {
+            rule: text(&row, "rule"),
+            pairs: number(&row, "pairs"),
+            worst: text(&row, "worst"),
+            worst_pairs: number(&row, "worst_pairs"),
+        });
     })
     .await?;
-    let all = rules.iter().fold(0_u64, |sum, rule| sum.saturating_add(rule.1));
+    Ok(rules)
+}
+
+/// Looks whether so many pairs may be compared.
+///
+/// # Errors
+/// When more pairs would be compared than `most`, with the values that most of them agree in.
+async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64) -> Result<(), AppError> {
+    let mut rules = count_pairs(engine, query).await?;
+    let all = rules.iter().fold(0_u64, |sum, rule| sum.saturating_add(rule.pairs));
     if all <= most {
-        return Ok(all);
+        return Ok(());
     }
-    rules.sort_by_key(|rule| Reverse(rule.1));
-    let told = rules.iter().filter(|rule| rule.1 > 0).take(5).map(|(rule, pairs, worst, worst_pairs)| {
-        format!("\n  {pairs} agree in {rule}, of them {worst_pairs} in `{worst}`")
-    });
+    rules.sort_by_key(|rule| Reverse(rule.pairs));
+    let told =
+        rules.iter().filter(|rule| rule.pairs > 0).take(5).map(|RuleBound { rule, pairs, worst, worst_pairs }| {
+            format!("\n  {pairs} agree in {rule}, of them {worst_pairs} in `{worst}`")
+        });
     let told: String = told.collect();
     let message = format!("{all} pairs of records would be compared, but `max_pairs` is {most}:{told}");
     let hint = "let records agree in more under `block_on`, lower `max_block`, or raise `max_pairs`";

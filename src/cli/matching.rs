@@ -46,7 +46,10 @@ fn trained(report: &TrainReport, dry_run: bool) -> String {
         let rounds = if pass.converged { pass.rounds.to_string() } else { format!("{} (not at rest)", pass.rounds) };
         passes.add_row([
             pass.name.clone(),
-            HumanCount(pass.pairs).to_string(),
+            match pass.one_in {
+                1 => HumanCount(pass.pairs).to_string(),
+                many => format!("{} (of 1 record in {many})", HumanCount(pass.pairs)),
+            },
             format!("{:.1} %", pass.probability * 100.0),
             rounds,
             format!("{:.1e}", pass.change),

@@ -82,6 +82,7 @@ pub struct Kept {
     pub tables: Vec<KeptTable>,
 }
 
+/// One of the tables of something kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptTable {
     pub(crate) files: Vec<KeptFile>,

@@ -230,6 +230,17 @@ impl Evidence {
         }
     }
 
+    /// Ends the input of a source, of which all feeders are finished: less of it is held from then on.
+    ///
+    /// # Errors
+    /// When there is no such source.
+    pub fn end(&self, source: usize) -> Result<(), IdentityError> {
+        let width = self.identifiers_of(source)?.len();
+        let freed = self.shared.rows[source].close(width);
+        self.shared.grow(-freed.cast_signed());
+        Ok(())
+    }
+
     /// How much memory is held, in bytes.
     pub fn bytes(&self) -> usize {
         self.shared.held()
@@ -410,6 +421,7 @@ impl Feeder {
                 continue;
             }
             let mut table = tables[shard].lock().unwrap_or_else(PoisonError::into_inner);
+            table.check_open()?;
             let before = table.bytes();
             for (hash, number) in self.by_shard[shard].drain(..) {
                 let number = number as usize;

@@ -27,6 +27,8 @@ pub(crate) struct RowTable {
     last: Vec<i64>,
     /// Whether each row is in another table, too; empty if none is.
     repeats: Vec<bool>,
+    /// No more rows come.
+    is_closed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +125,12 @@ impl RowTable {
         Ok(())
     }
 
+    /// # Errors
+    /// When no more rows were to come.
+    pub(crate) fn check_open(&self) -> Result<(), IdentityError> {
+        if self.is_closed { Err(IdentityError::Misuse("rows of a source that has ended")) } else { Ok(()) }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.first.len()
     }
@@ -170,7 +178,8 @@ impl RowTable {
     }
 
     /// Gives back what is needed to find a row again, and what growing left over.
-    fn forget(&mut self) {
+    fn close(&mut self) {
+        self.is_closed = true;
         self.table = HashTable::new();
         self.refs.shrink_to_fit();
         self.first.shrink_to_fit();
@@ -189,6 +198,28 @@ impl OpenRows {
 
     pub(crate) fn tables(&self, novelty: Novelty) -> &[Mutex<RowTable>] {
         &self.0[novelty as usize]
+    }
+
+    /// Ends the input: notes which rows are of several novelties, and gives back what is needed to find a row again. `width`: how many
+    /// columns rows have. Tells by how much memory there is less.
+    pub(crate) fn close(&self, width: usize) -> usize {
+        let mut freed = 0;
+        for shard in 0..ROW_SHARDS {
+            let tables = self.0.each_ref().map(|tables| &tables[shard]);
+            let mut tables = tables.map(|table| table.lock().unwrap_or_else(PoisonError::into_inner));
+            if tables.iter().any(|table| table.is_closed) {
+                continue;
+            }
+            let before: usize = tables.iter().map(|table| table.bytes()).sum();
+            for i in 1..tables.len() {
+                let (others, rest) = tables.split_at_mut(i);
+                let others: Vec<&RowTable> = others.iter().map(|table| &**table).collect();
+                rest[0].note_repeats(&others, width);
+            }
+            tables.iter_mut().for_each(|table| table.close());
+            freed += before - tables.iter().map(|table| table.bytes()).sum::<usize>().min(before);
+        }
+        freed
     }
 }
 
@@ -279,17 +310,9 @@ impl Rows {
 
 impl SourceRows {
     fn new(identifiers: Vec<u8>, open: OpenRows) -> Self {
+        open.close(identifiers.len());
         let inner = |shard: Mutex<RowTable>| shard.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut tables = open.0.map(|shards| shards.into_iter().map(inner).collect::<Vec<_>>());
-        for i in 1..tables.len() {
-            let (others, rest) = tables.split_at_mut(i);
-            for (shard, table) in rest[0].iter_mut().enumerate() {
-                let others: Vec<&RowTable> = others.iter().map(|tables| &tables[shard]).collect();
-                table.note_repeats(&others, identifiers.len());
-            }
-        }
-        tables.iter_mut().flatten().for_each(RowTable::forget);
-        Self { identifiers, tables }
+        Self { identifiers, tables: open.0.map(|shards| shards.into_iter().map(inner).collect()) }
     }
 
     /// Every combination of values once.

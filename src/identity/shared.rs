@@ -87,6 +87,9 @@ fn suspects(nodes: &Nodes, rows: &Rows, rules: &Rules, above: &[u32]) -> FixedBi
             often_seen.insert(node as usize);
         }
     });
+    if often_seen.is_clear() {
+        return often_seen;
+    }
     let often_seen = Ranked::new(often_seen);
     let counts: Vec<AtomicU32> = (0..often_seen.len()).map(|_| AtomicU32::new(0)).collect();
     rows.blocks().for_each(|block| {

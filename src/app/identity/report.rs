@@ -29,6 +29,9 @@ pub struct IdentityReport {
     pub identifiers: Vec<Change>,
     /// Pairs of values on rows, by source and identifiers.
     pub edges: Vec<Change>,
+    /// Pairs of values that are linked by likelihood, refused ones included. None if neither run had any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Change>,
     /// Edges that were refused, by source and rule.
     pub refused: Vec<Change>,
     /// Values that link nothing because many share them, by identifier.
@@ -105,6 +108,7 @@ pub async fn identity_report(ready: &Ready, entity: Option<&str>) -> Result<Iden
         profiles_by_size: sizes,
         identifiers,
         edges: counts.of("edges"),
+        matches: counts.of("matches").pop(),
         refused: counts.of("refused"),
         shared: counts.of("shared"),
         largest,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{file, labels, records};
-use crate::execute::check_pairs;
+use crate::execute::{RuleBound, count_pairs};
 use crate::rows::{each_row, number};
 use crate::{AppError, Ready};
 
@@ -71,6 +71,8 @@ pub struct TrainedLevel {
 pub struct TrainedPass {
     pub name: String,
     pub pairs: u64,
+    /// They are the pairs of one record in so many.
+    pub one_in: u64,
     /// How likely it is that a pair of it matches.
     pub probability: f64,
     pub rounds: usize,
@@ -82,7 +84,7 @@ pub struct TrainedPass {
 /// Learns a model. With a `problem`, or in a dry run, no file is written.
 ///
 /// # Errors
-/// When there is no such entity, or no `match`, or too many pairs, or the file cannot be written.
+/// When there is no such entity, or no `match`, a query fails, or the file cannot be written.
 pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainReport, AppError> {
     let (entity, matching) = find(ready, request.entity.as_deref())?;
     let run = records::run_of(ready);
@@ -145,16 +147,17 @@ impl Learner<'_> {
             return Err(AppError::input(format!("there are {count} records of `{}` to compare", self.entity.name))
                 .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
         }
-        if let Some(bound) = &training.bound {
-            check_pairs(self.ready.engine.as_ref(), bound, self.matching.max_pairs).await?;
-        }
+        let bounds = match &training.bound {
+            Some(bound) => count_pairs(self.ready.engine.as_ref(), bound).await?,
+            None => vec![],
+        };
         let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
         let prior = self.prior(training.certain.as_ref(), &parts).await?;
         let mut start = Parameters { prior, comparisons };
         let labelled = self.of_labels(&mut start, &parts).await?;
         let (parameters, trained) = match labelled {
             Some(_) => (start, vec![]),
-            None => self.of_passes(&start, training.passes).await?,
+            None => self.of_passes(&start, &bounds).await?,
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();
@@ -254,13 +257,29 @@ impl Learner<'_> {
         Ok(Some(pairs))
     }
 
-    /// `m` without labels.
+    /// `m` without labels. `bounds`: how many pairs each pass finds at most.
     async fn of_passes(
         &mut self,
         start: &Parameters,
-        passes: Option<matching::Passes>,
-    ) -> Result<(Parameters, Vec<Trained>), AppError> {
+        bounds: &[RuleBound],
+    ) -> Result<(Parameters, Vec<(Trained, u64)>), AppError> {
+        let bound = |name: &str| bounds.iter().filter(|bound| bound.rule == name).map(|bound| bound.pairs).max();
+        let of_passes = self.matching.training.block_on.iter();
+        let mut sizes: Vec<u64> = of_passes.map(|blocking| bound(&blocking.label).unwrap_or_default()).collect();
+        if let Some(query) = matching::pass_sizes(self.entity, self.matching, &sizes) {
+            let task = "sizes of passes";
+            self.started(task);
+            each_row(self.ready.engine.as_ref(), &query, |row| {
+                if let Some(size) = sizes.get_mut(pass_of(&row)) {
+                    *size = number(&row, "pairs");
+                }
+            })
+            .await?;
+            self.finished(task, sizes.iter().sum());
+        }
+        let passes = matching::passes(self.entity, self.matching, &sizes);
         let mut trained = vec![];
+        let mut one_in = vec![];
         let mut compared = vec![];
         if let Some(passes) = passes {
             let task = "pairs of passes";
@@ -279,7 +298,17 @@ impl Learner<'_> {
             // A pass begins where those before it have come to.
             let begin = combine(start, &trained).0;
             match learn(&begin, &of_pass, Settings::default()) {
-                Ok(learned) => trained.push(learned),
+                Ok(learned) => {
+                    trained.push(learned);
+                    one_in.push(pass.one_in);
+                }
+                Err(Trouble::TooFewPairs { pairs }) if pass.one_in > 1 => {
+                    let (name, many) = (&pass.name, pass.one_in);
+                    self.told.push(format!(
+                        "of the pairs that agree in `{name}` only {pairs} were drawn, those of 1 record in {many}, and nothing can be \
+                         learned of so few: let them agree in more, or raise `train.pass_pairs`"
+                    ));
+                }
                 Err(trouble) => {
                     self.problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble });
                 }
@@ -292,7 +321,7 @@ impl Learner<'_> {
         };
         let more: Vec<Problem> = more.into_iter().filter(|problem| !is_known(problem)).collect();
         self.problems.extend(more);
-        Ok((parameters, trained))
+        Ok((parameters, trained.into_iter().zip(one_in).collect()))
     }
 
     /// The counts of a query: see [`Training`](matching::Training).
@@ -306,8 +335,7 @@ impl Learner<'_> {
     async fn patterns_of_passes(&self, passes: &matching::Passes) -> Result<Vec<Vec<Pattern>>, AppError> {
         let mut patterns = vec![vec![]; passes.all.len()];
         each_row(self.ready.engine.as_ref(), &passes.patterns, |row| {
-            let pass = usize::try_from(number(&row, matching::PASS)).unwrap_or(usize::MAX);
-            if let Some(of_pass) = patterns.get_mut(pass) {
+            if let Some(of_pass) = patterns.get_mut(pass_of(&row)) {
                 of_pass.push(self.pattern(&row));
             }
         })
@@ -321,6 +349,11 @@ impl Learner<'_> {
         };
         Pattern { levels: (0..self.sizes.len()).map(level).collect(), pairs: number(row, "pairs") }
     }
+}
+
+/// Which pass a row is of.
+fn pass_of(row: &Map<String, Value>) -> usize {
+    usize::try_from(number(row, matching::PASS)).unwrap_or(usize::MAX)
 }
 
 /// So that sums do not depend on the order in which groups come.
@@ -342,12 +375,13 @@ pub(super) fn trained_comparisons(matching: &Match, levels: &[Vec<(f64, f64)>]) 
     matching.comparisons.iter().zip(levels).map(of_comparison).collect()
 }
 
-fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &[Trained]) -> TrainReport {
+fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &[(Trained, u64)]) -> TrainReport {
     let levels = |levels: &Levels| levels.m.iter().copied().zip(levels.u.iter().copied()).collect();
     let levels: Vec<Vec<(f64, f64)>> = parameters.comparisons.iter().map(levels).collect();
-    let pass = |pass: &Trained| TrainedPass {
+    let pass = |(pass, one_in): &(Trained, u64)| TrainedPass {
         name: pass.name.clone(),
         pairs: pass.pairs,
+        one_in: *one_in,
         probability: pass.prior,
         rounds: pass.changes.len(),
         converged: pass.converged,

@@ -23,6 +23,9 @@ pub(super) fn text(report: &IdentityReport) -> String {
     section(&mut text, "profiles by number of identifiers", &report.profiles_by_size);
     section(&mut text, "identifiers that have a profile", &report.identifiers);
     section(&mut text, "edges: pairs of values on one row", &report.edges);
+    if let Some(matches) = &report.matches {
+        section(&mut text, "pairs of values linked by likelihood", std::slice::from_ref(matches));
+    }
     section(&mut text, "edges refused", &report.refused);
     section(&mut text, "values shared by many, which link nothing", &report.shared);
     if !report.shared_values.rows.is_empty() {

@@ -63,13 +63,18 @@ mod tests {
         }
     }
 
+    /// A session that knows the functions.
+    pub(super) fn session() -> SessionContext {
+        let mut state = SessionStateBuilder::new().with_default_features().build();
+        super::register(&mut state).expect("they can be registered");
+        SessionContext::new_with_state(state)
+    }
+
     /// The first column.
     async fn cells(sql: &str) -> Result<Vec<String>> {
-        let mut state = SessionStateBuilder::new().with_default_features().build();
-        super::register(&mut state)?;
         let options = FormatOptions::default().with_null("null");
         let mut cells = vec![];
-        for batch in SessionContext::new_with_state(state).sql(sql).await?.collect().await? {
+        for batch in session().sql(sql).await?.collect().await? {
             let column = ArrayFormatter::try_new(batch.column(0), &options)?;
             cells.extend((0..batch.num_rows()).map(|row| column.value(row).to_string()));
         }

@@ -38,17 +38,13 @@ impl ScalarUDFImpl for Once {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::execution::SessionStateBuilder;
     use datafusion::physical_plan::displayable;
-    use datafusion::prelude::SessionContext;
 
-    use super::super::tests::check;
+    use super::super::tests::{check, session};
 
     #[tokio::test]
     async fn conditions_do_not_work_it_out_again() {
-        let mut state = SessionStateBuilder::new().with_default_features().build();
-        super::super::register(&mut state).unwrap();
-        let session = SessionContext::new_with_state(state);
+        let session = session();
         let found = async |value: &str| {
             let rows =
                 "SELECT cast(n AS varchar) AS a, 'b' || cast(n AS varchar) AS b FROM generate_series(1, 9) AS r (n)";

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
 use crate::api::MemoryShare;
@@ -43,11 +44,14 @@ impl MemoryShare for Share {
         {
             let mebibytes = |bytes: usize| bytes.div_ceil(1 << 20);
             let wanted = mebibytes(bytes / MOST.0 * MOST.1);
-            return Err(outside(format!("{} take more memory than the memory limit allows", self.what)).hint(format!(
+            let message = format!("{} take more memory than the memory limit allows", self.what);
+            let hint = format!(
                 "they cannot be spilled to disk, and take {} MiB so far: raise --memory-limit from {} MiB to more than {wanted} MiB",
                 mebibytes(bytes),
                 mebibytes(limit)
-            )));
+            );
+            let source = DataFusionError::ResourcesExhausted(message.clone());
+            return Err(EngineError { source: Some(Box::new(source)), ..outside(message).hint(hint) });
         }
         self.count(bytes);
         Ok(())

@@ -225,12 +225,8 @@ fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> Writ
         Purpose::Scratch => Compression::UNCOMPRESSED,
     };
     let builder = builder.set_compression(compression).set_statistics_enabled(EnabledStatistics::Chunk);
-    // Numbers of what is gone when the run ends are not worth the time that looking for repetitions takes.
-    let is_plain = |field: &&Arc<Field>| {
-        UNIQUE.iter().any(|name| field.name() == name)
-            || purpose == Purpose::Cache
-            || purpose == Purpose::Scratch && field.data_type().is_numeric()
-    };
+    // Looking for repetitions takes more time than it saves where nobody but the next step or run reads.
+    let is_plain = |field: &&Arc<Field>| UNIQUE.iter().any(|name| field.name() == name) || purpose != Purpose::Keep;
     let plain = schema.fields().iter().filter(|field| is_plain(field) && !field.data_type().is_nested());
     let properties = plain.fold(builder, |builder, field| {
         let column = ColumnPath::from(field.name().as_str());

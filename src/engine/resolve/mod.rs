@@ -9,19 +9,21 @@ mod tables;
 use std::sync::Arc;
 
 use kinfold_identity::{
-    Evidence, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, Resolution, RowSource, Rules,
-    Summary,
+    Evidence, Graph, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, Resolution, RowSource,
+    Rules, Summary,
 };
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
 
 use self::reuse::Reading;
-use crate::api::{Engine, Kept, RunContext, Written};
+use crate::api::{Engine, Kept, MemoryShare, RunContext, Written};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{bug, input};
 
 /// Batches that may wait between two ends.
 const QUEUE: usize = 4;
+/// How many pins without effect are told one by one.
+const TOLD_PINS: usize = 10;
 /// How many of the largest profiles are told by name.
 const LARGEST: usize = 20;
 
@@ -57,11 +59,8 @@ pub async fn resolve(
     // What is kept is for those who see the tables: a rehearsal leaves it alone.
     let is_shown = work.tables.identifiers.output.keep != KeepTable::Scratch;
     let kept = if is_shown { engine.kept(&work.entity).await? } else { vec![] };
-    let readings = readings(engine, run, work, &kept).await?;
-    let rules = rules(work, &readings, pins);
-    let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
-    let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
-    let (mut graph, mut memory) = read::rows(engine, run, task, work, &readings, evidence, memory).await?;
+    let usable = if run.full { vec![] } else { kept.clone() };
+    let (mut graph, mut memory, readings, mut warnings) = read_all(engine, run, task, work, pins, usable).await?;
     read::matches(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
@@ -72,7 +71,7 @@ pub async fn resolve(
     })
     .await?
     .map_err(|e: IdentityError| identity(&e, &work.entity))?;
-    let mut warnings = judge(work, &resolution, &summary)?;
+    warnings.extend(judge(work, &resolution, &summary)?);
     let resolution = Arc::new(resolution);
     let written = tables::write(engine, run, work, threads, &resolution, summary).await?;
     if is_shown && let Err(e) = keep(engine, run, work, threads, &readings, &kept, &resolution).await {
@@ -80,6 +79,35 @@ pub async fn resolve(
             .push(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message));
     }
     Ok(Resolved { written, warnings })
+}
+
+/// Reads all sources, as far as `kept` does not stand for them, and how it did that; with what a person should know.
+async fn read_all(
+    engine: &dyn Engine,
+    run: &RunContext,
+    task: &str,
+    work: &Resolve,
+    pins: Vec<Pin>,
+    mut kept: Vec<Kept>,
+) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Option<Reading>>, Vec<String>), EngineError> {
+    let mut warnings = vec![];
+    loop {
+        let readings = readings(engine, run, work, &kept).await?;
+        let rules = rules(work, &readings, pins.clone());
+        let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
+        let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
+        match read::rows(engine, run, task, work, &readings, evidence, memory).await {
+            Ok((graph, memory)) => return Ok((graph, memory, readings, warnings)),
+            Err(read::Failed::Other(error)) => return Err(error),
+            // Some of it has come in: all over again, and without anything that might fail in the same way.
+            Err(read::Failed::Kept { source, error }) => {
+                kept.clear();
+                let (entity, source) = (&work.entity, &work.rows[source].source);
+                let what = format!("{entity}: what was kept of {source} is of no use, all sources are read again");
+                warnings.push(format!("{what}: {}", error.message));
+            }
+        }
+    }
 }
 
 /// What is to be told of the result, before anything is made of it.
@@ -103,13 +131,16 @@ fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<V
         return Err(input(message).hint(hint));
     }
     warnings.extend(work.max_cluster.warn_above.and_then(too_large));
-    for pin in resolution.unused_pins() {
-        if let Some(pin) = work.pins.get(*pin) {
-            let [a, b] = pin.identifiers.map(|i| work.identifiers[i].name.as_str());
-            let entity = &work.entity;
-            let what = format!("{entity}: a pin of {a} and {b} has no effect, as no row has one of its values");
-            warnings.push(format!("{what} ({})", pin.reason));
-        }
+    let unused = resolution.unused_pins();
+    for pin in unused.iter().take(TOLD_PINS).filter_map(|pin| work.pins.get(*pin)) {
+        let [a, b] = pin.identifiers.map(|i| work.identifiers[i].name.as_str());
+        let entity = &work.entity;
+        let what = format!("{entity}: a pin of {a} and {b} has no effect, as no row has one of its values");
+        warnings.push(format!("{what} ({})", pin.reason));
+    }
+    if let more @ 1.. = unused.len().saturating_sub(TOLD_PINS) {
+        let pins = if more == 1 { "1 more pin has".to_owned() } else { format!("{more} more pins have") };
+        warnings.push(format!("{}: {pins} no effect, as no row has one of their values", work.entity));
     }
     Ok(warnings)
 }
@@ -153,10 +184,9 @@ async fn readings(
     engine: &dyn Engine,
     run: &RunContext,
     work: &Resolve,
-    kept: &[Kept],
+    usable: &[Kept],
 ) -> Result<Vec<Option<Reading>>, EngineError> {
     let mut readings = vec![];
-    let usable = if run.full { &[] } else { kept };
     for rows in &work.rows {
         let parts = if rows.keep { engine.parts(&render(&rows.query, engine.dialect())).await? } else { None };
         readings.push(parts.map(|parts| reuse::plan(parts, usable, run.as_of)));
@@ -203,6 +233,6 @@ fn identity(e: &IdentityError, entity: &str) -> EngineError {
         kind,
         message: format!("the identities of `{entity}` cannot be resolved: {e}"),
         hint: None,
-        source: None,
+        source: Some(Box::new(e.clone())),
     }
 }

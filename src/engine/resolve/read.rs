@@ -50,10 +50,27 @@ impl Feeding {
     }
 }
 
+/// Why not all rows came in.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// What was kept of a source is gone or damaged: without it all can be had from the source.
+    Kept {
+        source: usize,
+        error: EngineError,
+    },
+    Other(EngineError),
+}
+
+impl From<EngineError> for Failed {
+    fn from(error: EngineError) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// Reads all sources, each as `readings` says; whole where they say nothing.
 ///
 /// # Errors
-/// When a query fails, a source has no usable identifier, or memory does not suffice.
+/// When a query fails, a source has no usable identifier, memory does not suffice, or something kept is gone or damaged.
 pub(super) async fn rows(
     engine: &dyn Engine,
     run: &RunContext,
@@ -62,7 +79,7 @@ pub(super) async fn rows(
     readings: &[Option<Reading>],
     evidence: Evidence,
     memory: Box<dyn MemoryShare>,
-) -> Result<(Graph, Box<dyn MemoryShare>), EngineError> {
+) -> Result<(Graph, Box<dyn MemoryShare>), Failed> {
     let feeding = Arc::new(Feeding {
         run: run.clone(),
         task: task.to_owned(),
@@ -70,19 +87,26 @@ pub(super) async fn rows(
         rows: AtomicU64::new(0),
         memory: Mutex::new(memory),
     });
+    let evidence = Arc::new(evidence);
     let sources = work.rows.iter().zip(readings).enumerate();
     let reads: Vec<_> = sources
         .map(|(source, (rows, reading))| {
             let (evidence, feeding) = (&evidence, &feeding);
             async move {
                 let usable = read_source(engine, work, source, reading.as_ref(), evidence, feeding).await?;
-                if usable == 0 { Err(no_identifiers(&rows.source, &work.entity)) } else { Ok(()) }
+                if usable == 0 {
+                    return Err(Failed::from(no_identifiers(&rows.source, &work.entity)));
+                }
+                let ended = Arc::clone(evidence);
+                blocking(move || ended.end(source)).await?.map_err(|e| feeding.explain(&e))?;
+                Ok(feeding.hold(evidence.bytes())?)
             }
             .boxed()
         })
         .collect();
     stream::iter(reads).buffer_unordered(SOURCES_AT_ONCE).try_collect::<()>().await?;
     let feeding = Arc::into_inner(feeding).ok_or_else(|| bug("rows still come in"))?;
+    let evidence = Arc::into_inner(evidence).ok_or_else(|| bug("rows still come in"))?;
     let graph = blocking(move || evidence.seal()).await?.map_err(|e| feeding.explain(&e))?;
     Ok((graph, feeding.memory.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
@@ -95,18 +119,20 @@ async fn read_source(
     reading: Option<&Reading>,
     evidence: &Evidence,
     feeding: &Arc<Feeding>,
-) -> Result<usize, EngineError> {
+) -> Result<usize, Failed> {
     let rows = &work.rows[source];
     let sql = render(&rows.query, engine.dialect());
     let feed = |streams, novelty| feed(streams, source, novelty, evidence, feeding);
     let Some(reading) = reading else {
-        return feed(engine.query_streams(&sql, None).await?, Novelty::Fresh).await;
+        return Ok(feed(engine.query_streams(&sql, None).await?, Novelty::Fresh).await?);
     };
     let mut usable = 0;
     for (kept, novelty) in [(&reading.known, Novelty::Known), (&reading.merged, Novelty::Fresh)] {
         for kept in kept {
             let read = read_kept(engine, work, source, (kept, novelty), evidence, feeding).await;
-            usable += read.map_err(read_all_again)?;
+            usable += read.map_err(|error| {
+                if is_unreadable(&error) { Failed::Kept { source, error } } else { Failed::Other(error) }
+            })?;
         }
     }
     for (parts, novelty) in [(&reading.fresh, Novelty::Fresh), (&reading.newest, Novelty::Newest)] {
@@ -178,10 +204,12 @@ async fn feed_known_values(
     feeder.finish().map_err(|e| feeding.explain(&e))
 }
 
-fn read_all_again(error: EngineError) -> EngineError {
-    match &error.hint {
-        Some(_) => error,
-        None => error.hint("run with --full to read all sources anew"),
+/// Whether what was to be read is at fault. Not so if there is too little memory, or too much of anything, or the kernel broke off.
+fn is_unreadable(error: &EngineError) -> bool {
+    let Some(source) = &error.source else { return false };
+    match source.downcast_ref::<IdentityError>() {
+        Some(of_kernel) => *of_kernel == IdentityError::BrokenKept,
+        None => !error.is_out_of_memory(),
     }
 }
 
@@ -370,7 +398,7 @@ impl TextColumn for Text {
     }
 }
 
-/// A column of places in a list.
+/// A column of numbers that 32 bits hold.
 struct Numbers(PrimitiveArray<Int64Type>);
 
 impl Numbers {

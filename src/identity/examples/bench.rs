@@ -120,6 +120,7 @@ fn run(rules: &Rules, customers: u64, previous: Option<&Resolution>) -> Resoluti
     for feeder in feeders {
         feeder.finish().expect("there is room");
     }
+    (0..rules.sources.len()).for_each(|source| evidence.end(source).expect("there is such a source"));
     let graph: Graph = evidence.seal().expect("there is room");
     took += start.elapsed();
     println!("{rows} rows, {values} values, {} distinct", graph.values());

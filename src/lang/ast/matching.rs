@@ -198,6 +198,8 @@ pub struct MatchTraining {
     pub recall: Option<Scalar>,
     /// How many pairs are drawn at random. Without it: a million.
     pub random_pairs: Option<Spanned<u64>>,
+    /// How many pairs each pass learns from at most: of more, about so many are drawn. Without it: 500,000.
+    pub pass_pairs: Option<Spanned<u64>>,
 }
 
 /// What was learned for an entity's `match`; `kinfold match train` writes it.

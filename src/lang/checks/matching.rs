@@ -53,6 +53,7 @@ pub(crate) const BLOCKING_WITHOUT_EQUALITY: Rule =
 const MAX_PAIRS: u64 = 100_000_000;
 const MAX_BLOCK: u64 = 10_000;
 const RANDOM_PAIRS: u64 = 1_000_000;
+const PASS_PAIRS: u64 = 500_000;
 const REVIEW: f64 = 0.5;
 const RECALL: f64 = 0.7;
 
@@ -129,6 +130,7 @@ pub(crate) fn check(
             certain: certain?,
             recall: recall?,
             random_pairs: count(training.and_then(|t| t.random_pairs), RANDOM_PAIRS),
+            pass_pairs: count(training.and_then(|t| t.pass_pairs), PASS_PAIRS),
         },
         model: None,
         span,

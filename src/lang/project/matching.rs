@@ -150,6 +150,8 @@ pub struct MatchTraining {
     pub recall: f64,
     /// How many pairs are drawn.
     pub random_pairs: u64,
+    /// How many pairs a pass learns from at most, more or less.
+    pub pass_pairs: u64,
 }
 
 /// What was learned.

@@ -1200,6 +1200,22 @@ FROM
 GROUP BY
   "_part";
 
+-- training: how many pairs a pass finds
+WITH "of_pass_0" AS (
+  SELECT
+    0 AS "_pass"
+  FROM
+    "kinfold"."_customer_keys" AS "l"
+    JOIN "kinfold"."_customer_keys" AS "r" ON ("l"."_key_0" IS NOT NULL) AND ("r"."_key_0" IS NOT NULL) AND ("l"."_key_0" = "r"."_key_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+  WHERE
+    (kinfold_key("l"."_identifier", "l"."_value") % 3) = 0
+)
+SELECT
+  0 AS "_pass",
+  count(*) * 3 AS "pairs"
+FROM
+  "of_pass_0";
+
 -- training: pairs of passes
 SELECT
   "l"."_row" AS "_row_l",
@@ -1208,6 +1224,17 @@ SELECT
 FROM
   "kinfold"."_customer_keys" AS "l"
   JOIN "kinfold"."_customer_keys" AS "r" ON ("l"."_key_0" IS NOT NULL) AND ("r"."_key_0" IS NOT NULL) AND ("l"."_key_0" = "r"."_key_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))));
+
+-- training: the same, of many
+SELECT
+  "l"."_row" AS "_row_l",
+  "r"."_row" AS "_row_r",
+  0 AS "_pass"
+FROM
+  "kinfold"."_customer_keys" AS "l"
+  JOIN "kinfold"."_customer_keys" AS "r" ON ("l"."_key_0" IS NOT NULL) AND ("r"."_key_0" IS NOT NULL) AND ("l"."_key_0" = "r"."_key_0") AND ((("l"."_part" < "r"."_part") OR (("l"."_part" = "r"."_part") AND ("l"."_value" < "r"."_value"))) AND (NOT (("l"."_identifier" = "r"."_identifier") AND ("l"."_value" = "r"."_value"))))
+WHERE
+  (kinfold_key("l"."_identifier", "l"."_value") % 3) = 0;
 
 -- training: their levels
 WITH "found" AS (

@@ -9,11 +9,11 @@ use sqlparser::ast::{BinaryOperator, DataType, Expr, Query};
 use super::keys_table;
 use super::levels::{PAIR, add_pairs, patterns};
 use super::pairs::{ROWS, Which, found, ordered, pairs, rule_of};
-use super::records::{ID, frequencies, records};
+use super::records::{frequencies, is_named, records};
 use super::score::{add_weighed, float, weight_of};
 use crate::identity::keys::allowed;
 use crate::sql::{
-    Aggregate, Select, Sort, Stages, and, binary, boolean, call, case, cast, cast_big_int, cast_text, col, col_of,
+    Aggregate, Select, Sort, Stages, binary, boolean, call, case, cast, cast_big_int, cast_text, col, col_of,
     count_rows, eq, int, is_not_null, is_null, kinfold, not, table, text, union_all,
 };
 use crate::step::Output;
@@ -177,13 +177,10 @@ fn labelled(stages: &mut Stages, entity: &Entity, matching: &Match, labels: &Mat
         .group_by(ends)
         .having(eq(least(IS_MATCH), most(IS_MATCH)));
     stages.add("sure", sure.query());
-    let end = |side: &'static str, names: [&'static str; 2]| {
-        and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("sure", name))))
-    };
     let keys = keys_table(entity);
     Select::from_stage("sure")
-        .join(kinfold(&keys, "l"), end("l", [LABEL[0], LABEL[1]]))
-        .join(kinfold(&keys, "r"), end("r", [LABEL[2], LABEL[3]]))
+        .join(kinfold(&keys, "l"), is_named("l", "sure", [LABEL[0], LABEL[1]]))
+        .join(kinfold(&keys, "r"), is_named("r", "sure", [LABEL[2], LABEL[3]]))
         .filter([ordered(matching)])
 }
 

@@ -30,7 +30,7 @@ pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs};
 pub(crate) use pairs::bound;
 pub(crate) use records::{Onward, known, records};
 pub(crate) use score::{fingerprint, likely_pairs, matched, pairs_of_rules, told};
-pub use train::{PASS, Pass, Passes, Training, all_pairs, draw, random_pairs, samples, training};
+pub use train::{PASS, Pass, Passes, Training, all_pairs, draw, pass_sizes, passes, random_pairs, samples, training};
 
 /// The table of an entity's records, for the run that made it.
 pub(crate) fn records_table(entity: &Entity) -> String {

@@ -174,6 +174,8 @@ pub(super) enum Which {
     All,
     /// Those of which a record is fresh.
     Fresh,
+    /// Those of one record in so many: the first of the two decides. Always the same ones.
+    OneIn(u64),
 }
 
 /// The numbers of two records, in the order in which they are compared.
@@ -204,7 +206,11 @@ pub(super) fn pairs(
         let all =
             Select::from(kinfold(&table, "l")).items(items.iter().cloned()).join(kinfold(&table, "r"), and(is_pair));
         match which {
-            Which::All => all.query(),
+            Which::All | Which::OneIn(0 | 1) => all.query(),
+            Which::OneIn(many) => {
+                let key = call("kinfold_key", ID.map(|id| col_of("l", id)).to_vec());
+                all.filter([eq(binary(key, BinaryOperator::Modulo, int(many)), int(0))]).query()
+            }
             Which::Fresh => {
                 let fresh = |side: &str| col_of(side, FRESH);
                 // Two joins with few records on one side, and not one with all of them on both.

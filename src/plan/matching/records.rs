@@ -22,6 +22,11 @@ pub(super) const ROW: &str = "_row";
 /// Which of [`Match::tables`] a record is from.
 pub(super) const PART: &str = "_part";
 
+/// Whether a record of `side` is the one that two columns of a stage name: its identifier, and its value.
+pub(super) fn is_named(side: &str, stage: &str, names: [&str; 2]) -> Expr {
+    and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of(stage, name))))
+}
+
 /// The column that holds how frequent a record's value is, among all records that have one.
 pub(super) fn frequency(comparison: usize) -> String {
     format!("_frequency_{comparison}")
@@ -190,7 +195,7 @@ fn keys_of_all(
                 .items(ID.map(|id| (col_of("of_ids", id), id.to_owned())))
                 .item(is_fresh, FRESH);
             table.stages.add("fresh", fresh.query());
-            let same = and(ID.map(|id| eq(col_of("fresh", id), col_of(&table.stage, id))));
+            let same = is_named("fresh", &table.stage, ID);
             table.attach("fresh", same, (col_of("fresh", FRESH), FRESH.to_owned()));
         }
     }
@@ -198,7 +203,7 @@ fn keys_of_all(
 }
 
 /// Whether no two records have the same id, be it in one table or in two.
-pub(super) fn has_one_row_an_id(matching: &Match) -> bool {
+fn has_one_row_an_id(matching: &Match) -> bool {
     let identifiers: BTreeSet<usize> = matching.tables.iter().map(|table| table.id.0).collect();
     identifiers.len() == matching.tables.len() && matching.tables.iter().all(|table| table.is_unique)
 }

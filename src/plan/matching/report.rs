@@ -7,7 +7,7 @@ use kinfold_lang::project::{Blocking, Entity, EntityTable, Match, MatchModel};
 use sqlparser::ast::{BinaryOperator, Query};
 
 use super::levels::{PAIR, add_pairs};
-use super::records::{ID, PART, frequencies};
+use super::records::{PART, frequencies, is_named};
 use super::score::{NAMES, SCORE, add_weighed, scored_items};
 use super::{keys_table, pairs, records_table};
 use crate::sql::{
@@ -182,14 +182,11 @@ pub fn scored(entity: &Entity, matching: &Match, model: &MatchModel, pairs: &[[I
     };
     let mut stages = Stages::default();
     stages.add("given", union_all(pairs.iter().flat_map(|[a, b]| [one([a, b]), one([b, a])]))?);
-    let end = |side: &'static str, names: [&'static str; 2]| {
-        and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("given", name))))
-    };
     let keys = keys_table(entity);
     let found = Select::from(relation(None, "given", None))
         .items(pairs::found(matching, true))
-        .join(kinfold(&keys, "l"), end("l", [ends[0], ends[1]]))
-        .join(kinfold(&keys, "r"), end("r", [ends[2], ends[3]]))
+        .join(kinfold(&keys, "l"), is_named("l", "given", [ends[0], ends[1]]))
+        .join(kinfold(&keys, "r"), is_named("r", "given", [ends[2], ends[3]]))
         .filter([pairs::ordered(matching)]);
     stages.add("found", found.query());
     let also = frequencies(matching);

@@ -10,11 +10,11 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::levels::{PAIR, add_leveled, add_pairs_of_table, level_column};
 use super::pairs::{Which, found, pairs};
-use super::records::{FRESH, ID, frequencies, frequency, with_frequencies};
+use super::records::{FRESH, ID, frequencies, frequency, is_named, with_frequencies};
 use super::{keys_table, pairs_table as table_name};
 use crate::sql::{
-    Aggregate, Select, Stages, and, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, eq, int,
-    kinfold, not, null, number, previous, relation, union_all,
+    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, int, kinfold, not,
+    null, number, previous, relation, union_all,
 };
 use crate::step::ResolveMatches;
 
@@ -112,13 +112,10 @@ pub(crate) fn likely_pairs(
         // Each once, even where a key that was said to be unique is not: a pair must not become two with each run.
         let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
         stages.add("settled", settled.group_by(ID).query());
-        let end = |side: &'static str, names: [&'static str; 2]| {
-            and(ID.into_iter().zip(names).map(|(id, name)| eq(col_of(side, id), col_of("before", name))))
-        };
         let kept = Select::from_stage("before")
             .items(columns().map(|name| (col_of("before", name), name.to_owned())))
-            .join(relation(None, "settled", Some("l")), end("l", [PAIR[0], PAIR[1]]))
-            .join(relation(None, "settled", Some("r")), end("r", [PAIR[2], PAIR[3]]));
+            .join(relation(None, "settled", Some("l")), is_named("l", "before", [PAIR[0], PAIR[1]]))
+            .join(relation(None, "settled", Some("r")), is_named("r", "before", [PAIR[2], PAIR[3]]));
         all.push(kept.query());
     }
     let all = union_all(all)?;

@@ -20,8 +20,6 @@ pub struct Training {
     pub tables: Vec<(Output, Query)>,
     /// `part`, `records`: how many records each table has.
     pub sizes: Query,
-    /// None where nothing is said of what to learn from.
-    pub passes: Option<Passes>,
     /// `pairs`: how many agree in what only matching pairs agree in. None where nothing is said of it.
     pub certain: Option<Query>,
     /// `rule`, `pairs`, `worst`, `worst_pairs`: how many pairs each rule finds at most.
@@ -44,6 +42,8 @@ pub struct Pass {
     pub name: String,
     /// For each comparison whether what the pairs agree in leaves it open.
     pub learns: Vec<bool>,
+    /// It learns from the pairs of one record in so many.
+    pub one_in: u64,
 }
 
 /// The column that holds of which pass pairs are, an index into [`Passes::all`].
@@ -65,7 +65,6 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
             .item(count_rows().build(), "records")
             .group_by([PART])
             .query(),
-        passes: passes(entity, matching),
         certain: certain.map(|pairs| {
             let mut stages = Stages::default();
             stages.add("pairs", pairs);
@@ -75,19 +74,45 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
     }
 }
 
-fn passes(entity: &Entity, matching: &Match) -> Option<Passes> {
+/// How many pairs those passes find that may find more than are learned from: [`PASS`], `pairs`. `bounds`: how many each finds at most,
+/// as [`Training::bound`] tells; that may be many times more than it does, where only pairs across tables are compared, or a rule asks
+/// for more than an equality. Where even counting would make more than `max_pairs`, those of a part of the records are counted.
+#[must_use]
+pub fn pass_sizes(entity: &Entity, matching: &Match, bounds: &[u64]) -> Option<Query> {
+    let mut stages = Stages::default();
+    let mut counts = vec![];
+    for (rule, (blocking, bound)) in matching.training.block_on.iter().zip(bounds).enumerate() {
+        if *bound <= matching.training.pass_pairs {
+            continue;
+        }
+        let one_in = bound.div_ceil(matching.max_pairs).max(1);
+        let items = [(int(rule as i128), PASS.to_owned())];
+        let blocking = std::slice::from_ref(blocking);
+        let stage = format!("of_pass_{rule}");
+        stages.add(&stage, union_all(pairs(entity, matching, rule, blocking, &items, Which::OneIn(one_in)))?);
+        let all = binary(count_rows().build(), BinaryOperator::Multiply, int(one_in));
+        counts.push(Select::from_stage(&stage).item(int(rule as i128), PASS).item(all, "pairs").query());
+    }
+    Some(stages.finish(union_all(counts)?))
+}
+
+/// The pairs to learn from; none where nothing is said of them. `sizes`: how many pairs each pass finds; of many, a part is drawn.
+#[must_use]
+pub fn passes(entity: &Entity, matching: &Match, sizes: &[u64]) -> Option<Passes> {
     let learned_from = &matching.training.block_on;
-    let pass = |blocking: &Blocking| {
+    let one_in = |rule: usize| sizes.get(rule).map_or(1, |pairs| pairs.div_ceil(matching.training.pass_pairs).max(1));
+    let pass = |(rule, blocking): (usize, &Blocking)| {
         let is_open = |comparison: &Comparison| {
             !comparison.columns(matching).iter().any(|column| blocking.columns.contains(column))
         };
-        Pass { name: blocking.label.clone(), learns: matching.comparisons.iter().map(is_open).collect() }
+        let learns = matching.comparisons.iter().map(is_open).collect();
+        Pass { name: blocking.label.clone(), learns, one_in: one_in(rule) }
     };
     let of_pass = |(rule, blocking): (usize, &Blocking)| {
         let items = found(matching, false).into_iter().chain([(int(rule as i128), PASS.to_owned())]);
         let items: Vec<_> = items.collect();
         // Under its own number, as the table of keys has it; what another pass finds, too, counts in both.
-        pairs(entity, matching, rule, std::slice::from_ref(blocking), &items, Which::All)
+        pairs(entity, matching, rule, std::slice::from_ref(blocking), &items, Which::OneIn(one_in(rule)))
     };
     let query = union_all(learned_from.iter().enumerate().flat_map(of_pass))?;
     let output = Output { name: passes_table(entity), keep: KeepTable::Scratch };
@@ -97,7 +122,7 @@ fn passes(entity: &Entity, matching: &Match) -> Option<Passes> {
     let also = [PASS.to_owned()];
     add_pairs_of_table(&mut stages, entity, matching, &also);
     let patterns = patterns(matching, stages, &also);
-    Some(Passes { all: learned_from.iter().map(pass).collect(), found: (output, query), patterns })
+    Some(Passes { all: learned_from.iter().enumerate().map(pass).collect(), found: (output, query), patterns })
 }
 
 /// In so many parts random pairs are made, so that engines do it on several threads: a join by inequality is one piece of work.

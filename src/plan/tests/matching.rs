@@ -10,7 +10,7 @@ use kinfold_lang::project::{
 
 use super::fixture::{SPAN, expr, input, project};
 use super::golden::check;
-use crate::matching::{Training, all_pairs, draw, fingerprint, random_pairs, samples, training};
+use crate::matching::{all_pairs, draw, fingerprint, pass_sizes, passes, random_pairs, samples, training};
 use crate::{Dialect, PlanInput, StepKind, Work, plan, render};
 
 fn level(test: LevelTest) -> Level {
@@ -117,6 +117,7 @@ pub(super) fn matching() -> Match {
             certain: vec![keys(&["\"first\"", "\"last\"", "\"born\""], &[0, 1, 2]), keys(&["\"tags\""], &[5])],
             recall: 0.8,
             random_pairs: 1000,
+            pass_pairs: 500,
         },
         model: Some(MatchModel {
             prior: 0.001,
@@ -158,8 +159,13 @@ fn compiled(dialect: Dialect) -> String {
         add(&format!("training: {}", output.name), &render(query, dialect));
     }
     add("training: sizes", &render(&training.sizes, dialect));
-    let passes = training.passes.as_ref().expect("there is a pass");
+    let of = |bound: u64| passes(&person(), &matching(), &[bound]).expect("there is a pass");
+    assert!(pass_sizes(&person(), &matching(), &[500]).is_none(), "it finds no more than are learned from");
+    let sizes = pass_sizes(&person(), &matching(), &[2_000_001]).expect("it may find more");
+    add("training: how many pairs a pass finds", &render(&sizes, dialect));
+    let passes = of(500);
     add("training: pairs of passes", &render(&passes.found.1, dialect));
+    add("training: the same, of many", &render(&of(1001).found.1, dialect));
     add("training: their levels", &render(&passes.patterns, dialect));
     add("training: certain pairs", &render(training.certain.as_ref().expect("some are given"), dialect));
     add("training: records drawn", &render(&draw(&person(), &[20, 30]).1, dialect));
@@ -192,14 +198,22 @@ fn nothing_is_matched_before_it_is_learned() {
 
 #[test]
 fn a_pass_learns_what_it_leaves_open() {
-    let learns = |training: &Training| training.passes.as_ref().expect("there is a pass").all[0].learns.clone();
-    let training = training(&person(), &matching());
+    let learns = |matching: &Match| passes(&person(), matching, &[]).expect("there is a pass").all[0].learns.clone();
     // By date of birth: of it alone nothing is learned.
-    assert_eq!(learns(&training), [true, true, false, true, true, true]);
+    assert_eq!(learns(&matching()), [true, true, false, true, true, true]);
     let mut other = matching();
     other.training.block_on = vec![keys(&["\"first\""], &[0])];
     // The last name may be exchanged with the first.
-    assert_eq!(learns(&super::matching::training(&person(), &other)), [false, false, true, true, true, true]);
+    assert_eq!(learns(&other), [false, false, true, true, true, true]);
+}
+
+#[test]
+fn a_pass_of_many_pairs_learns_from_a_part_of_them() {
+    let one_in = |bounds: &[u64]| passes(&person(), &matching(), bounds).expect("there is a pass").all[0].one_in;
+    // At most 500, says the project.
+    for (bounds, expected) in [(vec![], 1), (vec![0], 1), (vec![500], 1), (vec![501], 2), (vec![50_000], 100)] {
+        assert_eq!(one_in(&bounds), expected, "{bounds:?}");
+    }
 }
 
 #[test]

@@ -175,6 +175,14 @@ async fn what_a_person_should_look_at_is_told() {
     let sql = "select name, value from customer_health where metric = 'largest' order by value desc limit 1";
     check(&lake.engine, sql, &[&largest]).await;
 
+    let many = vec![work.pins[0].clone(); 12];
+    let values: Vec<String> = (0..many.len()).map(|i| format!("({i}, 0, 'a@x.org'), ({i}, 1, 'p{}')", i + 9)).collect();
+    let values = Some(query(&format!("VALUES {}", values.join(", "))));
+    let told = Resolve { pins: many, pinned_values: values, ..work.clone() };
+    let told = resolve_again(&lake.engine, &run("r2"), &told).await.unwrap().warnings;
+    assert_eq!(told.len(), 12);
+    assert_eq!(told[11], "customer: 2 more pins have no effect, as no row has one of their values");
+
     work.max_cluster.error_above = Some(3);
     let error = resolve_again(&lake.engine, &run("r2"), &work).await.unwrap_err();
     assert_eq!(error.message, expected[0]);

@@ -220,11 +220,7 @@ async fn what_was_kept_may_be_gone_or_broken_off() {
     {
         assert_ne!(damaged, one);
         std::fs::write(manifest(), damaged).unwrap();
-        let engine = lake.another_engine();
-        engine.open_sources(&[source(&lake.path("orders/"), CSV, &[])]).await.unwrap();
-        let error = resolve_again(&engine, &run("r3c"), &work).await.unwrap_err();
-        assert!(error.message.contains("damaged"), "{}", error.message);
-        assert!(error.hint.is_some_and(|hint| hint.contains("--full")));
+        check_healed(&lake, &work, "damaged").await;
     }
 
     std::fs::remove_dir_all(lake.dir.path().join("lake/kinfold/_kept")).unwrap();
@@ -234,8 +230,42 @@ async fn what_was_kept_may_be_gone_or_broken_off() {
     for file in std::fs::read_dir(folder).unwrap() {
         std::fs::write(file.unwrap().path(), "no Parquet").unwrap();
     }
+    check_healed(&lake, &work, "_kept/customer").await;
+    // Several things at once, which is told once.
+    lake.file("orders/2.csv", "email,phone,at\na@x.org,p1,2026-01-02\n");
+    assert_eq!(resolve(&lake, &run("r6"), &work).await, ["a@x.org p1"]);
+    assert_eq!(kept_rows(&lake.engine).await, [1, 1]);
+    for folder in std::fs::read_dir(&shelf).unwrap().map(|e| e.unwrap().path()).filter(|path| path.is_dir()) {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    check_healed(&lake, &work, "_kept/customer").await;
+    // Deleted by another run, while this one knows of it.
+    std::fs::remove_dir_all(manifest().with_extension("")).unwrap();
+    check_healed(&lake, &work, "_kept/customer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_is_not_at_fault_where_memory_is_short() {
+    let lake = Lake::new();
+    let rows: String = (0..200_000).map(|i| format!("{i:020}@x.org,p{i},2026-01-01\n")).collect();
+    lake.file("orders/1.csv", &format!("email,phone,at\n{rows}"));
+    let work = keeping(ROWS);
+    resolve(&lake, &run("r1"), &work).await;
+    let kept = kept_rows(&lake.engine).await;
+    let poor = lake.another_engine_with(|options| options.memory_limit_bytes = Some(16 << 20));
+    poor.open_sources(&[source(&lake.path("orders/"), CSV, &[])]).await.unwrap();
+    let error = resolve_again(&poor, &run("r2"), &work).await.unwrap_err();
+    assert!(error.message.contains("more memory than the memory limit allows"), "{}", error.message);
+    assert_eq!((kept_rows(&lake.engine).await, kept), (vec![200_000], vec![200_000]));
+}
+
+/// A run tells that what was kept is of no use, and does without; the next one finds it mended.
+async fn check_healed(lake: &Lake, work: &Resolve, why: &str) {
     let engine = lake.another_engine();
     engine.open_sources(&[source(&lake.path("orders/"), CSV, &[])]).await.unwrap();
-    let error = resolve_again(&engine, &run("r5"), &work).await.unwrap_err();
-    assert!(error.hint.is_some_and(|hint| hint.contains("--full")), "{}", error.message);
+    let warnings = resolve_again(&engine, &run("h1"), work).await.unwrap().warnings;
+    let is_told = |warning: &String| warning.contains("of shop.orders is of no use") && warning.contains(why);
+    assert!(warnings.len() == 1 && warnings.iter().all(is_told), "{warnings:?}");
+    assert_eq!(resolve(lake, &run("h2"), work).await, ["a@x.org p1"]);
+    assert_eq!(kept_rows(&lake.engine).await, [1]);
 }
