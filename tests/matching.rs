@@ -106,7 +106,8 @@ fn a_pass_that_finds_many_pairs_learns_from_some_of_them() {
         assert!((*pairs as f64 / expected - 1.0).abs() < 0.2, "{some:?} of {all:?}");
     }
     for (all, some) in of_all.iter().zip(&of_some) {
-        assert!((all - some).abs() < 0.05, "{of_all:?}, {of_some:?}");
+        // Of a thousand pairs that agree in a postcode, about a hundred match.
+        assert!((all - some).abs() < 0.1, "{of_all:?}, {of_some:?}");
     }
     assert_eq!(passes(&project).0, some, "the same ones each time");
 }
