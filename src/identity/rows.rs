@@ -216,7 +216,9 @@ impl OpenRows {
                 let others: Vec<&RowTable> = others.iter().map(|table| &**table).collect();
                 rest[0].note_repeats(&others, width);
             }
-            tables.iter_mut().for_each(|table| table.close());
+            for table in &mut tables {
+                table.close();
+            }
             freed += before - tables.iter().map(|table| table.bytes()).sum::<usize>().min(before);
         }
         freed

@@ -248,7 +248,7 @@ async fn what_was_kept_may_be_gone_or_broken_off() {
 async fn what_was_kept_is_not_at_fault_where_memory_is_short() {
     let lake = Lake::new();
     let rows: String = (0..200_000).map(|i| format!("{i:020}@x.org,p{i},2026-01-01\n")).collect();
-    lake.file("orders/1.csv", &format!("email,phone,at\n{rows}"));
+    lake.file("orders/1.csv", format!("email,phone,at\n{rows}"));
     let work = keeping(ROWS);
     resolve(&lake, &run("r1"), &work).await;
     let kept = kept_rows(&lake.engine).await;
