@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{file, labels, records};
-use crate::execute::{RuleBound, count_pairs};
+use crate::execute::count_pairs;
 use crate::rows::{each_row, number};
 use crate::{AppError, Ready};
 
@@ -147,17 +147,16 @@ impl Learner<'_> {
             return Err(AppError::input(format!("there are {count} records of `{}` to compare", self.entity.name))
                 .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
         }
-        let bounds = match &training.bound {
-            Some(bound) => count_pairs(self.ready.engine.as_ref(), bound).await?,
-            None => vec![],
-        };
         let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
         let prior = self.prior(training.certain.as_ref(), &parts).await?;
         let mut start = Parameters { prior, comparisons };
         let labelled = self.of_labels(&mut start, &parts).await?;
         let (parameters, trained) = match labelled {
             Some(_) => (start, vec![]),
-            None => self.of_passes(&start, &bounds).await?,
+            None => {
+                let sizes = self.sizes_of_passes(training.bound.as_ref()).await?;
+                self.of_passes(&start, &sizes).await?
+            }
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();
@@ -257,19 +256,21 @@ impl Learner<'_> {
         Ok(Some(pairs))
     }
 
-    /// `m` without labels. `bounds`: how many pairs each pass finds at most.
-    async fn of_passes(
-        &mut self,
-        start: &Parameters,
-        bounds: &[RuleBound],
-    ) -> Result<(Parameters, Vec<(Trained, u64)>), AppError> {
-        let bound = |name: &str| bounds.iter().filter(|bound| bound.rule == name).map(|bound| bound.pairs).max();
-        let of_passes = self.matching.training.block_on.iter();
-        let mut sizes: Vec<u64> = of_passes.map(|blocking| bound(&blocking.label).unwrap_or_default()).collect();
+    /// How many pairs each pass finds. `bound`: see [`Training::bound`](matching::Training::bound); only where that is more than is
+    /// learned from, pairs are counted.
+    async fn sizes_of_passes(&self, bound: Option<&Query>) -> Result<Vec<u64>, AppError> {
+        let engine = self.ready.engine.as_ref();
+        let bounds = match bound {
+            Some(bound) => count_pairs(engine, bound).await?,
+            None => vec![],
+        };
+        let at_most = |name: &str| bounds.iter().filter(|bound| bound.rule == name).map(|bound| bound.pairs).max();
+        let passes = self.matching.training.block_on.iter();
+        let mut sizes: Vec<u64> = passes.map(|blocking| at_most(&blocking.label).unwrap_or_default()).collect();
         if let Some(query) = matching::pass_sizes(self.entity, self.matching, &sizes) {
             let task = "sizes of passes";
             self.started(task);
-            each_row(self.ready.engine.as_ref(), &query, |row| {
+            each_row(engine, &query, |row| {
                 if let Some(size) = sizes.get_mut(pass_of(&row)) {
                     *size = number(&row, "pairs");
                 }
@@ -277,7 +278,17 @@ impl Learner<'_> {
             .await?;
             self.finished(task, sizes.iter().sum());
         }
-        let passes = matching::passes(self.entity, self.matching, &sizes);
+        Ok(sizes)
+    }
+
+    /// `m` without labels, of passes that find so many pairs; with each the share of records whose pairs it learned from, as one in so
+    /// many.
+    async fn of_passes(
+        &mut self,
+        start: &Parameters,
+        sizes: &[u64],
+    ) -> Result<(Parameters, Vec<(Trained, u64)>), AppError> {
+        let passes = matching::passes(self.entity, self.matching, sizes);
         let mut trained = vec![];
         let mut one_in = vec![];
         let mut compared = vec![];

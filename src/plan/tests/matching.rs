@@ -209,10 +209,10 @@ fn a_pass_learns_what_it_leaves_open() {
 
 #[test]
 fn a_pass_of_many_pairs_learns_from_a_part_of_them() {
-    let one_in = |bounds: &[u64]| passes(&person(), &matching(), bounds).expect("there is a pass").all[0].one_in;
+    let one_in = |sizes: &[u64]| passes(&person(), &matching(), sizes).expect("there is a pass").all[0].one_in;
     // At most 500, says the project.
-    for (bounds, expected) in [(vec![], 1), (vec![0], 1), (vec![500], 1), (vec![501], 2), (vec![50_000], 100)] {
-        assert_eq!(one_in(&bounds), expected, "{bounds:?}");
+    for (sizes, expected) in [(vec![], 1), (vec![0], 1), (vec![500], 1), (vec![501], 2), (vec![50_000], 100)] {
+        assert_eq!(one_in(&sizes), expected, "{sizes:?}");
     }
 }
 
