@@ -1,5 +1,6 @@
 //! What an engine does for its users. Nothing outside this crate knows which engine it is.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -9,6 +10,7 @@ use futures::stream::BoxStream;
 use kinfold_base::{Progress, RunId, TableSchema, Timestamp};
 use kinfold_lang::project::SourceTable;
 use kinfold_plan::{Dialect, Output};
+use roaring::RoaringTreemap;
 
 use crate::error::EngineError;
 
@@ -101,6 +103,20 @@ pub(crate) struct KeptFile {
     pub(crate) rows: u64,
 }
 
+/// A file of the last committed version of one of Kinfold's own tables. Its rows keep their places for as long as it is there.
+#[derive(Debug, Clone)]
+pub struct StoredFile {
+    /// Unique within the table, in any of its versions.
+    pub name: String,
+    /// How many rows it holds, deleted ones included.
+    pub rows: u64,
+    /// The places of rows that are deleted, from 0 up.
+    pub deleted: Arc<RoaringTreemap>,
+    pub(crate) meta: object_store::ObjectMeta,
+    /// Those of the table.
+    pub(crate) columns: SchemaRef,
+}
+
 /// Something that the last committed version of a table was asked for and does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -112,7 +128,8 @@ pub struct Gap {
 /// Runs compiled SQL where the data is.
 ///
 /// Names in SQL: sources are `<source>.<table>`; models and Kinfold's own tables are in the schema `kinfold`, which is also the
-/// default; the last committed version of Kinfold's tables is in `previous`; [`FileTable`]s are in `files`.
+/// default; the last committed version of Kinfold's tables is in `previous`; of a table that this engine has changed in place, the rows that
+/// it added are in `_written`, and of any other that it has written, all; [`FileTable`]s are in `files`.
 #[async_trait]
 pub trait Engine: Send + Sync {
     fn dialect(&self) -> Dialect;
@@ -184,6 +201,31 @@ pub trait Engine: Send + Sync {
         output: &Output,
         rows: Vec<RecordStream>,
     ) -> Result<Written, EngineError>;
+
+    /// The files of the last committed version of one of Kinfold's own tables; none if there is no such table.
+    async fn stored_files(&self, table: &str) -> Result<Vec<StoredFile>, EngineError>;
+
+    /// The rows of such a file in the order in which they lie in it, deleted ones included: these columns, in this order. One stream is
+    /// read on one thread, while what comes next is fetched.
+    async fn stored_rows(&self, table: &str, file: &StoredFile, columns: &[&str]) -> Result<RecordStream, EngineError>;
+
+    /// As [`Engine::create_table_from`], but the rows of the last committed version stay, except those at the places in `deleted`, by the
+    /// names of its files, which add to those that are deleted already. The columns must be those of that version, and `output` must be
+    /// kept as one that is replaced. What is told as written is the table as it is then.
+    ///
+    /// # Errors
+    /// Also when another run has committed to the table since [`Engine::stored_files`], or does so before `commit`, which then fails.
+    async fn patch_table(
+        &self,
+        run: &RunContext,
+        output: &Output,
+        deleted: HashMap<String, RoaringTreemap>,
+        rows: Vec<RecordStream>,
+    ) -> Result<Written, EngineError>;
+
+    /// What tells the content of one of Kinfold's own tables from any other that it had or will have: as `run` has written it, if it has
+    /// and did not commit yet, else as last committed; none if there is no such table. A commit does not change it.
+    async fn table_version(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError>;
 
     /// Shows everything that `run` has written to readers, each table atomically, in the order of writing.
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError>;

@@ -372,7 +372,8 @@ fn read_delta(e: &DeltaTableError, what: &str) -> Option<EngineError> {
     })
 }
 
-fn conflict(what: &str) -> EngineError {
+/// `what` is no longer as it was when its change was made.
+pub(crate) fn conflict(what: &str) -> EngineError {
     outside(format!("{what} was changed by another run at the same time, so this run's version was not shown"))
         .hint("run again; let only one run write to a location")
 }

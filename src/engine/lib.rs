@@ -19,7 +19,9 @@ mod resolve;
 mod stores;
 mod types;
 
-pub use api::{Engine, FileTable, Gap, Kept, MemoryShare, QueryPart, QueryParts, RecordStream, RunContext, Written};
+pub use api::{
+    Engine, FileTable, Gap, Kept, MemoryShare, QueryPart, QueryParts, RecordStream, RunContext, StoredFile, Written,
+};
 pub use contract::{Components, contract};
 pub use error::{EngineError, ErrorKind};
 pub use lake::{LakeEngine, LakeOptions};

@@ -16,6 +16,8 @@ pub(crate) const CATALOG: &str = "lake";
 pub(crate) const KINFOLD: &str = "kinfold";
 /// The last committed version of Kinfold's tables.
 pub(crate) const PREVIOUS: &str = "previous";
+/// Of Kinfold's tables, what the run that is going on has written.
+pub(crate) const WRITTEN: &str = "_written";
 /// Tables that a single query was given.
 pub(crate) const FILES: &str = "files";
 

@@ -3,7 +3,6 @@
 //! Each run appends a file to the tables that tell what runs did: 35,000 a year where one runs every quarter of an hour, and a
 //! reader opens them all.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::datasource::provider_as_source;
@@ -13,8 +12,8 @@ use kinfold_base::Silent;
 use crate::error::EngineError;
 use crate::failure;
 use crate::lake::delta::{self, Change, NewFile};
-use crate::lake::write::{self, Purpose, Target, WrittenFile};
-use crate::lake::{LakeEngine, staged};
+use crate::lake::write::{self, Purpose, Target};
+use crate::lake::{LakeEngine, staged, vectors};
 
 /// So many small files are worth the work.
 const MANY: usize = 64;
@@ -26,17 +25,15 @@ impl LakeEngine {
     pub(super) async fn compact(&self, name: &str) -> Result<(), EngineError> {
         let dir = self.tables.child(name);
         let Some(table) = delta::load(&dir, name).await? else { return Ok(()) };
-        let small: Vec<_> = delta::data_files(&table, &dir)?
-            .into_iter()
-            .filter(|(meta, _)| meta.size < SMALL_BYTES)
-            .map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 })
-            .collect();
+        let mut small = delta::data_files(&table, &dir)?;
+        small.retain(|file| file.meta.size < SMALL_BYTES);
         if small.len() < MANY {
             return Ok(());
         }
         let what = format!("the small files of the table `{name}`");
         let columns = delta::schema(&table, name)?;
-        let rows = staged::table(&self.state, &dir, name, &columns, &small).await?;
+        let files = vectors::open(&dir, small.clone()).await?;
+        let rows = staged::table(&self.state, &dir, name, &columns, &files).await?;
         let plan = LogicalPlanBuilder::scan("small_files", provider_as_source(rows), None)
             .and_then(LogicalPlanBuilder::build)
             .map_err(|e| failure::query(e, &what))?;
@@ -46,8 +43,7 @@ impl LakeEngine {
         let target = Target { dir: dir.clone(), table: name.to_owned(), schema, purpose: Purpose::Keep, memory };
         let files = write::write(vec![rows], &target, Arc::new(Silent)).await?;
         let new: Vec<_> = files.iter().map(|f| NewFile { meta: f.meta.clone(), rows: f.rows }).collect();
-        let old: HashSet<_> = small.into_iter().map(|f| f.meta.location).collect();
         // Should it fail, the files stay: it may have succeeded without an answer. The vacuum knows what nobody needs.
-        delta::commit(&dir, name, &new, &columns, Change::Compact(&old), self.clock.now()).await
+        delta::commit(&dir, name, &new, &columns, Change::Compact(&small), self.clock.now()).await
     }
 }

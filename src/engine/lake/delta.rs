@@ -2,7 +2,7 @@
 //!
 //! A commit is one file, created only if it is absent, so that readers see a table before it or after it and nothing between.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -10,12 +10,15 @@ use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
-use deltalake_core::kernel::{Action, Add, EagerSnapshot, MetadataExt, Protocol, StructType, new_metadata};
+use deltalake_core::kernel::{
+    Action, Add, DeletionVectorDescriptor, EagerSnapshot, LogicalFileView, MetadataExt, Protocol, StructType,
+    new_metadata,
+};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
-use futures::{StreamExt, TryStreamExt};
-use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
+use futures::TryStreamExt;
+use kinfold_base::{Timestamp, new_writer_id};
 use kinfold_lang::project::SourceTable;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -24,6 +27,7 @@ use object_store::prefix::PrefixStore;
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::delta_source::DeltaSource;
+use crate::lake::patch::Patch;
 use crate::stores::{Place, Stores, delta_url};
 
 /// A checkpoint sums up the log every so many commits.
@@ -82,10 +86,20 @@ fn log_store(place: &Place) -> Result<LogStoreRef, EngineError> {
     Ok(default_logstore(table, Arc::clone(&place.store), &url, &StorageConfig::default()))
 }
 
-/// The data files of a table's version, each with its number of rows where that is known; paths are within the store.
-pub(crate) fn data_files(table: &DeltaTable, place: &Place) -> Result<Vec<(ObjectMeta, Option<usize>)>, EngineError> {
+/// A data file of a table's version.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// Within the store.
+    pub(crate) meta: ObjectMeta,
+    /// Deleted ones included; none if that is not known.
+    pub(crate) rows: Option<usize>,
+    /// Which rows are deleted.
+    pub(crate) vector: Option<DeletionVectorDescriptor>,
+}
+
+pub(crate) fn data_files(table: &DeltaTable, place: &Place) -> Result<Vec<DataFile>, EngineError> {
     let snapshot = table.snapshot().map_err(|e| failure::delta(e, &place.label))?;
-    let one = |file: deltalake_core::kernel::LogicalFileView| {
+    let one = |file: LogicalFileView| {
         let meta = ObjectMeta {
             location: within_store(place, &file.object_store_path()),
             last_modified: file.modification_datetime().map_err(|e| failure::delta(e, &place.label))?,
@@ -93,9 +107,13 @@ pub(crate) fn data_files(table: &DeltaTable, place: &Place) -> Result<Vec<(Objec
             e_tag: None,
             version: None,
         };
-        Ok((meta, file.num_records()))
+        Ok(DataFile { meta, rows: file.num_records(), vector: file.deletion_vector_descriptor() })
     };
     snapshot.log_data().iter().map(one).collect()
+}
+
+pub(crate) fn version(table: &DeltaTable, name: &str) -> Result<u64, EngineError> {
+    Ok(table.snapshot().map_err(|e| failure::delta(e, name))?.snapshot().version())
 }
 
 /// The columns of a table's version.
@@ -112,13 +130,15 @@ pub(crate) struct NewFile {
 }
 
 /// What one commit does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Change<'a> {
     /// The new files take the place of all that were.
     Replace,
     Append,
-    /// The new files hold the rows of these, whose paths are within the store.
-    Compact(&'a HashSet<Path>),
+    /// The new files hold the rows of these.
+    Compact(&'a [DataFile]),
+    /// The new files come to what a patch leaves.
+    Patch(&'a Patch),
 }
 
 /// Shows new files to readers, in one commit.
@@ -133,7 +153,8 @@ pub(crate) async fn commit(
     change: Change<'_>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
-    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
+    let what = format!("the table `{name}` ({})", place.label);
+    let failed = |e: DeltaTableError| failure::delta(e, &what);
     let log = log_store(place)?;
     let table = load(place, name).await?;
     let struct_type: StructType = columns
@@ -141,7 +162,12 @@ pub(crate) async fn commit(
         .try_into_kernel()
         .map_err(|e| bug(format!("the table `{name}` has a column that Delta cannot hold: {e}")))?;
     let mut actions = Vec::new();
+    let id = match change {
+        Change::Patch(patch) => patch.id.clone(),
+        _ => new_writer_id(),
+    };
     let snapshot = match &table {
+        None if matches!(change, Change::Patch(_) | Change::Compact(_)) => return Err(failure::conflict(&what)),
         None => {
             let configuration = [
                 ("delta.checkpointInterval", CHECKPOINT_INTERVAL),
@@ -154,17 +180,32 @@ pub(crate) async fn commit(
             actions.push(Action::Metadata(metadata.with_name(name.to_owned()).map_err(|e| failed(e.into()))?));
             None
         }
-        Some(_) if change == Change::Append && files.is_empty() => return Ok(()),
+        Some(_) if matches!(change, Change::Append) && files.is_empty() => return Ok(()),
         Some(table) => {
             let snapshot = table.snapshot().map_err(failed)?.snapshot();
-            if snapshot.arrow_schema().fields() != columns.fields() {
+            let has_new_columns = snapshot.arrow_schema().fields() != columns.fields();
+            match change {
+                Change::Append => {}
+                Change::Replace => actions.extend(removals(snapshot, now)),
+                Change::Compact(old) => {
+                    actions.extend(exchanges(place, snapshot, old, now).ok_or_else(|| failure::conflict(&what))?);
+                }
+                Change::Patch(patch) if snapshot.version() != patch.version => {
+                    // An earlier attempt may have succeeded without an answer.
+                    let is_done = has_landed(place, name, &id).await;
+                    return if is_done { Ok(()) } else { Err(failure::conflict(&what)) };
+                }
+                Change::Patch(patch) if patch.changed.is_empty() && files.is_empty() => return Ok(()),
+                Change::Patch(patch) => {
+                    if patch.changed.values().any(Option::is_some) {
+                        actions.extend(vectors_allowed(snapshot, &what)?);
+                    }
+                    actions.extend(patched(place, snapshot, patch, now));
+                }
+            }
+            if has_new_columns {
                 let metadata = TableReference::metadata(snapshot).clone();
                 actions.push(Action::Metadata(metadata.with_schema(&struct_type).map_err(|e| failed(e.into()))?));
-            }
-            match change {
-                Change::Replace => actions.extend(removals(place, snapshot, now, None)),
-                Change::Compact(files) => actions.extend(removals(place, snapshot, now, Some(files))),
-                Change::Append => {}
             }
             Some(snapshot)
         }
@@ -175,12 +216,12 @@ pub(crate) async fn commit(
     let operation = match change {
         Change::Replace => write(SaveMode::Overwrite),
         Change::Append => write(SaveMode::Append),
+        Change::Patch(_) => DeltaOperation::Update { predicate: None },
         Change::Compact(_) => DeltaOperation::Optimize { predicate: None, target_size: i64::MAX },
     };
     // A replaced table was computed from what it was: if somebody else changed it meanwhile, it must not be replaced unseen.
-    let retries = if change == Change::Append { 5 } else { 0 };
+    let retries = if matches!(change, Change::Append) { 5 } else { 0 };
     let properties = CommitProperties::default().with_max_retries(retries).with_cleanup_expired_logs(Some(true));
-    let id = new_writer_id();
     let properties = properties.with_metadata([(COMMIT_ID.to_owned(), id.clone().into())]);
     let reference = snapshot.map(|s| s as &dyn TableReference);
     match CommitBuilder::from(properties).with_actions(actions).build(reference, log, operation).await {
@@ -204,21 +245,92 @@ fn protocol() -> Result<Protocol, EngineError> {
         .map_err(|e| bug(format!("Delta's protocol cannot be named: {e}")))
 }
 
-/// Takes files out of a table: all of them, or `only` some, whose rows then stay in other files.
-fn removals(place: &Place, snapshot: &EagerSnapshot, now: Timestamp, only: Option<&HashSet<Path>>) -> Vec<Action> {
-    let remove = |file: deltalake_core::kernel::LogicalFileView| {
-        if only.is_some_and(|only| !only.contains(&within_store(place, &file.object_store_path()))) {
-            return None;
-        }
-        let mut remove = file.remove_action(only.is_none());
-        remove.deletion_timestamp = Some(now.as_millisecond());
-        Some(Action::Remove(remove))
+/// What a table with deletion vectors needs, if it is not there yet: features that its readers and writers must know, and a property.
+fn vectors_allowed(snapshot: &EagerSnapshot, what: &str) -> Result<Vec<Action>, EngineError> {
+    const FEATURE: &str = "deletionVectors";
+    const PROPERTY: &str = "delta.enableDeletionVectors";
+    let foreign = || input(format!("{what} was changed by another program, and cannot be changed in place"));
+    let mut actions = Vec::new();
+    let protocol = serde_json::to_value(TableReference::protocol(snapshot)).map_err(|_| foreign())?;
+    let features = |of: &str| -> Vec<serde_json::Value> {
+        protocol.get(of).and_then(|features| features.as_array()).cloned().unwrap_or_default()
     };
-    snapshot.log_data().iter().filter_map(remove).collect()
+    let (mut readers, mut writers) = (features("readerFeatures"), features("writerFeatures"));
+    if !(readers.contains(&FEATURE.into()) && writers.contains(&FEATURE.into())) {
+        match protocol.get("minWriterVersion").and_then(serde_json::Value::as_i64) {
+            // What this version stands for, by name.
+            Some(2) => writers.extend(["appendOnly".into(), "invariants".into()]),
+            Some(7) => {}
+            _ => return Err(foreign()),
+        }
+        for features in [&mut readers, &mut writers] {
+            features.retain(|feature| feature != FEATURE);
+            features.push(FEATURE.into());
+        }
+        let raised = serde_json::json!({
+            "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": readers, "writerFeatures": writers,
+        });
+        actions.push(Action::Protocol(serde_json::from_value(raised).map_err(|_| foreign())?));
+    }
+    let metadata = TableReference::metadata(snapshot);
+    if metadata.configuration().get(PROPERTY).map(String::as_str) != Some("true") {
+        let metadata = metadata.clone().add_config_key(PROPERTY.to_owned(), "true".to_owned());
+        actions.push(Action::Metadata(metadata.map_err(|e| failure::delta(e.into(), what))?));
+    }
+    Ok(actions)
+}
+
+/// Takes all files out of a table.
+fn removals(snapshot: &EagerSnapshot, now: Timestamp) -> Vec<Action> {
+    snapshot.log_data().iter().map(|file| removal(&file, true, now)).collect()
+}
+
+/// Takes some files out of a table, whose rows then lie in others; none if one of them is no longer there as it was.
+fn exchanges(place: &Place, snapshot: &EagerSnapshot, old: &[DataFile], now: Timestamp) -> Option<Vec<Action>> {
+    let mut old: HashMap<_, _> = old.iter().map(|file| (&file.meta.location, &file.vector)).collect();
+    let mut actions = Vec::new();
+    for file in snapshot.log_data().iter() {
+        if let Some(vector) = old.remove(&within_store(place, &file.object_store_path())) {
+            if *vector != file.deletion_vector_descriptor() {
+                return None;
+            }
+            actions.push(removal(&file, false, now));
+        }
+    }
+    old.is_empty().then_some(actions)
+}
+
+/// Takes out the files of which a patch deletes rows, and puts them in again with what is deleted now.
+fn patched(place: &Place, snapshot: &EagerSnapshot, patch: &Patch, now: Timestamp) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for file in snapshot.log_data().iter() {
+        let location = within_store(place, &file.object_store_path());
+        let Some(vector) = patch.changed.get(&location) else { continue };
+        actions.push(removal(&file, true, now));
+        if let Some(vector) = vector {
+            let rows = file.num_records().unwrap_or(0);
+            actions.push(Action::Add(Add {
+                path: file.path().into_owned(),
+                size: file.size(),
+                modification_time: file.modification_time(),
+                data_change: true,
+                stats: Some(format!("{{\"numRecords\":{rows},\"tightBounds\":false}}")),
+                deletion_vector: Some(vector.clone()),
+                ..Add::default()
+            }));
+        }
+    }
+    actions
+}
+
+fn removal(file: &LogicalFileView, is_change: bool, now: Timestamp) -> Action {
+    let mut remove = file.remove_action(is_change);
+    remove.deletion_timestamp = Some(now.as_millisecond());
+    Action::Remove(remove)
 }
 
 /// The path in the store of a table's file.
-fn within_store(place: &Place, file: &Path) -> Path {
+pub(crate) fn within_store(place: &Place, file: &Path) -> Path {
     place.path.parts().chain(file.parts()).collect()
 }
 
@@ -241,55 +353,4 @@ fn addition(place: &Place, file: &NewFile, now: Timestamp) -> Add {
         default_row_commit_version: None,
         clustering_provider: None,
     }
-}
-
-/// Deletes files that no version of the last `keep` needs: those that commits took out of the table longer ago, and those older
-/// that no commit ever put in, which runs that died have left.
-pub(crate) async fn vacuum(
-    place: &Place,
-    name: &str,
-    keep: SignedDuration,
-    now: Timestamp,
-) -> Result<u64, EngineError> {
-    /// A run that writes now has not committed yet: its files are never older than this.
-    const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(48);
-    let Some(table) = load(place, name).await? else { return Ok(0) };
-    let failed = |e: DeltaTableError| failure::delta(e, &format!("the table `{name}` ({})", place.label));
-    let snapshot = table.snapshot().map_err(failed)?;
-    let live: HashSet<_> = data_files(&table, place)?.into_iter().map(|(m, _)| m.location).collect();
-    let cutoff = (now - keep).as_millisecond();
-    let orphan_cutoff = (now - keep.max(LONGEST_RUN)).as_millisecond();
-    let mut removed_at = HashMap::new();
-    let log = table.log_store();
-    let mut tombstones = snapshot.all_tombstones(log.as_ref());
-    while let Some(tombstone) = tombstones.next().await {
-        let tombstone = tombstone.map_err(failed)?;
-        let path = within_store(place, &Path::from(tombstone.path().as_ref()));
-        removed_at.insert(path, tombstone.deletion_timestamp().unwrap_or(0));
-    }
-    let mut listed = place.store.list(Some(&place.path));
-    let mut gone = Vec::new();
-    while let Some(meta) = listed.next().await {
-        let meta = meta.map_err(|e| failure::store(e, &place.label))?;
-        let is_data = meta.location.extension() == Some("parquet") && !meta.location.as_ref().contains("/_delta_log/");
-        if !is_data || live.contains(&meta.location) {
-            continue;
-        }
-        let old = match removed_at.get(&meta.location) {
-            Some(at) => *at < cutoff,
-            None => meta.last_modified.timestamp_millis() < orphan_cutoff,
-        };
-        if old {
-            gone.push(Ok(meta.location));
-        }
-    }
-    let count = gone.len() as u64;
-    let mut deleted = place.store.delete_stream(futures::stream::iter(gone).boxed());
-    while let Some(result) = deleted.next().await {
-        match result {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => return Err(failure::store(e, &place.label)),
-        }
-    }
-    Ok(count)
 }

@@ -111,7 +111,7 @@ pub(crate) async fn table(
             e_tag: None,
             version: None,
         };
-        WrittenFile { meta, rows: file.rows }
+        WrittenFile { meta, rows: file.rows, deleted: None }
     };
     let files: Vec<WrittenFile> = kept.tables.get(table).into_iter().flat_map(|table| &table.files).map(file).collect();
     staged::table(state, &place, "what was kept", columns, &files).await

@@ -19,12 +19,16 @@ mod kept;
 mod memory;
 mod named;
 mod parts;
+mod patch;
 mod previous;
 mod scratch;
 mod session;
 mod sources;
 mod staged;
+mod stored;
 mod user_sql;
+mod vacuum;
+mod vectors;
 mod write;
 
 #[cfg(test)]
@@ -46,11 +50,14 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{Clock, SignedDuration, TableSchema};
 use kinfold_lang::project::{SourceTable, StorageRule};
 use kinfold_plan::{Dialect, KeepTable, Output};
+use roaring::RoaringTreemap;
 
-use crate::api::{Engine, FileTable, Gap, Kept, MemoryShare, QueryParts, RecordStream, RunContext, Written};
+use crate::api::{
+    Engine, FileTable, Gap, Kept, MemoryShare, QueryParts, RecordStream, RunContext, StoredFile, Written,
+};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
-use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible};
+use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible, WRITTEN};
 use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
 use crate::lake::write::{Batches, Purpose, Target, WrittenFile};
@@ -88,6 +95,8 @@ pub struct LakeEngine {
     clock: Arc<dyn Clock>,
     /// What each run has written and not committed, in the order of writing.
     staged: Mutex<HashMap<String, Vec<Staged>>>,
+    /// The version of each table whose files were told, as long as no commit of this engine has made another.
+    told: Mutex<HashMap<String, u64>>,
     /// Sources that `source_schema` has opened and `open_sources` will want.
     opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     scratch_store: Place,
@@ -124,6 +133,7 @@ impl LakeEngine {
             threads: options.threads.max(1),
             clock: options.clock,
             staged: Mutex::default(),
+            told: Mutex::default(),
             opened: Mutex::default(),
             scratch_store,
             _scratch: scratch,
@@ -227,6 +237,14 @@ impl LakeEngine {
         streams.collect::<Result<_, _>>().map_err(failed)
     }
 
+    /// The rows for as many writers as there are threads, or streams.
+    fn spread(&self, mut rows: Vec<RecordStream>) -> Vec<Batches> {
+        match rows.len() {
+            1 => write::share(rows.remove(0).batches, self.threads),
+            _ => rows.into_iter().map(|stream| stream.batches).collect(),
+        }
+    }
+
     async fn write(
         &self,
         run: &RunContext,
@@ -262,6 +280,7 @@ impl LakeEngine {
             keep: output.keep,
             dir,
             files,
+            patch: None,
             columns: committed.columns.clone(),
             before: None,
             tried: false,
@@ -282,6 +301,10 @@ impl LakeEngine {
         }
         let files = committed.files.iter().chain(&earlier).chain(&new.files);
         let table = staged::table(&self.state, &new.dir, &new.table, &new.columns, files).await?;
+        let own = match new.patch {
+            Some(_) => staged::table(&self.state, &new.dir, &new.table, &new.columns, &new.files).await?,
+            None => Arc::clone(&table),
+        };
         let replaced;
         {
             let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,10 +318,11 @@ impl LakeEngine {
             };
             let public = new.keep != KeepTable::Scratch;
             self.names.put(KINFOLD, &new.table, table, public);
+            self.names.put(WRITTEN, &new.table, own, false);
             of_run.push(new);
         }
         if let Some(old) = replaced {
-            write::delete(&old.dir, &old.files).await;
+            old.delete().await;
         }
         Ok(())
     }
@@ -336,7 +360,7 @@ impl Engine for LakeEngine {
                     .schema
                     .clone()
                     .ok_or_else(|| bug(format!("the table `{}` has no source", source.name)))?;
-                if [KINFOLD, PREVIOUS, FILES].contains(&schema.as_str()) {
+                if [KINFOLD, PREVIOUS, WRITTEN, FILES].contains(&schema.as_str()) {
                     return Err(input(format!("a source cannot be called `{schema}`"))
                         .hint("that name is Kinfold's own: take another"));
                 }
@@ -440,7 +464,7 @@ impl Engine for LakeEngine {
             match self.write_kept(run, &dir, rows).await {
                 Ok(files) => written.push(files),
                 Err(e) => {
-                    write::delete(&dir, &written.concat()).await;
+                    write::delete(&dir, write::paths(&written.concat())).await;
                     return Err(e);
                 }
             }
@@ -492,16 +516,34 @@ impl Engine for LakeEngine {
         &self,
         run: &RunContext,
         output: &Output,
-        mut rows: Vec<RecordStream>,
+        rows: Vec<RecordStream>,
     ) -> Result<Written, EngineError> {
         let Some(schema) = rows.first().map(|stream| Arc::clone(&stream.schema)) else {
             return Err(bug(format!("the table `{}` is to be made of nothing", output.name)));
         };
-        let streams = match rows.len() {
-            1 => write::share(rows.remove(0).batches, self.threads),
-            _ => rows.into_iter().map(|stream| stream.batches).collect(),
-        };
-        self.write(run, output, streams, schema).await
+        self.write(run, output, self.spread(rows), schema).await
+    }
+
+    async fn stored_files(&self, table: &str) -> Result<Vec<StoredFile>, EngineError> {
+        self.files_of(table).await
+    }
+
+    async fn stored_rows(&self, table: &str, file: &StoredFile, columns: &[&str]) -> Result<RecordStream, EngineError> {
+        self.rows_of(table, file, columns).await
+    }
+
+    async fn patch_table(
+        &self,
+        run: &RunContext,
+        output: &Output,
+        deleted: HashMap<String, RoaringTreemap>,
+        rows: Vec<RecordStream>,
+    ) -> Result<Written, EngineError> {
+        self.patch(run, output, deleted, rows).await
+    }
+
+    async fn table_version(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError> {
+        self.version_of(run, table).await
     }
 
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError> {
@@ -517,6 +559,7 @@ impl Engine for LakeEngine {
             };
             let Some(next) = next else { break };
             next.commit(self.clock.now()).await?;
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&next.table);
             let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(of_run) = staged.get_mut(run.run_id.as_str())
                 && let Some(i) = of_run.iter().position(|s| s.files_are(&next))
@@ -532,13 +575,14 @@ impl Engine for LakeEngine {
         let dropped = self.staged.lock().unwrap_or_else(PoisonError::into_inner).remove(run.run_id.as_str());
         // Last first, so that each name ends up with what it meant before the run.
         for staged in dropped.into_iter().flatten().rev() {
+            drop(self.names.take(WRITTEN, &staged.table));
             match &staged.before {
                 Some(before) => self.names.put(KINFOLD, &staged.table, Arc::clone(before), true),
                 None => drop(self.names.take(KINFOLD, &staged.table)),
             }
             // A commit that failed may have succeeded without an answer: the vacuum knows better than we do.
             if !staged.tried {
-                write::delete(&staged.dir, &staged.files).await;
+                staged.delete().await;
             }
         }
         Ok(())
@@ -549,7 +593,7 @@ impl Engine for LakeEngine {
         kept::sweep(&self.tables, now).await?;
         for name in previous::table_names(&self.tables).await? {
             self.compact(&name).await?;
-            let removed = delta::vacuum(&self.tables.child(&name), &name, keep, now).await?;
+            let removed = vacuum::vacuum(&self.tables.child(&name), &name, keep, now).await?;
             tracing::debug!(table = name, removed, "old files removed");
         }
         Ok(())

@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::api::{QueryPart, QueryParts};
 use crate::lake::delta_source::DeltaSource;
 use crate::lake::files::FilesTable;
+use crate::lake::vectors::VectorId;
 
 /// Raised when rows that were kept are to be read anew, whatever they were made of.
 const FORMAT: u8 = 2;
@@ -156,7 +157,10 @@ fn file_part(root: &str, file: &PartitionedFile) -> QueryPart {
     let meta = &file.object_meta;
     let modified = Timestamp::from_microsecond(meta.last_modified.timestamp_micros()).unwrap_or(Timestamp::UNIX_EPOCH);
     let version = meta.e_tag.clone().unwrap_or_else(|| meta.last_modified.to_rfc3339());
-    QueryPart { id: id(&[root, meta.location.as_ref(), &meta.size.to_string(), &version]), modified }
+    let size = meta.size.to_string();
+    let mut known_by = vec![root, meta.location.as_ref(), &size, &version];
+    known_by.extend(file.extension::<VectorId>().map(|deleted| deleted.0.as_str()));
+    QueryPart { id: id(&known_by), modified }
 }
 
 /// What a part is known by.

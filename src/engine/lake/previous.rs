@@ -15,8 +15,7 @@ use kinfold_base::{Column, SqlType, TableSchema};
 use crate::api::Gap;
 use crate::error::EngineError;
 use crate::failure;
-use crate::lake::write::WrittenFile;
-use crate::lake::{delta, staged};
+use crate::lake::{delta, staged, vectors};
 use crate::stores::Place;
 use crate::types::{arrow_schema, sql_type};
 
@@ -33,9 +32,7 @@ pub(crate) async fn open(
         return Ok((Arc::new(EmptyTable::new(wanted)), vec![gap]));
     };
     let schema = delta::schema(&table, name)?;
-    let files = delta::data_files(&table, dir)?;
-    let files: Vec<_> =
-        files.into_iter().map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 }).collect();
+    let files = vectors::open(dir, delta::data_files(&table, dir)?).await?;
     let table = staged::table(state, dir, name, &schema, &files).await?;
     let stored = table.schema();
     let shown = |(wanted, column): (&Arc<Field>, &Column)| match stored.fields().find(wanted.name()) {

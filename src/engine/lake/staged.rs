@@ -9,6 +9,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::stats::Precision;
 use datafusion::common::{DataFusionError, Statistics};
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -25,7 +26,9 @@ use crate::failure::{self, bug, input};
 use crate::lake::delta::{self, Change, NewFile};
 use crate::lake::discover::root_of;
 use crate::lake::files::FilesTable;
-use crate::lake::write::WrittenFile;
+use crate::lake::patch::Patch;
+use crate::lake::vectors::{self, Deleted};
+use crate::lake::write::{self, WrittenFile};
 use crate::stores::{Place, Stores};
 use crate::types::{reading_type, sql_type};
 
@@ -38,7 +41,10 @@ pub(crate) struct Staged {
     pub(crate) table: String,
     pub(crate) keep: KeepTable,
     pub(crate) dir: Place,
+    /// Those that are new.
     pub(crate) files: Vec<WrittenFile>,
+    /// What becomes of the committed rows, where they do not just stay or go.
+    pub(crate) patch: Option<Arc<Patch>>,
     /// The columns that the table has after the commit.
     pub(crate) columns: SchemaRef,
     /// What the name meant before the run.
@@ -50,10 +56,11 @@ pub(crate) struct Staged {
 impl Staged {
     /// Shows the table to readers.
     pub(crate) async fn commit(&self, now: Timestamp) -> Result<(), EngineError> {
-        let change = match self.keep {
-            KeepTable::Replace => Change::Replace,
-            KeepTable::Append => Change::Append,
-            KeepTable::Scratch => return Ok(()),
+        let change = match (self.keep, &self.patch) {
+            (KeepTable::Replace, Some(patch)) => Change::Patch(patch),
+            (KeepTable::Replace, None) => Change::Replace,
+            (KeepTable::Append, _) => Change::Append,
+            (KeepTable::Scratch, _) => return Ok(()),
         };
         let files: Vec<_> = self.files.iter().map(|f| NewFile { meta: f.meta.clone(), rows: f.rows }).collect();
         delta::commit(&self.dir, &self.table, &files, &self.columns, change, now).await
@@ -62,7 +69,15 @@ impl Staged {
     /// Whether this is the very same piece of writing.
     pub(crate) fn files_are(&self, other: &Self) -> bool {
         let paths = |s: &Self| s.files.iter().map(|f| f.meta.location.clone()).collect::<Vec<_>>();
-        self.table == other.table && paths(self) == paths(other)
+        let patch = |s: &Self| s.patch.as_ref().map(|patch| patch.id.clone());
+        self.table == other.table && paths(self) == paths(other) && patch(self) == patch(other)
+    }
+
+    /// Deletes what was written.
+    pub(crate) async fn delete(&self) {
+        let mut paths = write::paths(&self.files);
+        paths.extend(self.patch.as_ref().and_then(|patch| patch.vectors.clone()));
+        write::delete(&self.dir, paths).await;
     }
 }
 
@@ -98,8 +113,7 @@ pub(crate) async fn committed(dir: &Place, name: &str, new: &SchemaRef) -> Resul
         columns.push(field.as_ref().clone().with_nullable(true));
     }
     columns.extend(new.fields().iter().filter(|f| old.fields().find(f.name()).is_none()).map(|f| f.as_ref().clone()));
-    let files = delta::data_files(&table, dir)?;
-    let files = files.into_iter().map(|(meta, rows)| WrittenFile { meta, rows: rows.unwrap_or(0) as u64 }).collect();
+    let files = vectors::open(dir, delta::data_files(&table, dir)?).await?;
     Ok(Committed { files, columns: Arc::new(Schema::new(columns)) })
 }
 
@@ -114,8 +128,8 @@ pub(crate) async fn table(
     let fields: Vec<_> =
         columns.fields().iter().map(|f| Field::new(f.name(), reading_type(f.data_type()), true)).collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let metas: Vec<ObjectMeta> = files.into_iter().map(|f| f.meta.clone()).collect();
-    let files = with_statistics(state, dir, name, &schema, metas).await?;
+    let files = files.into_iter().map(|f| (f.meta.clone(), f.deleted.clone())).collect();
+    let files = with_statistics(state, dir, name, &schema, files).await?;
     if files.is_empty() {
         return Ok(Arc::new(EmptyTable::new(schema)));
     }
@@ -128,10 +142,10 @@ async fn with_statistics(
     dir: &Place,
     name: &str,
     schema: &SchemaRef,
-    metas: Vec<ObjectMeta>,
+    files: Vec<(ObjectMeta, Option<Deleted>)>,
 ) -> Result<Vec<PartitionedFile>, EngineError> {
     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
-    let one = |meta: ObjectMeta| {
+    let one = |(meta, deleted): (ObjectMeta, Option<Deleted>)| {
         let cache = Arc::clone(&cache);
         async move {
             let reader = DFParquetMetadata::new(dir.store.as_ref(), &meta).with_file_metadata_cache(Some(cache));
@@ -143,12 +157,24 @@ async fn with_statistics(
                 // Columns whose type differs from the file's: only the number of rows is known.
                 Err(_) => Statistics::new_unknown(schema),
             };
-            statistics.num_rows = Precision::Exact(usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0));
-            Ok(PartitionedFile::new_from_meta(meta.clone()).with_statistics(Arc::new(statistics)))
+            let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
+            let file = PartitionedFile::new_from_meta(meta.clone());
+            let Some(deleted) = deleted else {
+                statistics.num_rows = Precision::Exact(rows);
+                return Ok(file.with_statistics(Arc::new(statistics)));
+            };
+            // Of what is left, the footer knows no more than bounds.
+            let mut statistics = statistics.to_inexact();
+            let left = rows.saturating_sub(usize::try_from(deleted.rows.len()).unwrap_or(usize::MAX));
+            statistics.num_rows = Precision::Exact(left);
+            Ok(file
+                .with_statistics(Arc::new(statistics))
+                .with_extension(ParquetRowSelection::new(vectors::selection(&deleted.rows, rows)))
+                .with_extension(vectors::id(&deleted.vector)))
         }
         .boxed()
     };
-    let reads: Vec<_> = metas.into_iter().map(one).collect();
+    let reads: Vec<_> = files.into_iter().map(one).collect();
     stream::iter(reads).buffered(CONCURRENT_FILES).try_collect().await
 }
 
@@ -177,7 +203,8 @@ pub(crate) async fn given_tables(
             .buffered(CONCURRENT_FILES)
             .try_collect()
             .await?;
-        let files = with_statistics(state, &first, &table.name, &schema, metas).await?;
+        let files = metas.into_iter().map(|meta| (meta, None)).collect();
+        let files = with_statistics(state, &first, &table.name, &schema, files).await?;
         let files = FilesTable::parquet(&table.name, first.store_url.clone(), &root_of(&first.label), schema, files);
         given.insert(table.name.clone(), Arc::new(files));
     }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contracting;
+mod patching;
 mod reading;
 mod resolving;
 mod reusing;

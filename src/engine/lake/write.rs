@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::memory::Share;
+use crate::lake::vectors::Deleted;
 use crate::stores::Place;
 use crate::types::{delta_type, sql_type};
 
@@ -45,7 +46,16 @@ const WRITERS_SHARE: usize = 8;
 #[derive(Debug, Clone)]
 pub(crate) struct WrittenFile {
     pub(crate) meta: ObjectMeta,
+    /// Deleted ones included.
     pub(crate) rows: u64,
+    pub(crate) deleted: Option<Deleted>,
+}
+
+impl WrittenFile {
+    /// How many rows a reader finds.
+    pub(crate) fn rows_left(&self) -> u64 {
+        self.rows.saturating_sub(self.deleted.as_ref().map_or(0, |deleted| deleted.rows.len()))
+    }
 }
 
 /// How files are written.
@@ -128,7 +138,7 @@ pub(crate) async fn write(
         }
     }
     if let Some(e) = failed {
-        delete(dir, &written).await;
+        delete(dir, paths(&written)).await;
         return Err(e);
     }
     written.sort_by(|a, b| a.meta.location.cmp(&b.meta.location));
@@ -157,10 +167,14 @@ pub(crate) fn share(stream: Batches, takers: usize) -> Vec<Batches> {
     (0..takers.max(1)).map(take).collect()
 }
 
+pub(crate) fn paths(files: &[WrittenFile]) -> Vec<Path> {
+    files.iter().map(|file| file.meta.location.clone()).collect()
+}
+
 /// Deletes files that nobody will read. What cannot be deleted now is left to the vacuum.
-pub(crate) async fn delete(dir: &Place, files: &[WrittenFile]) {
+pub(crate) async fn delete(dir: &Place, files: Vec<Path>) {
     for file in files {
-        if let Err(e) = dir.store.delete(&file.meta.location).await {
+        if let Err(e) = dir.store.delete(&file).await {
             tracing::warn!(error = %e, "a file that is no longer needed could not be deleted");
         }
     }
@@ -201,7 +215,7 @@ async fn write_one(job: Job, mut stream: Batches, on_rows: impl Fn(u64)) -> Resu
     let Some(mut writer) = writer else { return Ok(None) };
     writer.finish().await.map_err(|e| failure::query(e.into(), &what))?;
     let meta = dir.store.head(&job.path).await.map_err(|e| failure::store(e, &what))?;
-    Ok(Some(WrittenFile { meta, rows }))
+    Ok(Some(WrittenFile { meta, rows, deleted: None }))
 }
 
 /// How large a row group gets in memory at most, so that all `writers` together take a small part of the limit.

@@ -62,7 +62,7 @@ async fn what_is_discarded_leaves_no_trace() {
     assert_eq!(files(), before);
 }
 
-fn walk(dir: &std::path::Path) -> Vec<String> {
+pub(super) fn walk(dir: &std::path::Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         if entry.path().is_dir() {
@@ -112,7 +112,7 @@ async fn many_small_files_of_a_log_become_one() {
     let dir = lake.engine.tables.child("runs");
     let table = delta::load(&dir, "runs").await.unwrap().unwrap();
     let files = delta::data_files(&table, &dir).unwrap();
-    assert_eq!(files.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [Some(70)]);
+    assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [Some(70)]);
     // Who opened the table before still reads it, and so does who opens it now.
     let engine = lake.another_engine();
     engine.open_previous(&committed(&engine).await).await.unwrap();

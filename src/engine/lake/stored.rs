@@ -1,0 +1,195 @@
+//! The files of one of Kinfold's own tables, row by row as they lie in them.
+
+use std::ops::Range;
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use futures::future::{BoxFuture, ready};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryFutureExt, stream};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api::{RecordStream, StoredFile};
+use crate::error::EngineError;
+use crate::failure::{self, bug, input};
+use crate::lake::discover::root_of;
+use crate::lake::write::WrittenFile;
+use crate::lake::{LakeEngine, delta, vectors};
+use crate::stores::Place;
+use crate::types::reading_type;
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 8192;
+
+type RowGroups = ParquetRecordBatchStream<Reader>;
+
+/// A file whose footer is known.
+struct Reader {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    footer: Arc<ParquetMetaData>,
+}
+
+impl AsyncFileReader for Reader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        self.store.get_range(&self.path, range).map_err(|e| ParquetError::External(Box::new(e))).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        let (store, path) = (Arc::clone(&self.store), self.path.clone());
+        async move { store.get_ranges(&path, &ranges).await.map_err(|e| ParquetError::External(Box::new(e))) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        ready(Ok(Arc::clone(&self.footer))).boxed()
+    }
+}
+
+impl LakeEngine {
+    pub(super) async fn files_of(&self, table: &str) -> Result<Vec<StoredFile>, EngineError> {
+        let dir = self.tables.child(table);
+        let Some(loaded) = delta::load(&dir, table).await? else { return Ok(Vec::new()) };
+        let files = stored(&dir, &loaded, table).await?;
+        let columns = delta::schema(&loaded, table)?;
+        let version = delta::version(&loaded, table)?;
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned(), version);
+        let one = |file: WrittenFile| StoredFile {
+            name: name(&dir, &file),
+            rows: file.rows,
+            deleted: file.deleted.map(|deleted| deleted.rows).unwrap_or_default(),
+            meta: file.meta,
+            columns: Arc::clone(&columns),
+        };
+        let mut files: Vec<_> = files.into_iter().map(one).collect();
+        files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(files)
+    }
+
+    pub(super) async fn rows_of(
+        &self,
+        table: &str,
+        file: &StoredFile,
+        columns: &[&str],
+    ) -> Result<RecordStream, EngineError> {
+        let dir = self.tables.child(table);
+        let what = format!("{table} ({}{})", root_of(&dir.label), file.meta.location);
+        let schema = wanted(&file.columns, columns, table)?;
+        let failed = |e: ParquetError| failure::query(e.into(), &what);
+        let cache = self.state.runtime_env().cache_manager.get_file_metadata_cache();
+        let footer = DFParquetMetadata::new(dir.store.as_ref(), &file.meta).with_file_metadata_cache(Some(cache));
+        let footer = footer.fetch_metadata().await.map_err(|e| failure::query(e, &what))?;
+        let options = ArrowReaderOptions::new();
+        let plain = ArrowReaderMetadata::try_new(Arc::clone(&footer), options.clone()).map_err(failed)?;
+        let shown = Arc::new(Schema::new(plain.schema().fields().iter().map(|f| reading(f)).collect::<Vec<_>>()));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(&footer), options.with_schema(Arc::clone(&shown)))
+            .map_err(failed)?;
+        let reader = Reader { store: Arc::clone(&dir.store), path: file.meta.location.clone(), footer };
+        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
+        let mask = columns.iter().filter_map(|column| shown.index_of(column).ok());
+        let mask = ProjectionMask::roots(builder.parquet_schema(), mask);
+        let groups = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(failed)?;
+        let to = Arc::clone(&schema);
+        let batches = fetched_ahead(groups, what.clone()).map(move |batch| {
+            let batch = batch?;
+            shaped(&batch, &to).map_err(|e| failure::arrow(e, &what))
+        });
+        Ok(RecordStream { schema, batches: batches.boxed() })
+    }
+}
+
+/// The data files of a table's version, each with its number of rows.
+pub(crate) async fn stored(
+    dir: &Place,
+    table: &deltalake_core::DeltaTable,
+    name: &str,
+) -> Result<Vec<WrittenFile>, EngineError> {
+    let files = delta::data_files(table, dir)?;
+    if files.iter().any(|file| file.rows.is_none()) {
+        return Err(input(format!(
+            "the table `{name}` was changed by another program, and cannot be changed in place"
+        )));
+    }
+    vectors::open(dir, files).await
+}
+
+/// A file's path within its table's folder.
+pub(crate) fn name(dir: &Place, file: &WrittenFile) -> String {
+    let location = &file.meta.location;
+    let parts = location.prefix_match(&dir.path).map(|parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>());
+    parts.map_or_else(|| location.to_string(), |parts| parts.join("/"))
+}
+
+fn wanted(has: &SchemaRef, columns: &[&str], table: &str) -> Result<SchemaRef, EngineError> {
+    let one = |column: &&str| match has.fields().find(column) {
+        Some((_, field)) => Ok(reading(field)),
+        None => Err(bug(format!("the table `{table}` has no column `{column}`"))),
+    };
+    Ok(Arc::new(Schema::new(columns.iter().map(one).collect::<Result<Vec<_>, _>>()?)))
+}
+
+fn reading(field: &Field) -> Field {
+    Field::new(field.name(), reading_type(field.data_type()), true)
+}
+
+/// The columns of the schema; nulls for one that came to the table after the file.
+fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let one = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
+        Some(column) => cast(column, field.data_type()),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let columns = schema.fields().iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+/// The rows of one row group after the other. While one is decoded by whoever takes the rows, the next is fetched.
+fn fetched_ahead(mut groups: RowGroups, what: String) -> BoxStream<'static, Result<RecordBatch, EngineError>> {
+    let (sender, receiver) = mpsc::channel::<Result<ParquetRecordBatchReader, ParquetError>>(1);
+    // Dropped together with the stream, which ends it.
+    let mut fetching = JoinSet::new();
+    fetching.spawn(async move {
+        // No more than one waits: row groups are large.
+        while let Ok(place) = sender.reserve().await {
+            match groups.next_row_group().await {
+                Ok(None) => break,
+                Ok(Some(group)) => place.send(Ok(group)),
+                Err(e) => {
+                    place.send(Err(e));
+                    break;
+                }
+            }
+        }
+    });
+    let groups = stream::unfold((receiver, fetching, what), |(mut receiver, mut fetching, what)| async move {
+        let group = match receiver.recv().await {
+            Some(Ok(group)) => {
+                let what = what.clone();
+                stream::iter(group).map(move |batch| batch.map_err(|e| failure::arrow(e, &what))).boxed()
+            }
+            Some(Err(e)) => stream::iter([Err(failure::query(e.into(), &what))]).boxed(),
+            None => match fetching.join_next().await {
+                Some(Err(e)) => stream::iter([Err(bug(format!("reading {what} broke off: {e}")))]).boxed(),
+                Some(Ok(())) | None => return None,
+            },
+        };
+        Some((group, (receiver, fetching, what)))
+    });
+    groups.flatten().boxed()
+}
