@@ -18,18 +18,25 @@ impl Receive<Known> for Seen {
     type Context = ();
 
     fn receive(&mut self, at: Ref, known: &Known, (): &mut ()) {
-        if self.previous.is_empty() {
-            self.previous = vec![None; self.values.len()];
-        }
-        let previous = &mut self.previous[at.number() as usize];
-        // A value had one profile. Should a table say otherwise, the order of its rows must not decide.
-        *previous = Some(previous.map_or(known.0, |other| other.min(known.0)));
+        self.note_profile(at, known.0);
     }
 
     fn miss(&mut self, known: &Known) {
         if self.bereft.last() != Some(&known.0) {
             self.bereft.push(known.0);
         }
+    }
+}
+
+impl Seen {
+    /// Notes which profile a value had in the last run.
+    pub(crate) fn note_profile(&mut self, at: Ref, profile: ProfileId) {
+        if self.previous.len() < self.values.len() {
+            self.previous.resize(self.values.len(), None);
+        }
+        let previous = &mut self.previous[at.number() as usize];
+        // A value had one profile. Should a table say otherwise, the order of its rows must not decide.
+        *previous = Some(previous.map_or(profile, |other| other.min(profile)));
     }
 }
 
@@ -48,8 +55,9 @@ pub(crate) struct Assignment {
 /// that of the oldest profile stays, the age of a profile being that of its oldest identifier. A cluster without an id gets
 /// one that is derived from its oldest identifier.
 ///
-/// What `nodes` know of the last run is used up.
-pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) -> Assignment {
+/// What `nodes` know of the last run is used up. `others`: profiles of the last run that are not looked at, ascending; their ids are
+/// taken.
+pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering, others: &[ProfileId]) -> Assignment {
     let mut taken: Vec<ProfileId> = nodes.shards.iter_mut().flat_map(|s| s.attributes.bereft.drain(..)).collect();
     let inheritance = Inheritance::new(nodes, clustering);
     for shard in &mut nodes.shards {
@@ -61,7 +69,8 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering) 
     taken.dedup();
 
     let mut ids = inheritance.keeps.clone();
-    derive(rules, nodes, clustering, &taken, &mut ids);
+    let is_taken = |id: &ProfileId| taken.binary_search(id).is_ok() || others.binary_search(id).is_ok();
+    derive(rules, nodes, clustering, is_taken, &mut ids);
     let ids: Vec<ProfileId> = ids.into_iter().map(|id| id.expect("each cluster got an id")).collect();
     let changes = changes(&inheritance, clustering, &ids, &taken);
     let is_merged = |change: &&Change| change.kind == ChangeKind::Merged;
@@ -145,7 +154,13 @@ impl Inheritance {
 /// Gives an id to each cluster that has none, in rounds: every such cluster asks for the id of its oldest node in this
 /// generation; where several ask for one, the one with the strongest and smallest oldest node gets it; the others, and those
 /// whose id is `taken`, ask again with the next generation.
-fn derive(rules: &Rules, nodes: &Nodes, clustering: &Clustering, taken: &[ProfileId], ids: &mut [Option<ProfileId>]) {
+fn derive(
+    rules: &Rules,
+    nodes: &Nodes,
+    clustering: &Clustering,
+    is_taken: impl Fn(&ProfileId) -> bool,
+    ids: &mut [Option<ProfileId>],
+) {
     let mut waiting: Vec<u32> = (0..).zip(&*ids).filter(|(_, id)| id.is_none()).map(|(cluster, _)| cluster).collect();
     if waiting.is_empty() {
         return;
@@ -166,7 +181,7 @@ fn derive(rules: &Rules, nodes: &Nodes, clustering: &Clustering, taken: &[Profil
         asked.par_sort_unstable();
         for rivals in asked.chunk_by_mut(|a, b| a.0 == b.0) {
             let id = rivals[0].0;
-            if taken.binary_search(&id).is_ok() || given.contains(&id) {
+            if is_taken(&id) || given.contains(&id) {
                 waiting.extend(rivals.iter().map(|(_, cluster)| *cluster));
                 continue;
             }

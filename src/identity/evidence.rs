@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::intern::{self, Attributes, FEEDERS_APART, Receive, Ref, SHARDS, Shard, Staged, Unknown};
 use crate::kept::KnownValues;
 use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
-use crate::{IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, lean, linkage};
+use crate::{IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, Touched, lean, linkage};
 
 /// How many values wait in a feeder before the shards take them: some 20 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
@@ -246,6 +246,12 @@ impl Evidence {
         self.shared.held()
     }
 
+    /// How many distinct values have come in.
+    pub fn values(&self) -> usize {
+        let len = |shard: &Mutex<Shard<Seen>>| shard.lock().unwrap_or_else(PoisonError::into_inner).names().len();
+        self.shared.shards.iter().map(len).sum()
+    }
+
     /// Ends the input.
     ///
     /// # Errors
@@ -343,6 +349,41 @@ impl Feeder {
             usable += usize::from(self.end_row(first_seen.micros(row), last_seen.micros(row))?);
         }
         Ok(usable)
+    }
+
+    /// As [`Feeder::push_known`], of rows of which only those are wanted that have values of a group which new rows touch. Of
+    /// [`Touched::known_values`](crate::Touched::known_values).
+    ///
+    /// # Errors
+    /// When the columns don't fit the source, the rows and the values at hand contradict each other, or there is no room for more rows.
+    pub fn push_touched(
+        &mut self,
+        touched: &Touched,
+        known: &KnownValues,
+        rows: usize,
+        columns: &[&dyn NumberColumn],
+        first_seen: &dyn TimeColumn,
+        last_seen: &dyn TimeColumn,
+    ) -> Result<usize, IdentityError> {
+        if columns.len() != self.identifiers.len() || !known.are_of(&self.shared, &self.identifiers) {
+            return Err(MISFIT);
+        }
+        let (mut numbers, mut refs) = (vec![None; columns.len()], vec![]);
+        for row in 0..rows {
+            numbers.iter_mut().zip(columns).for_each(|(number, column)| *number = column.number(row));
+            if !touched.wants(known, &numbers, &mut refs)? {
+                continue;
+            }
+            for at in &refs {
+                if *at != Ref::NONE {
+                    self.placed[at.shard()].push((*at, self.waiting.refs.len() as Slot));
+                    self.placed_count += 1;
+                }
+                self.waiting.refs.push(*at);
+            }
+            self.end_row(first_seen.micros(row), last_seen.micros(row))?;
+        }
+        Ok(rows)
     }
 
     /// Ends a row whose values are among those that wait. Tells whether it has any.
@@ -451,6 +492,10 @@ impl Waiting {
 }
 
 impl Collected {
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// How much memory is held, in bytes.
     pub(crate) fn held(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

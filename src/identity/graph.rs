@@ -3,17 +3,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fixedbitset::FixedBitSet;
 use rayon::ThreadPoolBuilder;
 
 use crate::assign::{self, Known};
 use crate::cluster::Linked;
-use crate::evidence::Seen;
-use crate::intern::{self, FEEDERS_APART, Receive, Ref, Shard, Staged, Unknown};
+use crate::evidence::{Novelty, Seen};
+use crate::intern::{self, FEEDERS_APART, Receive, Ref, Shard, Staged, Unknown, hash64};
 use crate::matches::{Matched, Matches};
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rows::Rows;
-use crate::{IdentityError, ProfileId, Resolution, Rules, TextColumn, WeightColumn, cluster, shared};
+use crate::shared::Shared;
+use crate::touched::Aside;
+use crate::{EdgeCount, IdentityError, ProfileId, Resolution, Rules, TextColumn, WeightColumn, cluster, shared};
 
 /// All rows of all sources, and what the last run made of them, which comes in through any number of [`PreviousFeeder`]s.
 #[derive(Debug)]
@@ -21,6 +24,17 @@ pub struct Graph {
     shared: Arc<Sealed>,
     feeders: AtomicUsize,
     matches: Matches,
+    /// Set if it has only a part of all rows.
+    earlier: Option<Beginning>,
+}
+
+/// What a graph of a part of all rows knows of the rest.
+#[derive(Debug)]
+struct Beginning {
+    /// Values that are shared by many.
+    aside: Vec<Aside>,
+    /// All profiles of the last run, ascending.
+    profiles: Arc<Vec<ProfileId>>,
 }
 
 /// What all feeders look into.
@@ -53,7 +67,39 @@ impl Graph {
         }
         let matches = Matches::new(rules.matching.accept);
         let shared = Arc::new(Sealed { rules, flush_at, same_as, shards, rows, values, bytes });
-        Self { shared, feeders: AtomicUsize::new(0), matches }
+        Self { shared, feeders: AtomicUsize::new(0), matches, earlier: None }
+    }
+
+    /// Makes it one of a part of all rows. `profiles`: of the last run, ascending.
+    pub(crate) fn begin_from(&mut self, aside: Vec<Aside>, profiles: Arc<Vec<ProfileId>>) {
+        self.earlier = Some(Beginning { aside, profiles });
+    }
+
+    /// Calls `each` with some values that new rows have, and the identifier and hash of each other value on one row with them.
+    pub(crate) fn each_fresh_pair(&self, is_wanted: impl Fn(Ref) -> bool, mut each: impl FnMut(Ref, u8, u64)) {
+        let hash = |at: Ref, identifier: u8| {
+            let shard = self.shared.shards[at.shard()].lock().unwrap_or_else(PoisonError::into_inner);
+            hash64(identifier, shard.names().value(at.number() as usize))
+        };
+        self.shared.rows.each_fresh(|row, identifiers| {
+            for at in row.iter().filter(|at| **at != Ref::NONE && is_wanted(**at)) {
+                let others = row.iter().zip(identifiers).filter(|(other, _)| *other != at && **other != Ref::NONE);
+                others.for_each(|(other, identifier)| each(*at, *identifier, hash(*other, *identifier)));
+            }
+        });
+    }
+
+    /// # Errors
+    /// When a value is on no row, unless it is set aside.
+    pub(crate) fn check_seen(&self, is_aside: impl Fn(Ref) -> bool) -> Result<(), IdentityError> {
+        for (index, shard) in self.shared.shards.iter().enumerate() {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut values = shard.attributes.values.iter().enumerate();
+            if !values.all(|(number, value)| value.sightings > 0 || is_aside(Ref::new(index, number))) {
+                return Err(IdentityError::BrokenKept);
+            }
+        }
+        Ok(())
     }
 
     /// How much memory the graph holds, and [`Graph::resolve`] will need besides, in bytes. Components that break a limit or hold
@@ -118,8 +164,8 @@ impl Graph {
     }
 
     fn resolve_here(self) -> Result<Resolution, IdentityError> {
-        let matches = self.matches;
-        let sealed = Arc::into_inner(self.shared).ok_or(IdentityError::Misuse("ids that still come in"))?;
+        let Self { shared, matches, earlier, .. } = self;
+        let sealed = Arc::into_inner(shared).ok_or(IdentityError::Misuse("ids that still come in"))?;
         let Sealed { rules, same_as, shards, mut rows, .. } = sealed;
         let shards = shards.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
         let mut nodes = Nodes::new(shards.collect());
@@ -127,17 +173,48 @@ impl Graph {
         for shard in &mut nodes.shards {
             shard.forget();
         }
-        let shared = shared::set_aside(&mut nodes, &rows, &rules, &pins);
-        let edges = rows.count_edges(&nodes, &same_as);
+        let (aside, known_edges) = match &earlier {
+            Some(earlier) => begin(&mut nodes, &rows, &same_as, earlier),
+            None => (vec![], vec![]),
+        };
+        let shared = shared::set_aside(&mut nodes, &rows, &rules, &pins, aside);
+        let edges = rows.count_edges(&nodes, &same_as, &Novelty::ALL);
         let known = Linked { nodes: &nodes, rows: &rows, matches: &matches, same_as: &same_as };
         let mut clustering = cluster::cluster(known, &rules, &pins);
         rows.retain_fresh(|source| rules.sources[source].keep_rows);
         clustering.leave_out(shared.iter().map(|value| value.node));
-        let assignment = assign::assign(&rules, &mut nodes, &clustering);
+        let assignment =
+            assign::assign(&rules, &mut nodes, &clustering, earlier.as_ref().map_or(&[], |earlier| &earlier.profiles));
         let unused_pins = pins.unused;
         let matches = matches.edges(&nodes).count() as u64;
-        Ok(Resolution { rules, same_as, nodes, rows, clustering, assignment, shared, unused_pins, edges, matches })
+        Ok(Resolution {
+            rules,
+            same_as,
+            nodes,
+            rows,
+            clustering,
+            assignment,
+            shared,
+            unused_pins,
+            edges,
+            known_edges,
+            matches,
+        })
     }
+}
+
+/// The values that an earlier run has set aside, and how many pairs the rows that it kept hold without them.
+fn begin(nodes: &mut Nodes, rows: &Rows, same_as: &[u16], earlier: &Beginning) -> (Vec<Shared>, Vec<EdgeCount>) {
+    let shared =
+        |value: &Aside| Some(Shared { node: nodes.number(value.at)?, linked: value.linked, degree: value.degree });
+    let aside: Vec<Shared> = earlier.aside.iter().filter_map(shared).collect();
+    let mut set = FixedBitSet::with_capacity(nodes.len());
+    set.extend(aside.iter().map(|value| value.node as usize));
+    nodes.set_aside(set);
+    let edges = rows.count_edges(nodes, same_as, &[Novelty::Known]);
+    // Which values are shared is told by all that rows have.
+    nodes.set_aside(FixedBitSet::new());
+    (aside, edges)
 }
 
 /// One of the ways by which the last run's assignment comes in. What waits in it is lost unless it is finished.

@@ -23,13 +23,13 @@ const MAX_PER_SHARD: usize = (1 << (32 - SHARD_BITS)) - 1;
 const HASH_BITS: u32 = if cfg!(test) { 0x3f } else { u32::MAX };
 
 /// Where a value is kept, as long as values still arrive: its shard in the low bits, its number in the shard above them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ref(pub(crate) u32);
 
 impl Ref {
     pub(crate) const NONE: Self = Self(u32::MAX);
 
-    fn new(shard: usize, number: usize) -> Self {
+    pub(crate) fn new(shard: usize, number: usize) -> Self {
         debug_assert!(number < MAX_PER_SHARD && shard < SHARDS);
         Self((number as u32) << SHARD_BITS | shard as u32)
     }
@@ -85,7 +85,21 @@ impl<T> Staged<T> {
     /// # Errors
     /// When the staged text of one shard passes 4 GiB.
     pub(crate) fn push(&mut self, identifier: u8, value: &str, payload: T) -> Result<(), IdentityError> {
-        let (shard, hash) = hash(identifier, value);
+        self.push_hashed(hash64(identifier, value), identifier, value, payload)
+    }
+
+    /// As [`Staged::push`], of a value whose [`hash64`] is known.
+    ///
+    /// # Errors
+    /// When the staged text of one shard passes 4 GiB.
+    pub(crate) fn push_hashed(
+        &mut self,
+        hash: u64,
+        identifier: u8,
+        value: &str,
+        payload: T,
+    ) -> Result<(), IdentityError> {
+        let (shard, hash) = halves(hash);
         let shard = &mut self.shards[shard];
         shard.text.push_str(value);
         let end = u32::try_from(shard.text.len()).map_err(|_| IdentityError::TooManyValues)?;
@@ -107,11 +121,21 @@ impl ShardHash {
     }
 }
 
+/// What a value is hashed to.
+#[inline]
+pub(crate) fn hash64(identifier: u8, value: &str) -> u64 {
+    xxh3_64_with_seed(value.as_bytes(), u64::from(identifier))
+}
+
 /// The shard of a value, from one half of its hash, and the other half.
 #[inline]
-fn hash(identifier: u8, value: &str) -> (usize, ShardHash) {
-    let hash = xxh3_64_with_seed(value.as_bytes(), u64::from(identifier));
+fn halves(hash: u64) -> (usize, ShardHash) {
     ((hash >> 32) as usize & (SHARDS - 1), ShardHash(hash as u32 & HASH_BITS))
+}
+
+#[inline]
+fn hash(identifier: u8, value: &str) -> (usize, ShardHash) {
+    halves(hash64(identifier, value))
 }
 
 /// One part of the interner. `A` is what its user keeps for each of the shard's values.
@@ -275,6 +299,27 @@ pub(crate) fn find_shared<A>(shards: &[Mutex<Shard<A>>], identifier: u8, value: 
     let (shard, hash) = hash(identifier, value);
     let number = shards[shard].lock().unwrap_or_else(PoisonError::into_inner).find(hash, identifier, value)?;
     Some(Ref::new(shard, number as usize))
+}
+
+/// Where a value is kept, which is added where it is not; `then` is done to what is kept of its shard's values.
+///
+/// # Errors
+/// When a shard is full.
+pub(crate) fn place<A>(
+    shards: &[Mutex<Shard<A>>],
+    identifier: u8,
+    value: &str,
+    then: impl FnOnce(&mut A, Ref),
+) -> Result<Ref, IdentityError> {
+    let (index, hash) = hash(identifier, value);
+    let mut shard = shards[index].lock().unwrap_or_else(PoisonError::into_inner);
+    let number = match shard.find(hash, identifier, value) {
+        Some(number) => number,
+        None => shard.add(hash, identifier, value)?,
+    };
+    let at = Ref::new(index, number as usize);
+    then(&mut shard.attributes, at);
+    Ok(at)
 }
 
 /// Whether values that are not known yet are added.

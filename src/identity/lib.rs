@@ -47,7 +47,9 @@ mod resolution;
 mod rows;
 mod rules;
 mod shared;
+mod sieve;
 mod summary;
+mod touched;
 mod union_find;
 mod window;
 
@@ -67,3 +69,4 @@ pub use resolution::{
 };
 pub use rules::{IdentifierRule, Limit, Linkage, MatchRules, Pin, PinKind, RowSource, Rules};
 pub use summary::{EdgeCount, Summary};
+pub use touched::{Earlier, Looks, LooksFeeder, Taken, Takes, TakesFeeder, Touched};

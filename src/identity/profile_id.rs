@@ -52,6 +52,19 @@ impl ProfileId {
         Self::from_bits(xxh3_128(scratch) as u64)
     }
 
+    /// The id as a number, whose low 60 bits are as good as random.
+    #[inline]
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The id of a number; none unless it is one that [`ProfileId::number`] gives.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        (number >> BITS == 1).then(|| Self::from_bits(number))
+    }
+
     /// Of the low 60 bits.
     fn from_bits(bits: u64) -> Self {
         let marked = bits & ((1 << BITS) - 1) | 1 << BITS;

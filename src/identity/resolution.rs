@@ -29,6 +29,8 @@ pub struct Resolution {
     pub(crate) shared: Vec<Shared>,
     pub(crate) unused_pins: Vec<usize>,
     pub(crate) edges: Vec<EdgeCount>,
+    /// Of rows that an earlier run has kept, as they counted then: without values that were set aside then.
+    pub(crate) known_edges: Vec<EdgeCount>,
     /// How many pairs were linked by likelihood, refused ones included.
     pub(crate) matches: u64,
 }

@@ -262,6 +262,16 @@ impl Rows {
         &self.sources[source].tables[novelty as usize]
     }
 
+    /// Calls `each` with the values of every row that an earlier run has not kept, and the identifiers of its columns.
+    pub(crate) fn each_fresh(&self, mut each: impl FnMut(&[Ref], &[u8])) {
+        for source in &self.sources {
+            let fresh = Novelty::ALL.iter().zip(&source.tables).filter(|(novelty, _)| **novelty != Novelty::Known);
+            for table in fresh.flat_map(|(_, tables)| tables) {
+                table.refs.chunks_exact(source.identifiers.len()).for_each(|row| each(row, &source.identifiers));
+            }
+        }
+    }
+
     /// Gives back all rows but those of some sources that an earlier run has not read.
     pub(crate) fn retain_fresh(&mut self, of: impl Fn(usize) -> bool) {
         for (number, source) in self.sources.iter_mut().enumerate() {
@@ -278,9 +288,9 @@ impl Rows {
         self.sources.iter().flat_map(|source| source.tables.iter().flatten()).map(RowTable::bytes).sum()
     }
 
-    /// How many pairs of values the distinct rows hold, by source and identifiers. `same_as`: the number under which each source
-    /// counts.
-    pub(crate) fn count_edges(&self, nodes: &Nodes, same_as: &[u16]) -> Vec<EdgeCount> {
+    /// How many pairs of values the distinct rows hold that are of some novelties, by source and identifiers. `same_as`: the number under
+    /// which each source counts.
+    pub(crate) fn count_edges(&self, nodes: &Nodes, same_as: &[u16], of: &[Novelty]) -> Vec<EdgeCount> {
         let mut counts = BTreeMap::new();
         for (source, same) in self.sources.iter().zip(same_as) {
             let columns = &source.identifiers;
@@ -295,7 +305,7 @@ impl Rows {
                 pairs
             };
             let add = |x: Vec<u64>, y: Vec<u64>| x.into_iter().zip(y).map(|(x, y)| x + y).collect();
-            let pairs = source.distinct().fold(none, count).reduce(none, add);
+            let pairs = source.distinct(of).fold(none, count).reduce(none, add);
             for (place, count) in pairs.into_iter().enumerate().filter(|(_, count)| *count > 0) {
                 let (a, b) = (columns[place / columns.len()], columns[place % columns.len()]);
                 *counts.entry((*same, a.min(b), a.max(b))).or_default() += count;
@@ -317,9 +327,10 @@ impl SourceRows {
         Self { identifiers, tables: open.0.map(|shards| shards.into_iter().map(inner).collect()) }
     }
 
-    /// Every combination of values once.
-    fn distinct(&self) -> impl ParallelIterator<Item = &[Ref]> {
-        self.tables.par_iter().flatten().flat_map_iter(|table| {
+    /// Every combination of values once, of some novelties, which are the first ones.
+    fn distinct(&self, of: &[Novelty]) -> impl ParallelIterator<Item = &[Ref]> {
+        debug_assert!(Novelty::ALL.starts_with(of));
+        self.tables[..of.len()].par_iter().flatten().flat_map_iter(|table| {
             let rows = table.refs.chunks_exact(self.identifiers.len()).enumerate();
             rows.filter(|(row, _)| !table.repeats.get(*row).is_some_and(|repeats| *repeats)).map(|(_, refs)| refs)
         })

@@ -25,12 +25,18 @@ pub(crate) struct Shared {
 }
 
 /// Takes the values that many share off the rows, and tells them by identifier, degree (the highest first) and value. Those that
-/// pins link are taken off, but not told.
-pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pins) -> Vec<Shared> {
+/// pins link are taken off, but not told. `known`: those that are known already, as only some of their rows are here.
+pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pins, known: Vec<Shared>) -> Vec<Shared> {
     if rules.identifiers.iter().all(|rule| rule.shared_above.is_none()) {
         return Vec::new();
     }
     let mut shared = find(nodes, rows, rules);
+    if !known.is_empty() {
+        let mut is_known = FixedBitSet::with_capacity(nodes.len());
+        is_known.extend(known.iter().map(|value| value.node as usize));
+        shared.retain(|value| !is_known.contains(value.node as usize));
+        shared.extend(known);
+    }
     if shared.is_empty() {
         return shared;
     }

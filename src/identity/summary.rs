@@ -1,10 +1,10 @@
 //! What a graph looks like as a whole: counts, and the largest profiles.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::cluster::NO_CLUSTER;
-use crate::{ProfileId, Resolution};
+use crate::{ProfileId, Resolution, Taken};
 
 /// How many pairs of values of two identifiers the rows of a source hold, each combination of values taken once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,58 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Of a whole of which a part took the place of what was `taken`; this is the summary of what was. `part`: of the part's result, with as
+    /// many largest profiles. None if that is not enough to tell at least `told` of the largest profiles.
+    #[must_use]
+    pub fn with_part(mut self, taken: &Taken, part: &Resolution, summary: &Self, told: usize) -> Option<Self> {
+        for ((all, before), now) in self.values.iter_mut().zip(&taken.values).zip(&summary.values) {
+            *all = (*all + now).checked_sub(*before)?;
+        }
+        let mut sizes: BTreeMap<u32, u64> = self.sizes.iter().copied().collect();
+        for size in taken.sizes.values() {
+            let count = sizes.get_mut(size)?;
+            *count = count.checked_sub(1)?;
+        }
+        for (size, count) in &summary.sizes {
+            *sizes.entry(*size).or_default() += count;
+        }
+        let last = self.last_known().into_iter().chain(summary.last_known()).min();
+        let most = self.largest.len().max(summary.largest.len()).max(told);
+        self.largest.retain(|(id, _)| !taken.sizes.contains_key(id));
+        self.largest.extend(&summary.largest);
+        self.largest.sort_unstable_by_key(|(id, size)| (Reverse(*size), *id));
+        self.largest.retain(|(id, size)| last.is_none_or(|last| (Reverse(*size), *id) <= last));
+        self.largest.truncate(most);
+        self.sizes = sizes.into_iter().filter(|(_, count)| *count > 0).collect();
+        let profiles = self.profiles();
+        let edges = |edges: &[EdgeCount]| {
+            edges.iter().map(|e| ((e.source, e.identifiers), e.count)).collect::<BTreeMap<_, _>>()
+        };
+        let mut all = edges(&self.edges);
+        for (of, count) in edges(&summary.edges) {
+            *all.entry(of).or_default() += count;
+        }
+        for (of, count) in edges(&part.known_edges) {
+            let all = all.get_mut(&of)?;
+            *all = all.checked_sub(count)?;
+        }
+        let count = |((source, identifiers), count)| EdgeCount { source, identifiers, count };
+        self.edges = all.into_iter().filter(|(_, count)| *count > 0).map(count).collect();
+        (self.largest.len() >= told.min(usize::try_from(profiles).unwrap_or(told))).then_some(self)
+    }
+
+    /// The last one of the largest profiles, by what they are ordered by; none if no others are there, of which nothing were known.
+    fn last_known(&self) -> Option<(Reverse<u32>, ProfileId)> {
+        let is_all = self.profiles() == self.largest.len() as u64;
+        self.largest.last().filter(|_| !is_all).map(|(id, size)| (Reverse(*size), *id))
+    }
+
+    /// How many profiles there are.
+    #[must_use]
+    pub fn profiles(&self) -> u64 {
+        self.sizes.iter().map(|(_, count)| count).sum()
+    }
+
     /// How many profiles have more than `size` values.
     #[must_use]
     pub fn larger_than(&self, size: u32) -> u64 {

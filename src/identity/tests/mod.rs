@@ -7,6 +7,7 @@ mod naive;
 mod pins;
 mod properties;
 mod shared;
+mod touched;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use crate::{
     Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, KeptSource, KeptValue,
     KnownValues, Limit, MatchRules, Novelty, NumberColumn, Pin, PinKind, ProfileId, Resolution, RowCursor, RowSource,
-    Rules,
+    Rules, Touched,
 };
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
@@ -141,8 +142,32 @@ fn resolve_more(
     let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
     for part in known {
-        feed_kept(&evidence, part, feeding);
+        feed_kept(&evidence, None, part, feeding);
     }
+    feed_rows(&evidence, rows, feeding);
+    // Whether a source's end is told before the end of all makes no difference.
+    (0..rules.sources.len()).step_by(2).for_each(|source| evidence.end(source).unwrap());
+    let graph = evidence.seal().unwrap();
+    in_parts(previous, feeding.threads, |previous| {
+        let mut feeder = graph.previous_feeder();
+        for batch in previous.chunks(feeding.batch.min(previous.len().max(1))) {
+            let [names, values, ids] = columns_of(batch);
+            feeder.push(&names, &values, &ids).unwrap();
+        }
+        feeder.finish().unwrap();
+    });
+    graph.resolve(feeding.threads)
+}
+
+/// Identifiers' names, values and profiles.
+fn columns_of(rows: &[(Value, String)]) -> [Vec<Option<String>>; 3] {
+    let names = rows.iter().map(|((identifier, _), _)| Some(format!("id{identifier}"))).collect();
+    let values = rows.iter().map(|((_, value), _)| Some(value.clone())).collect();
+    [names, values, rows.iter().map(|(_, id)| Some(id.clone())).collect()]
+}
+
+fn feed_rows(evidence: &Evidence, rows: &[Row], feeding: Feeding) {
+    let sources = &evidence.shared.rules().sources;
     let (known, fresh) = rows.split_at(feeding.known.min(rows.len()));
     let (fresh, newest) = fresh.split_at(fresh.len().saturating_sub(feeding.newest));
     for (rows, novelty) in [(known, Novelty::Known), (fresh, Novelty::Fresh), (newest, Novelty::Newest)] {
@@ -150,7 +175,7 @@ fn resolve_more(
             for same_source in rows.chunk_by(|a, b| a.0 == b.0) {
                 let mut feeder = evidence.feeder(same_source[0].0, novelty).unwrap();
                 for batch in same_source.chunks(feeding.batch.min(same_source.len())) {
-                    let width = rules.sources[batch[0].0].identifiers.len();
+                    let width = sources[batch[0].0].identifiers.len();
                     let column = |c: usize| batch.iter().map(|row| row.1[c].clone()).collect::<Vec<_>>();
                     let columns: Vec<_> = (0..width).map(column).collect();
                     let columns: Vec<&dyn crate::TextColumn> = columns.iter().map(|c| c as _).collect();
@@ -164,20 +189,6 @@ fn resolve_more(
             }
         });
     }
-    // Whether a source's end is told before the end of all makes no difference.
-    (0..rules.sources.len()).step_by(2).for_each(|source| evidence.end(source).unwrap());
-    let graph = evidence.seal().unwrap();
-    in_parts(previous, feeding.threads, |previous| {
-        let mut feeder = graph.previous_feeder();
-        for batch in previous.chunks(feeding.batch.min(previous.len().max(1))) {
-            let names: Vec<_> = batch.iter().map(|((identifier, _), _)| Some(format!("id{identifier}"))).collect();
-            let values: Vec<_> = batch.iter().map(|((_, value), _)| Some(value.clone())).collect();
-            let ids: Vec<_> = batch.iter().map(|(_, id)| Some(id.clone())).collect();
-            feeder.push(&names, &values, &ids).unwrap();
-        }
-        feeder.finish().unwrap();
-    });
-    graph.resolve(feeding.threads)
 }
 
 /// Works on parts of the rows, each on a thread of its own if there are several.
@@ -220,8 +231,14 @@ fn kept(resolution: &Arc<Resolution>, novelty: Novelty) -> Vec<KeptPart> {
     (0..resolution.rules().sources.len()).map(of_source).filter(|part| !part.rows.is_empty()).collect()
 }
 
-fn feed_kept(evidence: &Evidence, part: &KeptPart, feeding: Feeding) {
-    let known = Arc::new(KnownValues::new(evidence, part.source, part.values.len() as u32).unwrap());
+/// Of rows, only those that are wanted of what is `touched`, if only some are.
+fn feed_kept(evidence: &Evidence, touched: Option<&Touched>, part: &KeptPart, feeding: Feeding) {
+    let count = part.values.len() as u32;
+    let known = match touched {
+        Some(touched) => touched.known_values(evidence, part.source, count),
+        None => KnownValues::new(evidence, part.source, count),
+    };
+    let known = Arc::new(known.unwrap());
     in_parts(&part.values, feeding.threads, |values| {
         let mut feeder = known.feeder();
         for batch in values.chunks(feeding.batch.min(values.len())) {
@@ -240,7 +257,11 @@ fn feed_kept(evidence: &Evidence, part: &KeptPart, feeding: Feeding) {
             let columns: Vec<&dyn NumberColumn> = columns.iter().map(|c| c as _).collect();
             let first: Vec<_> = batch.iter().map(|row| row.1).collect();
             let last: Vec<_> = batch.iter().map(|row| row.2).collect();
-            let usable = feeder.push_known(&known, batch.len(), &columns, &first, &last).unwrap();
+            let usable = match touched {
+                Some(touched) => feeder.push_touched(touched, &known, batch.len(), &columns, &first, &last),
+                None => feeder.push_known(&known, batch.len(), &columns, &first, &last),
+            };
+            let usable = usable.unwrap();
             assert_eq!(usable, batch.len());
         }
         feeder.finish().unwrap();

@@ -13,7 +13,7 @@ const SOURCES: &[(&str, &[usize])] = &[
     ("visits", &[1, 2, 2]),
 ];
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     // Few values and times, so that they meet.
     let value = || prop::option::weighted(0.7, (0..9_u8).prop_map(|v| format!("v{v}")));
     let time = || prop::option::weighted(0.8, 0..6_i64);
@@ -26,14 +26,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 /// What rules may say beside names.
 #[derive(Debug, Clone)]
-struct Said {
-    limits: Vec<Option<Limit>>,
-    shared_above: Vec<Option<u32>>,
-    pins: Vec<(PinKind, Value, Value)>,
+pub(super) struct Said {
+    pub(super) limits: Vec<Option<Limit>>,
+    pub(super) shared_above: Vec<Option<u32>>,
+    pub(super) pins: Vec<(PinKind, Value, Value)>,
 }
 
 impl Said {
-    fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         let mut rules = rules(&[None; 4], SOURCES);
         for (i, rule) in rules.identifiers.iter_mut().enumerate() {
             (rule.limit, rule.shared_above) = (self.limits[i], self.shared_above[i]);
@@ -52,7 +52,7 @@ impl Said {
     }
 }
 
-fn said() -> impl Strategy<Value = Said> {
+pub(super) fn said() -> impl Strategy<Value = Said> {
     let limit =
         (0..4_u32, prop::option::of(0..5_i64)).prop_map(|(count, within_micros)| Limit { count, within_micros });
     let limits = prop::collection::vec(prop::option::of(limit), 4);
@@ -68,7 +68,7 @@ fn sound() -> impl Strategy<Value = Said> {
     said().prop_map(Said::without_contradictions)
 }
 
-fn feeding() -> impl Strategy<Value = Feeding> {
+pub(super) fn feeding() -> impl Strategy<Value = Feeding> {
     let known_and_newest = (0..40_usize, 0..10_usize);
     (1..20_usize, 1..50_usize, 1..4_usize, known_and_newest)
         .prop_map(|(batch, flush_at, threads, (known, newest))| Feeding { batch, flush_at, threads, known, newest })

@@ -1,0 +1,183 @@
+//! Runs that resolve only what new rows touch, against whole ones.
+
+use proptest::prelude::*;
+
+use super::properties::{feeding, rows, said};
+use super::*;
+use crate::{Earlier, Summary, Taken};
+
+/// What a run leaves for the next one, as tables would hold it.
+#[derive(Debug, Clone, Default)]
+struct Stored {
+    /// Files of values; none where a row was deleted.
+    files: Vec<Vec<Option<(Value, String)>>>,
+    conflicts: Vec<(Value, Value, ConflictReason, String, Option<i64>)>,
+    shared: Vec<(Value, usize, u64)>,
+    summary: Summary,
+    kept: Vec<KeptPart>,
+}
+
+impl Stored {
+    fn rows(&self) -> Vec<(Value, String)> {
+        self.files.iter().flatten().flatten().cloned().collect()
+    }
+
+    fn after(resolution: Resolution) -> Self {
+        let mut stored = Self::default();
+        stored.summary = resolution.summary(MOST);
+        stored.add(resolution);
+        stored
+    }
+
+    /// Of a run that resolved only what new rows touched. Tells whether that was enough for a summary.
+    #[must_use]
+    fn change(&mut self, resolution: Resolution, taken: &Taken) -> bool {
+        for (file, places) in self.files.iter_mut().zip(&taken.places) {
+            for place in places {
+                assert!(file[*place as usize].take().is_some(), "a row is taken once");
+            }
+        }
+        let mut number = 0;
+        self.conflicts.retain(|_| {
+            number += 1;
+            !taken.refused.contains(number - 1)
+        });
+        let part = resolution.summary(MOST);
+        let summary = std::mem::take(&mut self.summary).with_part(taken, &resolution, &part, 1);
+        let is_enough = summary.is_some();
+        self.summary = summary.unwrap_or_default();
+        self.add(resolution);
+        is_enough
+    }
+
+    fn add(&mut self, resolution: Resolution) {
+        let outcome = outcome(&resolution);
+        self.files.push(outcome.as_previous().into_iter().map(Some).collect());
+        self.conflicts.extend(outcome.conflicts);
+        self.shared = outcome.shared;
+        let resolution = Arc::new(resolution);
+        [Novelty::Fresh, Novelty::Newest].into_iter().for_each(|novelty| self.kept.extend(kept(&resolution, novelty)));
+    }
+}
+
+/// Of so many of the largest profiles is told.
+const MOST: usize = 4;
+
+fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feeding) -> (Resolution, Taken) {
+    let mut evidence = Evidence::new(rules.clone()).unwrap();
+    evidence.flush_at = feeding.flush_at;
+    feed_rows(&evidence, rows, feeding);
+    let mut earlier = Earlier::new(&evidence).unwrap();
+    let name = |identifier: usize| Some(format!("id{identifier}"));
+    let ends = |end: fn(&(Value, Value, ConflictReason, String, Option<i64>)) -> &Value| -> [Vec<Option<String>>; 2] {
+        let of = |value: &Value| (name(value.0), Some(value.1.clone()));
+        let (names, values) = stored.conflicts.iter().map(|conflict| of(end(conflict))).unzip();
+        [names, values]
+    };
+    let (a, b) = (ends(|conflict| &conflict.0), ends(|conflict| &conflict.1));
+    earlier.refused([[&a[0], &a[1]], [&b[0], &b[1]]]).unwrap();
+    let names: Vec<_> = stored.shared.iter().map(|((identifier, _), ..)| name(*identifier)).collect();
+    let values: Vec<_> = stored.shared.iter().map(|((_, value), ..)| Some(value.clone())).collect();
+    let linked: Vec<_> = stored.shared.iter().map(|(_, linked, _)| name(*linked)).collect();
+    let degrees: Vec<_> = stored.shared.iter().map(|(.., degree)| Some(*degree as u32)).collect();
+    earlier.set_aside(&names, &values, &linked, &degrees).unwrap();
+
+    let looks = earlier.look();
+    assert_eq!(looks.is_needed(), rows.iter().any(|row| row.1.iter().any(Option::is_some)));
+    let to_look_at = if looks.is_needed() { stored.rows() } else { vec![] };
+    in_parts(&to_look_at, feeding.threads, |rows| {
+        let mut feeder = looks.feeder();
+        for batch in rows.chunks(feeding.batch.min(rows.len().max(1))) {
+            let [names, values, ids] = columns_of(batch);
+            feeder.push(&names, &values, &ids).unwrap();
+        }
+        feeder.finish().unwrap();
+    });
+    let takes = looks.group().unwrap();
+    for (file, rows) in stored.files.iter().enumerate() {
+        let mut feeder = takes.feeder(file);
+        let left = (0..).zip(rows).filter_map(|(place, row)| Some((Some(place), row.clone()?)));
+        let (places, rows): (Vec<Option<u32>>, Vec<_>) = left.unzip();
+        let [names, values, ids] = columns_of(&rows);
+        feeder.push(&places, &names, &values, &ids).unwrap();
+        feeder.finish().unwrap();
+    }
+    let touched = takes.end().unwrap();
+    stored.kept.iter().for_each(|part| feed_kept(&evidence, Some(&touched), part, feeding));
+    (0..rules.sources.len()).step_by(2).for_each(|source| evidence.end(source).unwrap());
+    let mut profiles: Vec<_> = stored.rows().iter().map(|(_, id)| ProfileId::parse(id).unwrap()).collect();
+    profiles.sort_unstable();
+    profiles.dedup();
+    let (graph, taken) = touched.seal(evidence, Arc::new(profiles)).unwrap();
+    (graph.resolve(feeding.threads).unwrap(), taken)
+}
+
+fn sorted<T: Ord + Clone>(rows: &[T]) -> Vec<T> {
+    let mut rows = rows.to_vec();
+    rows.sort();
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn to_resolve_what_new_rows_touch_is_to_resolve_all(
+        batches in prop::collection::vec(rows(), 2..5),
+        said in said(),
+        feeding in feeding(),
+    ) {
+        let rules = super::properties::Said { pins: vec![], ..said }.rules();
+        // New rows are of two kinds of novelty.
+        let feeding = Feeding { known: 0, ..feeding };
+        let mut read = vec![];
+        let mut stored: Option<Stored> = None;
+        for batch in batches {
+            let previous = stored.as_ref().map_or(vec![], Stored::rows);
+            read.extend(batch.clone());
+            let whole = resolve(&rules, &read, &previous, PLAIN).unwrap();
+            let expected = outcome(&whole);
+            match &mut stored {
+                None => stored = Some(Stored::after(resolve(&rules, &batch, &[], feeding).unwrap())),
+                Some(stored) => {
+                    let (part, taken) = resolve_touched(&rules, stored, &batch, feeding);
+                    let found = outcome(&part);
+                    prop_assert_eq!(&found.changes, &expected.changes);
+                    for (value, seen) in &found.values {
+                        prop_assert_eq!(Some(seen), expected.values.get(value));
+                    }
+                    if !stored.change(part, &taken) {
+                        stored.summary = whole.summary(MOST);
+                    }
+                }
+            }
+            let stored = stored.as_ref().unwrap();
+            prop_assert_eq!(sorted(&stored.rows()), sorted(&expected.as_previous()));
+            prop_assert_eq!(&stored.shared, &expected.shared);
+            let told = |conflicts: &[(Value, Value, ConflictReason, String, Option<i64>)]| {
+                sorted(&conflicts.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(told(&stored.conflicts), told(&expected.conflicts));
+            let summary = whole.summary(MOST);
+            let largest = &stored.summary.largest;
+            prop_assert_eq!(largest, &summary.largest[..largest.len()]);
+            prop_assert_eq!(&Summary { largest: summary.largest.clone(), ..stored.summary.clone() }, &summary);
+        }
+    }
+}
+
+#[test]
+fn what_new_rows_do_not_touch_is_not_looked_at() {
+    let rules = rules(&[Some(1), None, None], &[("crm", &[0, 1, 2])]);
+    // Two profiles that a refused edge keeps apart are one group; the third is another.
+    let before = [row(["a", "x", ""], 1), row(["b", "x", ""], 2), row(["c", "y", ""], 3)];
+    let stored = Stored::after(resolve(&rules, &before, &[], PLAIN).unwrap());
+    let (part, taken) = resolve_touched(&rules, &stored, &[row(["b", "", "z"], 4)], PLAIN);
+    assert_eq!(taken.sizes.len(), 2);
+    assert_eq!(taken.values, [2, 1, 0]);
+    assert_eq!(outcome(&part).values.len(), 4, "and the new one");
+    let (part, taken) = resolve_touched(&rules, &stored, &[row(["d", "", "z"], 4)], PLAIN);
+    assert_eq!((taken.sizes.len(), outcome(&part).values.len()), (0, 2));
+    let (part, _) = resolve_touched(&rules, &stored, &[], PLAIN);
+    assert_eq!(outcome(&part), Outcome::default());
+}
