@@ -12,7 +12,8 @@ import pathlib
 import sys
 
 import duckdb
-from deltalake import DeltaTable
+import pyarrow
+from deltalake import DeltaTable, QueryBuilder
 
 NO_LIMITS = "no_limits"
 LETTERS = {"u": "user_id", "e": "email", "p": "phone", "d": "device", "k": "cookie"}
@@ -49,10 +50,17 @@ def held_against_truth(db: duckdb.DuckDBPyConnection, project: pathlib.Path) -> 
 
 def view(db: duckdb.DuckDBPyConnection, project: pathlib.Path, name: str) -> int:
     """Shows one of Kinfold's tables; tells how many rows it has."""
-    files = DeltaTable(project / "lake" / "kinfold" / f"customer_{name}").file_uris()
+    table = DeltaTable(project / "lake" / "kinfold" / f"customer_{name}")
+    files = table.file_uris()
     if not files:
         return 0
-    db.execute(f"create or replace view {name} as from read_parquet({files!r})")
+    if table.protocol().min_reader_version < 3:
+        db.execute(f"create or replace view {name} as from read_parquet({files!r})")
+    else:
+        # Some of the files' rows are deleted, which DuckDB does not know.
+        rows = QueryBuilder().register("rows", table).execute("select * from rows").read_all()
+        db.register(f"{name}_rows", pyarrow.table(rows))
+        db.execute(f"create or replace view {name} as from {name}_rows")
     return db.execute(f"select count(*) from {name}").fetchone()[0]
 
 

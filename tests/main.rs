@@ -13,6 +13,7 @@ mod contraction;
 mod explain;
 mod febrl;
 mod identity;
+mod in_place;
 mod kill;
 mod match_review;
 mod matching;

@@ -76,6 +76,16 @@ pub fn last_seconds() -> Query {
         .query()
 }
 
+/// One `run_id`, if the run was done and all its tables are shown: its row here is shown after them.
+#[must_use]
+pub fn done_run(run_id: &str) -> Query {
+    Select::from(kinfold("runs", "r"))
+        .column("run_id")
+        .filter([eq(col("run_id"), text(run_id)), eq(col("status"), text("done"))])
+        .group_by(["run_id"])
+        .query()
+}
+
 /// `sync` and `started_at`: when each sync began that was last done.
 #[must_use]
 pub fn last_done_syncs() -> Query {

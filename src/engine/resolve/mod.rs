@@ -2,15 +2,17 @@
 //!
 //! Nothing is collected: a batch is pushed into the kernel and dropped, and rows of the result are made as they are written.
 
+mod last;
 mod read;
 mod reuse;
 mod tables;
+mod touched;
 
 use std::sync::Arc;
 
 use kinfold_identity::{
-    Evidence, Graph, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, Resolution, RowSource,
-    Rules, Summary,
+    Evidence, Graph, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, ProfileId, Resolution,
+    RowSource, Rules, Summary,
 };
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
@@ -26,6 +28,8 @@ const QUEUE: usize = 4;
 const TOLD_PINS: usize = 10;
 /// How many of the largest profiles are told by name.
 const LARGEST: usize = 20;
+/// How many are known by name from run to run: some grow into others, and others are not counted again for it.
+const LARGEST_KNOWN: usize = 200;
 
 /// What became of an entity's identities.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,26 +63,65 @@ pub async fn resolve(
     // What is kept is for those who see the tables: a rehearsal leaves it alone.
     let is_shown = work.tables.identifiers.output.keep != KeepTable::Scratch;
     let kept = if is_shown { engine.kept(&work.entity).await? } else { vec![] };
+    if is_shown
+        && !run.full
+        && let Some(resolved) = touched::resolve(engine, run, task, threads, work, &kept).await?
+    {
+        return Ok(resolved);
+    }
     let usable = if run.full { vec![] } else { kept.clone() };
     let (mut graph, mut memory, readings, mut warnings) = read_all(engine, run, task, work, pins, usable).await?;
     read::matches(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
-    let (resolution, summary) = blocking(move || {
-        let resolution = graph.resolve(threads)?;
-        let summary = resolution.summary(LARGEST);
-        Ok((resolution, summary))
-    })
-    .await?
-    .map_err(|e: IdentityError| identity(&e, &work.entity))?;
+    let (resolution, summary) = solve(work, threads, graph).await?;
     warnings.extend(judge(work, &resolution, &summary)?);
-    let resolution = Arc::new(resolution);
-    let written = tables::write(engine, run, work, threads, &resolution, summary).await?;
-    if is_shown && let Err(e) = keep(engine, run, work, threads, &readings, &kept, &resolution).await {
-        warnings
-            .push(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message));
+    let (written, refused) = tables::write(engine, run, work, threads, &resolution, summary.clone(), None).await?;
+    if is_shown {
+        let whole = Whole { resolution: &resolution, profiles: None, summary, refused, last: None };
+        warnings.extend(keep_all(engine, run, work, threads, &readings, &kept, whole).await);
     }
     Ok(Resolved { written, warnings })
+}
+
+async fn solve(work: &Resolve, threads: usize, graph: Graph) -> Result<(Arc<Resolution>, Summary), EngineError> {
+    let solved = blocking(move || {
+        let resolution = graph.resolve(threads)?;
+        let summary = resolution.summary(LARGEST_KNOWN);
+        Ok((Arc::new(resolution), summary))
+    });
+    solved.await?.map_err(|e: IdentityError| identity(&e, &work.entity))
+}
+
+/// What is known of all profiles.
+struct Whole<'a> {
+    /// Of all of them, or of a part.
+    resolution: &'a Arc<Resolution>,
+    /// All, ascending; none if those of the resolution are all.
+    profiles: Option<Arc<Vec<ProfileId>>>,
+    summary: Summary,
+    refused: tables::RefusedCounts,
+    /// What it goes on from.
+    last: Option<&'a last::Last>,
+}
+
+/// Keeps for the next run what was read for the first time, and what came of it. Tells a person if that fails: only time is lost.
+async fn keep_all(
+    engine: &dyn Engine,
+    run: &RunContext,
+    work: &Resolve,
+    threads: usize,
+    readings: &[Option<Reading>],
+    kept: &[Kept],
+    whole: Whole<'_>,
+) -> Option<String> {
+    let of_rows = keep(engine, run, work, threads, readings, kept, whole.resolution).await;
+    let done = match of_rows {
+        Ok(()) => last::keep(engine, run, work, readings, whole).await,
+        failed => failed,
+    };
+    let e = done.err()?;
+    Some(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message))
 }
 
 /// Reads all sources, as far as `kept` does not stand for them, and how it did that; with what a person should know.
@@ -92,7 +135,7 @@ async fn read_all(
 ) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Option<Reading>>, Vec<String>), EngineError> {
     let mut warnings = vec![];
     loop {
-        let readings = readings(engine, run, work, &kept).await?;
+        let readings = readings(engine, run, work, &kept, reuse::MANY).await?;
         let rules = rules(work, &readings, pins.clone());
         let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
         let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
@@ -179,17 +222,18 @@ fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules 
     }
 }
 
-/// How each source is read; none where all of it is, each time.
+/// How each source is read; none where all of it is, each time. `many`: see [`reuse::plan`].
 async fn readings(
     engine: &dyn Engine,
     run: &RunContext,
     work: &Resolve,
     usable: &[Kept],
+    many: usize,
 ) -> Result<Vec<Option<Reading>>, EngineError> {
     let mut readings = vec![];
     for rows in &work.rows {
         let parts = if rows.keep { engine.parts(&render(&rows.query, engine.dialect())).await? } else { None };
-        readings.push(parts.map(|parts| reuse::plan(parts, usable, run.as_of)));
+        readings.push(parts.map(|parts| reuse::plan(parts, usable, run.as_of, many)));
     }
     Ok(readings)
 }

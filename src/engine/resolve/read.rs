@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
     Evidence, Feeder, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty, NumberColumn, Pin, PinKind,
-    PreviousFeeder, TextColumn, TimeColumn, WeightColumn,
+    PreviousFeeder, ProfileId, TextColumn, TimeColumn, Touched, WeightColumn,
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
@@ -27,7 +27,7 @@ use crate::types::timestamp_type;
 const SOURCES_AT_ONCE: usize = 2;
 
 /// What those who feed the kernel share.
-struct Feeding {
+pub(super) struct Feeding {
     run: RunContext,
     task: String,
     entity: String,
@@ -36,16 +36,26 @@ struct Feeding {
 }
 
 impl Feeding {
+    pub(super) fn new(run: &RunContext, task: &str, work: &Resolve, memory: Box<dyn MemoryShare>) -> Arc<Self> {
+        Arc::new(Self {
+            run: run.clone(),
+            task: task.to_owned(),
+            entity: work.entity.clone(),
+            rows: AtomicU64::new(0),
+            memory: Mutex::new(memory),
+        })
+    }
+
     fn told(&self, rows: usize) {
         let rows = self.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
         self.run.progress.on(ProgressEvent::Advanced { task: &self.task, rows });
     }
 
-    fn hold(&self, bytes: usize) -> Result<(), EngineError> {
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), EngineError> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).hold(bytes)
     }
 
-    fn explain(&self, error: &IdentityError) -> EngineError {
+    pub(super) fn explain(&self, error: &IdentityError) -> EngineError {
         identity(error, &self.entity)
     }
 }
@@ -80,13 +90,7 @@ pub(super) async fn rows(
     evidence: Evidence,
     memory: Box<dyn MemoryShare>,
 ) -> Result<(Graph, Box<dyn MemoryShare>), Failed> {
-    let feeding = Arc::new(Feeding {
-        run: run.clone(),
-        task: task.to_owned(),
-        entity: work.entity.clone(),
-        rows: AtomicU64::new(0),
-        memory: Mutex::new(memory),
-    });
+    let feeding = Feeding::new(run, task, work, memory);
     let evidence = Arc::new(evidence);
     let sources = work.rows.iter().zip(readings).enumerate();
     let reads: Vec<_> = sources
@@ -121,22 +125,36 @@ async fn read_source(
     feeding: &Arc<Feeding>,
 ) -> Result<usize, Failed> {
     let rows = &work.rows[source];
-    let sql = render(&rows.query, engine.dialect());
-    let feed = |streams, novelty| feed(streams, source, novelty, evidence, feeding);
     let Some(reading) = reading else {
-        return Ok(feed(engine.query_streams(&sql, None).await?, Novelty::Fresh).await?);
+        let streams = engine.query_streams(&render(&rows.query, engine.dialect()), None).await?;
+        return Ok(feed(streams, source, Novelty::Fresh, evidence, feeding).await?);
     };
     let mut usable = 0;
     for (kept, novelty) in [(&reading.known, Novelty::Known), (&reading.merged, Novelty::Fresh)] {
         for kept in kept {
-            let read = read_kept(engine, work, source, (kept, novelty), evidence, feeding).await;
+            let read = read_kept(engine, work, source, (kept, novelty), None, evidence, feeding).await;
             usable += read.map_err(|error| {
                 if is_unreadable(&error) { Failed::Kept { source, error } } else { Failed::Other(error) }
             })?;
         }
     }
+    Ok(usable + read_fresh(engine, work, source, reading, evidence, feeding).await?)
+}
+
+/// Reads what is new of a source. Gives the number of rows with a usable identifier.
+pub(super) async fn read_fresh(
+    engine: &dyn Engine,
+    work: &Resolve,
+    source: usize,
+    reading: &Reading,
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<usize, EngineError> {
+    let sql = render(&work.rows[source].query, engine.dialect());
+    let mut usable = 0;
     for (parts, novelty) in [(&reading.fresh, Novelty::Fresh), (&reading.newest, Novelty::Newest)] {
-        usable += feed(engine.query_streams(&sql, Some(parts)).await?, novelty).await?;
+        let streams = engine.query_streams(&sql, Some(parts)).await?;
+        usable += feed(streams, source, novelty, evidence, feeding).await?;
     }
     Ok(usable)
 }
@@ -157,12 +175,13 @@ pub(super) fn kept_row_columns(rows: &ResolveRows) -> TableSchema {
     TableSchema::new(values.chain(times))
 }
 
-/// Gives the number of rows with an identifier, which is that of all rows.
-async fn read_kept(
+/// Gives the number of rows with an identifier, which is that of all rows. Of what is `touched`, only some of them are taken in.
+pub(super) async fn read_kept(
     engine: &dyn Engine,
     work: &Resolve,
     source: usize,
     (kept, novelty): (&Kept, Novelty),
+    touched: Option<&Arc<Touched>>,
     evidence: &Evidence,
     feeding: &Arc<Feeding>,
 ) -> Result<usize, EngineError> {
@@ -171,7 +190,11 @@ async fn read_kept(
         [values, _] => u32::try_from(values.rows()).map_err(|_| explain(IdentityError::BrokenKept))?,
         _ => return Err(explain(IdentityError::BrokenKept)),
     };
-    let known = Arc::new(KnownValues::new(evidence, source, count).map_err(explain)?);
+    let known = match touched {
+        Some(touched) => touched.known_values(evidence, source, count),
+        None => KnownValues::new(evidence, source, count),
+    };
+    let known = Arc::new(known.map_err(explain)?);
     let mut tasks = JoinSet::new();
     for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_value_columns()).await? {
         tasks.spawn(feed_known_values(stream, known.feeder(), Arc::clone(feeding)));
@@ -180,8 +203,10 @@ async fn read_kept(
     let mut tasks = JoinSet::new();
     for stream in engine.kept_rows(&work.entity, kept, KEPT_ROWS, &kept_row_columns(&work.rows[source])).await? {
         let feeder = evidence.feeder(source, novelty).map_err(explain)?;
-        let (known, sharing) = (Arc::clone(&known), Arc::clone(feeding));
-        let push = move |feeder: &mut Feeder, batch: &RecordBatch| push_known(feeder, &known, batch, &sharing);
+        let (known, touched, sharing) = (Arc::clone(&known), touched.cloned(), Arc::clone(feeding));
+        let push = move |feeder: &mut Feeder, batch: &RecordBatch| {
+            push_known(feeder, (&known, touched.as_deref()), batch, &sharing)
+        };
         tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));
     }
     Ok(all(tasks).await?.into_iter().sum())
@@ -205,7 +230,7 @@ async fn feed_known_values(
 }
 
 /// Whether what was to be read is at fault. Not so if there is too little memory, or too much of anything, or the kernel broke off.
-fn is_unreadable(error: &EngineError) -> bool {
+pub(super) fn is_unreadable(error: &EngineError) -> bool {
     let Some(source) = &error.source else { return false };
     match source.downcast_ref::<IdentityError>() {
         Some(of_kernel) => *of_kernel == IdentityError::BrokenKept,
@@ -267,7 +292,7 @@ fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<u
 /// As [`push`], of rows that an earlier run has kept.
 fn push_known(
     feeder: &mut Feeder,
-    known: &KnownValues,
+    (known, touched): (&KnownValues, Option<&Touched>),
     batch: &RecordBatch,
     feeding: &Feeding,
 ) -> Result<usize, EngineError> {
@@ -276,7 +301,11 @@ fn push_known(
     };
     let numbers = values.iter().map(Numbers::new).collect::<Result<Vec<_>, _>>()?;
     let numbers: Vec<&dyn NumberColumn> = numbers.iter().map(|n| n as _).collect();
-    let pushed = feeder.push_known(known, batch.num_rows(), &numbers, &Micros::new(first)?, &Micros::new(last)?);
+    let (rows, first, last) = (batch.num_rows(), Micros::new(first)?, Micros::new(last)?);
+    let pushed = match touched {
+        Some(touched) => feeder.push_touched(touched, known, rows, &numbers, &first, &last),
+        None => feeder.push_known(known, rows, &numbers, &first, &last),
+    };
     pushed.map_err(|e| feeding.explain(&e))
 }
 
@@ -370,12 +399,20 @@ async fn feed_previous(
 }
 
 /// What all tasks give. After the first error the others are stopped.
-async fn all<T: 'static>(mut tasks: JoinSet<Result<T, EngineError>>) -> Result<Vec<T>, EngineError> {
+pub(super) async fn all<T: 'static>(mut tasks: JoinSet<Result<T, EngineError>>) -> Result<Vec<T>, EngineError> {
     let mut done = Vec::new();
     while let Some(joined) = tasks.join_next().await {
         done.push(joined.map_err(|e| bug(format!("the identity kernel broke off: {e}")))??);
     }
     Ok(done)
+}
+
+/// The profiles of [`tables::kept_profile_columns`](super::tables::kept_profile_columns).
+pub(super) fn profiles(batch: &RecordBatch, entity: &str) -> Result<Vec<ProfileId>, EngineError> {
+    let foreign = || identity(&IdentityError::BrokenKept, entity);
+    let numbers = batch.columns().first().and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let number = |number: &i64| u64::try_from(*number).ok().and_then(ProfileId::from_number).ok_or_else(foreign);
+    numbers.ok_or_else(foreign)?.values().iter().map(number).collect()
 }
 
 /// A column of text, as the kernel reads it.
@@ -399,10 +436,10 @@ impl TextColumn for Text {
 }
 
 /// A column of numbers that 32 bits hold.
-struct Numbers(PrimitiveArray<Int64Type>);
+pub(super) struct Numbers(PrimitiveArray<Int64Type>);
 
 impl Numbers {
-    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
+    pub(super) fn new(column: &ArrayRef) -> Result<Self, EngineError> {
         let column = cast(column, &DataType::Int64).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
         Ok(Self(column.as_primitive::<Int64Type>().clone()))
     }

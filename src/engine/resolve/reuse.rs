@@ -13,15 +13,18 @@ use serde_json::{Value, json};
 
 use crate::api::{Kept, KeptTable, QueryPart, QueryParts};
 
-/// When so many things are kept of one source, small ones are put together.
-const MANY: usize = 8;
+/// When so many things are kept of one source, small ones are put together: of a run that reads all of them again.
+pub(super) const MANY: usize = 8;
+/// As [`MANY`], of a run that looks through them for what it needs.
+pub(super) const VERY_MANY: usize = 64;
 /// What was modified so shortly ago may well be replaced soon: it is kept apart from the rest.
 const NEW: SignedDuration = SignedDuration::from_hours(48);
 
 /// How the rows of one source are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reading {
-    fingerprint: String,
+    /// Of the query.
+    pub(super) fingerprint: String,
     /// Read as they were kept, and left so.
     pub(super) known: Vec<Kept>,
     /// Read as they were kept, to be kept again together with what is fresh.
@@ -29,11 +32,23 @@ pub(super) struct Reading {
     /// The parts of the query that are read anew.
     pub(super) fresh: Vec<String>,
     pub(super) newest: Vec<String>,
-    /// The parts that `merged` stands for.
+    /// The parts that `known` stands for.
+    pub(super) known_parts: Vec<String>,
+    /// And `merged`.
     merged_parts: Vec<String>,
 }
 
 impl Reading {
+    /// All parts of the query, in order.
+    pub(super) fn parts(&self) -> Vec<&str> {
+        in_order(&[&self.known_parts, &self.merged_parts, &self.fresh, &self.newest])
+    }
+
+    /// Those of which an earlier run has kept the rows, in order.
+    pub(super) fn kept_parts(&self) -> Vec<&str> {
+        in_order(&[&self.known_parts, &self.merged_parts])
+    }
+
     /// What is to be kept of the run, and what is said of it.
     pub(super) fn to_keep(&self) -> impl Iterator<Item = (Novelty, String)> {
         let about = |parts: Vec<&String>| json!({"fingerprint": self.fingerprint, "parts": parts}).to_string();
@@ -44,14 +59,21 @@ impl Reading {
     }
 }
 
+fn in_order<'a>(of: &[&'a Vec<String>]) -> Vec<&'a str> {
+    let mut parts: Vec<&str> = of.iter().copied().flatten().map(String::as_str).collect();
+    parts.sort_unstable();
+    parts
+}
+
 /// Something kept, with the parts that it stands for.
 struct Known {
     kept: Kept,
     parts: Vec<String>,
 }
 
-/// Decides what is read, and from where. `kept`: all that is there, of this query and others.
-pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp) -> Reading {
+/// Decides what is read, and from where. `kept`: all that is there, of this query and others. `many`: of how much of it small ones are
+/// put together.
+pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp, many: usize) -> Reading {
     let current: HashSet<&str> = query.parts.iter().map(|part| part.id.as_str()).collect();
     let of_query = kept.iter().filter_map(|kept| {
         let about: Value = serde_json::from_str(&kept.about).ok()?;
@@ -74,11 +96,12 @@ pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp) -> Reading 
     });
     let is_new = |part: &&QueryPart| now.duration_since(part.modified) < NEW;
     let new: HashSet<&str> = query.parts.iter().filter(is_new).map(|part| part.id.as_str()).collect();
-    let merged = take_small(&mut usable, |known| known.parts.iter().any(|part| new.contains(part.as_str())));
+    let merged = take_small(&mut usable, many, |known| known.parts.iter().any(|part| new.contains(part.as_str())));
     let (newest, fresh) =
         query.parts.iter().filter(|part| !covered.contains(&part.id)).partition::<Vec<_>, _>(|part| is_new(part));
     let ids = |parts: Vec<&QueryPart>| parts.into_iter().map(|part| part.id.clone()).collect();
     Reading {
+        known_parts: usable.iter().flat_map(|known| known.parts.clone()).collect(),
         known: usable.into_iter().map(|known| known.kept).collect(),
         fresh: ids(fresh),
         newest: ids(newest),
@@ -90,12 +113,12 @@ pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp) -> Reading 
 
 /// Takes out what is worth being put together: nothing unless there is much of it; then the smallest, each no larger than all
 /// before it, so that no row is written again more often than its source doubles. What is new stays, if that is enough.
-fn take_small(usable: &mut Vec<Known>, is_new: impl Fn(&Known) -> bool) -> Vec<Known> {
-    if usable.len() < MANY {
+fn take_small(usable: &mut Vec<Known>, many: usize, is_new: impl Fn(&Known) -> bool) -> Vec<Known> {
+    if usable.len() < many {
         return vec![];
     }
     let (mut new, mut old): (Vec<Known>, Vec<Known>) = std::mem::take(usable).into_iter().partition(is_new);
-    if old.len() < MANY / 2 {
+    if old.len() < many / 2 {
         old.append(&mut new);
     }
     let rows_of = |known: &Known| known.kept.tables.iter().map(KeptTable::rows).sum::<u64>();
@@ -129,7 +152,7 @@ mod tests {
             id: (*id).to_owned(),
             modified: if id.starts_with('n') { now } else { Timestamp::UNIX_EPOCH },
         };
-        plan(QueryParts { fingerprint: "f".to_owned(), parts: parts.iter().map(part).collect() }, kept, now)
+        plan(QueryParts { fingerprint: "f".to_owned(), parts: parts.iter().map(part).collect() }, kept, now, MANY)
     }
 
     fn names(kept: &[Kept]) -> Vec<&str> {

@@ -1,5 +1,6 @@
 //! What came out of the kernel, as rows of its tables.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,12 +9,13 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field};
 use futures::{StreamExt, stream};
-use kinfold_base::TableSchema;
-use kinfold_identity::{ChangeKind, Conflict, ConflictReason, KeptRow, KeptSource, Resolution, Rules, Summary};
+use kinfold_base::{SqlType, TableSchema};
+use kinfold_identity::{ChangeKind, ConflictReason, KeptRow, KeptSource, ProfileId, Resolution, Rules, Summary};
 use kinfold_plan::{Resolve, ResolveRows, ResolveTable};
+use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 
-use super::{Context, QUEUE, read};
+use super::{Context, LARGEST, QUEUE, read};
 use crate::api::{Engine, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure;
@@ -51,7 +53,21 @@ impl Part {
     }
 }
 
-/// Writes all tables of an entity's identity.
+/// How many edges were refused, by where they were seen and by what refused them.
+pub(super) type RefusedCounts = BTreeMap<(String, String), u64>;
+
+/// What stays of the tables of the last run, of which a result takes the place of a part.
+#[derive(Debug, Default)]
+pub(super) struct Staying {
+    /// The places of the rows that go, by file.
+    pub(super) gone_identifiers: HashMap<String, RoaringTreemap>,
+    pub(super) gone_conflicts: HashMap<String, RoaringTreemap>,
+    pub(super) refused: RefusedCounts,
+    /// Ascending.
+    pub(super) profiles: Arc<Vec<ProfileId>>,
+}
+
+/// Writes all tables of an entity's identity: whole, or in the place of what does not stay. Tells how many edges are refused, too.
 ///
 /// # Errors
 /// When a table cannot be written.
@@ -62,11 +78,25 @@ pub(super) async fn write(
     threads: usize,
     resolution: &Arc<Resolution>,
     summary: Summary,
-) -> Result<Vec<Written>, EngineError> {
+    staying: Option<Staying>,
+) -> Result<(Vec<Written>, RefusedCounts), EngineError> {
     let context = Context { run_id: run.run_id.to_string(), at: run.as_of.as_microsecond() };
     let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
-    let (of_history, reasons_of_health) = (context.clone(), reasons.clone());
+    let of_history = context.clone();
     let tables = &work.tables;
+    let (mut gone, mut refused, stay) = match staying {
+        Some(Staying { gone_identifiers, gone_conflicts, refused, profiles }) => {
+            let gone = [(&tables.identifiers, gone_identifiers), (&tables.conflicts, gone_conflicts)];
+            (gone.map(|(table, gone)| (table.output.name.clone(), gone)).into_iter().collect(), refused, profiles)
+        }
+        None => (HashMap::new(), RefusedCounts::new(), Arc::default()),
+    };
+    for conflict in resolution.conflicts() {
+        let rules = resolution.rules();
+        let of = (source_name(rules, conflict.source).to_owned(), reason(rules, &reasons, conflict.reason));
+        *refused.entry(of).or_default() += 1;
+    }
+    let (profile_count, refused_counts) = (stay.len() + resolution.profiles().len(), refused.clone());
     let small = |make: MakeSmall| -> Make {
         Arc::new(move |resolution, part, take| {
             if part.is_first() {
@@ -81,18 +111,43 @@ pub(super) async fn write(
         (&tables.shared, small(Box::new(shared))),
         (
             &tables.health,
-            small(Box::new(move |resolution, take| health(resolution, &summary, &reasons_of_health, &context, take))),
+            small(Box::new(move |resolution, take| health(resolution, &summary, &refused_counts, &context, take))),
         ),
-        (&tables.profiles, Arc::new(profiles)),
+        (&tables.profiles, Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take))),
     ];
-    // Each part is a file.
-    let parts = threads.clamp(1, 1 + resolution.identifier_count() / WORTH_A_PART);
     let mut written = Vec::new();
     for (table, make) in outputs {
-        let streams = produce_all(&table.columns, resolution, parts, &make);
-        written.push(engine.create_table_from(run, &table.output, streams).await?);
+        // Each part is a file.
+        let rows = if table.output.name == tables.profiles.output.name {
+            profile_count
+        } else {
+            resolution.identifier_count()
+        };
+        let streams = produce_all(&table.columns, resolution, threads.clamp(1, 1 + rows / WORTH_A_PART), &make);
+        written.push(match gone.remove(&table.output.name) {
+            Some(gone) => engine.patch_table(run, &table.output, gone, streams).await?,
+            None => engine.create_table_from(run, &table.output, streams).await?,
+        });
     }
-    Ok(written)
+    Ok((written, refused))
+}
+
+/// The ids of profiles, as the next run is given them: [`kept_profile_columns`].
+pub(super) fn kept_profiles(profiles: &Arc<Vec<ProfileId>>, resolution: &Arc<Resolution>) -> Vec<RecordStream> {
+    let profiles = Arc::clone(profiles);
+    let make: Make = Arc::new(move |_, part, take| {
+        for ids in part.slice(&profiles).chunks(BATCH_ROWS) {
+            let numbers = ids.iter().map(|id| whole(id.number()));
+            if !take(vec![Arc::new(Int64Array::from_iter_values(numbers))]) {
+                return;
+            }
+        }
+    });
+    produce_all(&kept_profile_columns(), resolution, 1, &make)
+}
+
+pub(super) fn kept_profile_columns() -> TableSchema {
+    TableSchema::new([("profile".to_owned(), SqlType::Integer)])
 }
 
 /// What is kept of a source's rows: the tables of [`read::KEPT_VALUES`] and [`read::KEPT_ROWS`].
@@ -310,24 +365,29 @@ fn shared(resolution: &Resolution, take: Take<'_>) {
 /// | `matches` | | | pairs of values that are linked by likelihood, refused ones included |
 /// | `refused` | a table, or `match` | a rule | edges that it refused |
 /// | `shared` | | an identifier | its values that link nothing |
-fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], context: &Context, take: Take<'_>) {
+fn health(resolution: &Resolution, summary: &Summary, refused: &RefusedCounts, context: &Context, take: Take<'_>) {
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.clone();
     let source = |source: usize| Some(rules.sources[source].name.clone());
-    let source_of = |source: Option<usize>| Some(source_name(rules, source).to_owned());
     let mut rows: Vec<(&str, Option<String>, Option<String>, u64)> =
         vec![("profiles", None, None, summary.sizes.iter().map(|(_, count)| count).sum())];
     rows.extend(by_size(summary).into_iter().map(|(class, count)| ("profiles_by_size", None, Some(class), count)));
-    rows.extend(summary.largest.iter().map(|(id, size)| ("largest", None, Some(id.to_string()), u64::from(*size))));
+    rows.extend(
+        summary
+            .largest
+            .iter()
+            .take(LARGEST)
+            .map(|(id, size)| ("largest", None, Some(id.to_string()), u64::from(*size))),
+    );
     rows.extend(summary.values.iter().enumerate().map(|(i, count)| ("identifiers", None, Some(name(i)), *count)));
     rows.extend(summary.edges.iter().map(|edges| {
         let [a, b] = edges.identifiers.map(name);
         ("edges", source(edges.source), Some(format!("{a}–{b}")), edges.count)
     }));
     rows.extend((summary.matches > 0).then_some(("matches", None, None, summary.matches)));
-    let rule = |c: Conflict<'_>| (c.source, reason(rules, reasons, c.reason));
-    let refused = counted(resolution.conflicts().map(rule));
-    rows.extend(refused.into_iter().map(|((of, rule), count)| ("refused", source_of(of), Some(rule), count)));
+    let of_rule =
+        |((of, rule), count): (&(String, String), &u64)| ("refused", Some(of.clone()), Some(rule.clone()), *count);
+    rows.extend(refused.iter().map(of_rule));
     let shared = counted(resolution.shared().map(|value| value.value.identifier));
     rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
 
@@ -343,8 +403,8 @@ fn health(resolution: &Resolution, summary: &Summary, reasons: &[String], contex
     take(arrays);
 }
 
-fn counted<K: Ord>(keys: impl Iterator<Item = K>) -> std::collections::BTreeMap<K, u64> {
-    let mut counts = std::collections::BTreeMap::new();
+fn counted<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, u64> {
+    let mut counts = BTreeMap::new();
     keys.for_each(|key| *counts.entry(key).or_default() += 1);
     counts
 }
@@ -366,8 +426,10 @@ fn by_size(summary: &Summary) -> Vec<(String, u64)> {
     counts.into_iter().enumerate().filter(|(_, count)| *count > 0).map(|(i, count)| (class(i), count)).collect()
 }
 
-fn profiles(resolution: &Resolution, part: Part, take: Take<'_>) {
-    for ids in part.slice(resolution.profiles()).chunks(BATCH_ROWS) {
+/// `stay`: those of the last run that the resolution does not tell of.
+fn profiles(resolution: &Resolution, stay: &[ProfileId], part: Part, take: Take<'_>) {
+    let slices = [part.slice(stay), part.slice(resolution.profiles())];
+    for ids in slices.into_iter().flat_map(|slice| slice.chunks(BATCH_ROWS)) {
         let mut out = StringBuilder::new();
         for id in ids {
             out.append_value(id.text().as_str());

@@ -364,7 +364,7 @@ SELECT
 FROM
   "aliases"
   LEFT JOIN "back" ON "back"."profile_id" = "aliases"."old_profile_id"
-  LEFT JOIN "kinfold"."customer_identifiers" AS "i" ON ("i"."identifier" = "aliases"."identifier") AND ("i"."value" = "aliases"."value")
+  LEFT JOIN "_written"."customer_identifiers" AS "i" ON ("i"."identifier" = "aliases"."identifier") AND ("i"."value" = "aliases"."value")
 WHERE
   "back"."profile_id" IS NULL;
 

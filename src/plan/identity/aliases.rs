@@ -9,7 +9,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
     Select, Stages, and, binary, case, cast_text, coalesce, col, col_of, eq, in_list, instant, is_not_null, is_null,
-    kinfold, null, previous, relation, text, union_all,
+    kinfold, null, previous, relation, text, union_all, written,
 };
 use crate::tables::aliases_table;
 
@@ -53,6 +53,8 @@ pub(crate) fn aliases(entity: &Entity, run_id: &RunId, as_of: Timestamp) -> Quer
         .item(instant(as_of), "changed_at");
     stages.add("aliases", both(carried, new));
 
+    // What the run has not written anew is where it was.
+    let identifiers = written(&EntityTable::Identifiers.of(&entity.name), "i");
     let of = |name: &str| col_of("aliases", name);
     let now = || coalesce(vec![col_of("i", "profile_id"), of("went")]);
     let same = and(["identifier", "value"].map(|name| eq(col_of("i", name), of(name))));
@@ -62,7 +64,7 @@ pub(crate) fn aliases(entity: &Entity, run_id: &RunId, as_of: Timestamp) -> Quer
         .items(["identifier", "value"].map(|name| (of(name), name.to_owned())))
         .item(case([(differs(now(), of("before")), instant(as_of))], Some(of("changed_at"))), "changed_at")
         .left_join(relation(None, "back", None), eq(col_of("back", "profile_id"), of("old_profile_id")))
-        .left_join(kinfold(&EntityTable::Identifiers.of(&entity.name), "i"), same)
+        .left_join(identifiers, same)
         .filter([is_null(col_of("back", "profile_id"))]);
     stages.finish(query.query())
 }

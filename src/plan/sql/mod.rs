@@ -13,5 +13,5 @@ pub(crate) use expr::{
     text, window,
 };
 pub(crate) use query::{
-    Select, Stages, constant_rows, derived, derived_columns, kinfold, previous, relation, table, union_all,
+    Select, Stages, constant_rows, derived, derived_columns, kinfold, previous, relation, table, union_all, written,
 };

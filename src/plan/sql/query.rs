@@ -26,6 +26,11 @@ pub(crate) fn previous(name: &str, alias: &str) -> TableFactor {
     relation(Some("previous"), name, Some(alias))
 }
 
+/// Of one of our own tables that a run changes in place, the rows that it added; of any other that it writes, all.
+pub(crate) fn written(name: &str, alias: &str) -> TableFactor {
+    relation(Some("_written"), name, Some(alias))
+}
+
 pub(crate) fn relation(schema: Option<&str>, name: &str, alias: Option<&str>) -> TableFactor {
     let parts: Vec<Ident> = schema.into_iter().chain([name]).map(ident).collect();
     TableFactor::Table {
