@@ -151,12 +151,11 @@ impl Learner<'_> {
         let prior = self.prior(training.certain.as_ref(), &parts).await?;
         let mut start = Parameters { prior, comparisons };
         let labelled = self.of_labels(&mut start, &parts).await?;
-        let (parameters, trained) = match labelled {
-            Some(_) => (start, vec![]),
-            None => {
-                let sizes = self.sizes_of_passes(training.bound.as_ref()).await?;
-                self.of_passes(&start, &sizes).await?
-            }
+        let (parameters, trained) = if labelled.is_some() {
+            (start, vec![])
+        } else {
+            let sizes = self.sizes_of_passes(training.bound.as_ref()).await?;
+            self.of_passes(&start, &sizes).await?
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();

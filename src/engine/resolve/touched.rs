@@ -111,7 +111,7 @@ struct Conflicts {
     places: Vec<u32>,
     /// Where each was seen and what refused it, by number.
     kinds: Vec<(String, String)>,
-    kind: Vec<u32>,
+    kind: Vec<usize>,
 }
 
 impl Tables {
@@ -145,7 +145,7 @@ impl Tables {
         for (file, count) in self.conflicts.iter().zip(&conflicts.files) {
             for edge in (first..first + count).filter(|edge| taken.refused.contains(*edge)) {
                 gone_conflicts.entry(file.name.clone()).or_default().insert(u64::from(conflicts.places[edge]));
-                let count = refused.get_mut(&conflicts.kinds[conflicts.kind[edge] as usize])?;
+                let count = refused.get_mut(&conflicts.kinds[conflicts.kind[edge]])?;
                 *count = count.checked_sub(1)?;
             }
             first += count;
@@ -236,7 +236,7 @@ impl Run<'_> {
         }
         let table = &self.work.tables.conflicts.output.name;
         let mut conflicts = Conflicts::default();
-        let mut numbers: HashMap<(String, String), u32> = HashMap::new();
+        let mut numbers: HashMap<(String, String), usize> = HashMap::new();
         for file in &self.tables.conflicts {
             let columns = ["identifier_a", "value_a", "identifier_b", "value_b", "source", "rule"];
             let mut rows = Rows::of(self.engine, table, file, &columns).await?;
@@ -251,7 +251,7 @@ impl Run<'_> {
                 self.feeding.hold(self.evidence.bytes())?;
                 for row in 0..batch.num_rows() {
                     let kind = [sources, rules].map(|column| column.text(row).unwrap_or_default().to_owned());
-                    let next = numbers.len() as u32;
+                    let next = numbers.len();
                     conflicts.kind.push(*numbers.entry(kind.into()).or_insert(next));
                     conflicts.places.extend(places.number(row));
                 }
@@ -376,8 +376,8 @@ impl Rows {
         if deleted.is_empty() {
             return Ok(Some((Places::All(places), batch)));
         }
-        let mut stays = vec![true; batch.num_rows()];
-        deleted.iter().for_each(|place| stays[(place - places.start) as usize] = false);
+        let mut gone = deleted.iter().peekable();
+        let stays: Vec<bool> = places.clone().map(|place| gone.next_if(|gone| **gone == place).is_none()).collect();
         let staying =
             places.zip(&stays).filter(|(_, stays)| **stays).filter_map(|(place, _)| u32::try_from(place).ok());
         let staying = Places::Some(staying.collect());

@@ -6,12 +6,15 @@ use super::properties::{feeding, rows, said};
 use super::*;
 use crate::{Earlier, Summary, Taken};
 
+/// Two ends, what forbids it, source, time.
+type Refused = (Value, Value, ConflictReason, String, Option<i64>);
+
 /// What a run leaves for the next one, as tables would hold it.
 #[derive(Debug, Clone, Default)]
 struct Stored {
     /// Files of values; none where a row was deleted.
     files: Vec<Vec<Option<(Value, String)>>>,
-    conflicts: Vec<(Value, Value, ConflictReason, String, Option<i64>)>,
+    conflicts: Vec<Refused>,
     shared: Vec<(Value, usize, u64)>,
     summary: Summary,
     kept: Vec<KeptPart>,
@@ -23,8 +26,7 @@ impl Stored {
     }
 
     fn after(resolution: Resolution) -> Self {
-        let mut stored = Self::default();
-        stored.summary = resolution.summary(MOST);
+        let mut stored = Self { summary: resolution.summary(MOST), ..Self::default() };
         stored.add(resolution);
         stored
     }
@@ -56,7 +58,9 @@ impl Stored {
         self.conflicts.extend(outcome.conflicts);
         self.shared = outcome.shared;
         let resolution = Arc::new(resolution);
-        [Novelty::Fresh, Novelty::Newest].into_iter().for_each(|novelty| self.kept.extend(kept(&resolution, novelty)));
+        for novelty in [Novelty::Fresh, Novelty::Newest] {
+            self.kept.extend(kept(&resolution, novelty));
+        }
     }
 }
 
@@ -69,7 +73,7 @@ fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feedin
     feed_rows(&evidence, rows, feeding);
     let mut earlier = Earlier::new(&evidence).unwrap();
     let name = |identifier: usize| Some(format!("id{identifier}"));
-    let ends = |end: fn(&(Value, Value, ConflictReason, String, Option<i64>)) -> &Value| -> [Vec<Option<String>>; 2] {
+    let ends = |end: fn(&Refused) -> &Value| -> [Vec<Option<String>>; 2] {
         let of = |value: &Value| (name(value.0), Some(value.1.clone()));
         let (names, values) = stored.conflicts.iter().map(|conflict| of(end(conflict))).unzip();
         [names, values]
@@ -154,7 +158,7 @@ proptest! {
             let stored = stored.as_ref().unwrap();
             prop_assert_eq!(sorted(&stored.rows()), sorted(&expected.as_previous()));
             prop_assert_eq!(&stored.shared, &expected.shared);
-            let told = |conflicts: &[(Value, Value, ConflictReason, String, Option<i64>)]| {
+            let told = |conflicts: &[Refused]| {
                 sorted(&conflicts.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>())
             };
             prop_assert_eq!(told(&stored.conflicts), told(&expected.conflicts));
