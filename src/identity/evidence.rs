@@ -340,11 +340,7 @@ impl Feeder {
         for row in 0..rows {
             for column in columns {
                 let at = column.number(row).map_or(Ok(Ref::NONE), |number| known.find(number))?;
-                if at != Ref::NONE {
-                    self.placed[at.shard()].push((at, self.waiting.refs.len() as Slot));
-                    self.placed_count += 1;
-                }
-                self.waiting.refs.push(at);
+                self.push_placed(at);
             }
             usable += usize::from(self.end_row(first_seen.micros(row), last_seen.micros(row))?);
         }
@@ -375,15 +371,21 @@ impl Feeder {
                 continue;
             }
             for at in &refs {
-                if *at != Ref::NONE {
-                    self.placed[at.shard()].push((*at, self.waiting.refs.len() as Slot));
-                    self.placed_count += 1;
-                }
-                self.waiting.refs.push(*at);
+                self.push_placed(*at);
             }
             self.end_row(first_seen.micros(row), last_seen.micros(row))?;
         }
         Ok(rows)
+    }
+
+    /// Puts a value that is there already, or none, into the row that waits.
+    #[inline]
+    fn push_placed(&mut self, at: Ref) {
+        if at != Ref::NONE {
+            self.placed[at.shard()].push((at, self.waiting.refs.len() as Slot));
+            self.placed_count += 1;
+        }
+        self.waiting.refs.push(at);
     }
 
     /// Ends a row whose values are among those that wait. Tells whether it has any.

@@ -78,6 +78,12 @@ impl Summary {
         self.largest.last().filter(|_| !is_all).map(|(id, size)| (Reverse(*size), *id))
     }
 
+    /// How many values have a profile.
+    #[must_use]
+    pub fn value_count(&self) -> u64 {
+        self.values.iter().sum()
+    }
+
     /// How many profiles there are.
     #[must_use]
     pub fn profiles(&self) -> u64 {

@@ -46,7 +46,6 @@ pub(crate) struct Aside {
 pub struct Earlier {
     of: Arc<Collected>,
     flush_at: usize,
-    names: Names,
     /// For each shard, how many values the new rows have: the first ones.
     fresh: Vec<usize>,
     aside: Vec<Aside>,
@@ -57,20 +56,15 @@ pub struct Earlier {
     bytes: usize,
 }
 
-/// The identifiers of the rules, by name.
-#[derive(Debug)]
-struct Names(Vec<String>);
-
-impl Names {
-    /// The number of an identifier. Most rows have the same as the one before them, whose number is `last`.
-    #[inline]
-    fn number(&self, name: &str, last: &mut usize) -> Result<u8, IdentityError> {
-        if self.0.get(*last).is_none_or(|known| known != name) {
-            // Rules have changed, which whoever calls is to have seen.
-            *last = self.0.iter().position(|known| known == name).ok_or(IdentityError::BrokenKept)?;
-        }
-        Ok(*last as u8)
+/// The number of an identifier. Most rows have the same as the one before them, whose number is `last`.
+#[inline]
+fn number(rules: &Rules, name: &str, last: &mut usize) -> Result<u8, IdentityError> {
+    if rules.identifiers.get(*last).is_none_or(|rule| rule.name != name) {
+        // Rules have changed, which whoever calls is to have seen.
+        let found = rules.identifiers.iter().position(|rule| rule.name == name);
+        *last = found.ok_or(IdentityError::BrokenKept)?;
     }
+    Ok(*last as u8)
 }
 
 /// The profiles of a shard's values that are ends of refused edges.
@@ -119,9 +113,8 @@ impl Earlier {
             return Err(IdentityError::Misuse("pins, which only a whole result takes into account"));
         }
         let fresh = of.shards.iter().map(|shard| locked(shard).names().len()).collect();
-        let names = Names(of.rules().identifiers.iter().map(|rule| rule.name.clone()).collect());
         let ends = (0..SHARDS).map(|_| Mutex::new(Shard::new(Ends::default()))).collect();
-        Ok(Self { of, flush_at: evidence.flush_at, names, fresh, aside: vec![], ends, refused: vec![], bytes: 0 })
+        Ok(Self { of, flush_at: evidence.flush_at, fresh, aside: vec![], ends, refused: vec![], bytes: 0 })
     }
 
     /// Takes in the values that were shared by many: an identifier's name, a value, the name of the identifier of which it was seen with
@@ -144,8 +137,8 @@ impl Earlier {
             else {
                 return Err(IdentityError::BrokenKept);
             };
-            let identifier = self.names.number(identifier, &mut last)?;
-            let linked = self.names.number(linked, &mut last_linked)?;
+            let identifier = number(self.of.rules(), identifier, &mut last)?;
+            let linked = number(self.of.rules(), linked, &mut last_linked)?;
             let room = |seen: &mut Seen, at: Ref| seen.make_room(at.number() as usize);
             let at = intern::place(&self.of.shards, identifier, value, room)?;
             self.aside.push(Aside { at, linked, degree: u64::from(degree) });
@@ -166,7 +159,7 @@ impl Earlier {
                 let (Some(identifier), Some(value)) = (identifiers.text(row), values.text(row)) else {
                     return Err(IdentityError::BrokenKept);
                 };
-                let identifier = self.names.number(identifier, last)?;
+                let identifier = number(self.of.rules(), identifier, last)?;
                 let room = |ends: &mut Ends, at: Ref| ends.0.resize(ends.0.len().max(at.number() as usize + 1), None);
                 *end = intern::place(&self.ends, identifier, value, room)?;
             }
@@ -235,13 +228,13 @@ impl Looks {
         }
         // Where nothing was looked for, the ends of refused edges are not known.
         let refused = if profiles.is_empty() { FixedBitSet::new() } else { with_groups(&earlier, &mut profiles)? };
-        let Earlier { of, flush_at, names, fresh, aside, bytes, .. } = earlier;
+        let Earlier { of, flush_at, fresh, aside, bytes, .. } = earlier;
         of.grow(-bytes.cast_signed());
         let sieve = Sieve::of(profiles.len(), profiles.iter().map(|id| id.number()));
-        let values = names.0.len();
-        let taken = Mutex::new(Taken { values: vec![0; values], ..Taken::default() });
+        let values = vec![0; of.rules().identifiers.len()];
+        let taken = Mutex::new(Taken { values, ..Taken::default() });
         let taking =
-            Taking { of, flush_at, names, fresh, aside, refused, profiles, sieve, taken, feeders: AtomicUsize::new(0) };
+            Taking { of, flush_at, fresh, aside, refused, profiles, sieve, taken, feeders: AtomicUsize::new(0) };
         Ok(Takes(Arc::new(taking)))
     }
 }
@@ -293,7 +286,7 @@ impl LooksFeeder {
             let (Some(identifier), Some(value)) = (identifiers.text(row), values.text(row)) else {
                 return Err(IdentityError::BrokenKept);
             };
-            let identifier = earlier.names.number(identifier, &mut self.last)?;
+            let identifier = number(earlier.of.rules(), identifier, &mut self.last)?;
             let hash = hash64(identifier, value);
             let (is_value, is_end) = (sieve.may_have(hash), sieve_of_ends.may_have(hash));
             if is_value || is_end {
@@ -333,7 +326,6 @@ pub struct Takes(Arc<Taking>);
 struct Taking {
     of: Arc<Collected>,
     flush_at: usize,
-    names: Names,
     fresh: Vec<usize>,
     aside: Vec<Aside>,
     refused: FixedBitSet,
@@ -383,15 +375,14 @@ impl Takes {
         !self.0.profiles.is_empty()
     }
 
-    /// How many profiles are resolved again.
-    pub fn profiles(&self) -> usize {
-        self.0.profiles.len()
-    }
-
     /// A way in for one file of the earlier result. Each thread has its own.
     pub fn feeder(&self, file: usize) -> TakesFeeder {
         let number = self.0.feeders.fetch_add(1, Ordering::Relaxed);
-        let taken = Taken { values: vec![0; self.0.names.0.len()], places: vec![vec![]; file + 1], ..Taken::default() };
+        let taken = Taken {
+            values: vec![0; self.0.of.rules().identifiers.len()],
+            places: vec![vec![]; file + 1],
+            ..Taken::default()
+        };
         TakesFeeder { taking: Arc::clone(&self.0), number, last: 0, staged: Staged::new(), file, taken }
     }
 
@@ -434,7 +425,7 @@ impl TakesFeeder {
         }
         for row in 0..values.len() {
             let id = profile(profile_ids, row)?;
-            let Taking { names, sieve, profiles, .. } = &*self.taking;
+            let Taking { of, sieve, profiles, .. } = &*self.taking;
             if !sieve.may_have(id.number()) || !profiles.contains(&id) {
                 continue;
             }
@@ -443,18 +434,13 @@ impl TakesFeeder {
             else {
                 return Err(IdentityError::BrokenKept);
             };
-            let identifier = names.number(identifier, &mut self.last)?;
+            let identifier = number(of.rules(), identifier, &mut self.last)?;
             self.taken.places[self.file].push(place);
             self.taken.values[usize::from(identifier)] += 1;
             *self.taken.sizes.entry(id).or_default() += 1;
             self.staged.push(identifier, value, Has(id))?;
         }
         if self.staged.len() >= self.taking.flush_at { self.flush() } else { Ok(()) }
-    }
-
-    /// How much memory the whole evidence holds, in bytes.
-    pub fn evidence_bytes(&self) -> usize {
-        self.taking.of.held()
     }
 
     /// Ends this feeder's input.

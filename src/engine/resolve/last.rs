@@ -38,22 +38,34 @@ fn tables(work: &Resolve) -> [&ResolveTable; 3] {
     [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared]
 }
 
-/// Whether it can be told what new rows touch: no values are linked that no row links, and what was read is kept.
-pub(super) fn is_possible(work: &Resolve, readings: &[Option<Reading>]) -> bool {
-    work.pins.is_empty() && work.matches.is_none() && readings.iter().all(Option::is_some)
+/// Whether it can be told what new rows touch: no values are linked that no row links, and what was read may be kept.
+pub(super) fn is_possible(work: &Resolve) -> bool {
+    work.pins.is_empty() && work.matches.is_none() && work.rows.iter().all(|rows| rows.keep)
 }
 
-/// What the last run left; none if it is not known, or if rules have changed since, tables, or rows that it read.
+/// What earlier runs have left; nothing for most projects, whose results are small.
+pub(super) async fn all(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Kept>, EngineError> {
+    engine.kept(&shelf(work)).await
+}
+
+/// The versions of [`tables`].
+async fn versions(engine: &dyn Engine, run: &RunContext, work: &Resolve) -> Result<Vec<Option<String>>, EngineError> {
+    let mut versions = vec![];
+    for table in tables(work) {
+        versions.push(engine.table_version(run, &table.output.name).await?);
+    }
+    Ok(versions)
+}
+
+/// Which of `all` the last run left; none if it is not known, or if rules have changed since, tables, or rows that it read.
 pub(super) async fn find(
     engine: &dyn Engine,
     run: &RunContext,
     work: &Resolve,
     readings: &[Option<Reading>],
+    all: Vec<Kept>,
 ) -> Result<Option<Last>, EngineError> {
-    let mut versions = vec![];
-    for table in tables(work) {
-        versions.push(engine.table_version(run, &table.output.name).await?);
-    }
+    let versions = versions(engine, run, work).await?;
     let rules = fingerprint(&rules(work, readings, vec![]));
     let is_same = |about: &Value| {
         let sources = about["sources"].as_array();
@@ -68,7 +80,7 @@ pub(super) async fn find(
                 s.len() == readings.len() && s.iter().zip(readings).all(|pair| read(pair) == Some(true))
             })
     };
-    for kept in engine.kept(&shelf(work)).await? {
+    for kept in all {
         let Ok(about) = serde_json::from_str::<Value>(&kept.about) else { continue };
         if is_same(&about)
             && let Some((summary, refused)) = summary_of(&about)
@@ -121,25 +133,20 @@ pub(super) async fn keep(
     readings: &[Option<Reading>],
     whole: Whole<'_>,
 ) -> Result<(), EngineError> {
-    let shelf = shelf(work);
-    let before = engine.kept(&shelf).await?;
+    let (shelf, before) = (shelf(work), all(engine, work).await?);
     let Whole { resolution, profiles, summary, refused, last } = whole;
-    if is_possible(work, readings) && is_worth_it(&summary) {
+    if is_possible(work) && readings.iter().all(Option::is_some) && is_worth_it(&summary) {
         let profiles = profiles.unwrap_or_else(|| {
             let mut profiles = resolution.profiles().to_vec();
             profiles.sort_unstable();
             Arc::new(profiles)
         });
-        let mut versions = vec![];
-        for table in tables(work) {
-            versions.push(engine.table_version(run, &table.output.name).await?);
-        }
         let sources = readings.iter().flatten();
         let about = json!({
             "run_id": run.run_id.as_str(),
             "rules": fingerprint(resolution.rules()),
             "sources": sources.map(|r| json!({"fingerprint": r.fingerprint, "parts": r.parts()})).collect::<Vec<_>>(),
-            "tables": versions,
+            "tables": versions(engine, run, work).await?,
             "summary": to_json(&summary),
             "refused": refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),
         });
@@ -156,7 +163,7 @@ pub(super) async fn keep(
 /// Small results are made anew as fast as anything can be found in them.
 pub(super) fn is_worth_it(summary: &Summary) -> bool {
     const VALUES: u64 = 100_000;
-    summary.values.iter().sum::<u64>() >= VALUES
+    summary.value_count() >= VALUES
 }
 
 /// What a result is a function of, beside rows.

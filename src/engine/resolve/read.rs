@@ -14,7 +14,7 @@ use kinfold_identity::{
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::reuse::Reading;
 use super::{blocking, identity};
@@ -401,10 +401,15 @@ async fn feed_previous(
 /// What all tasks give. After the first error the others are stopped.
 pub(super) async fn all<T: 'static>(mut tasks: JoinSet<Result<T, EngineError>>) -> Result<Vec<T>, EngineError> {
     let mut done = Vec::new();
-    while let Some(joined) = tasks.join_next().await {
-        done.push(joined.map_err(|e| bug(format!("the identity kernel broke off: {e}")))??);
+    while let Some(one) = tasks.join_next().await {
+        done.push(joined(one)?);
     }
     Ok(done)
+}
+
+/// What a task gives.
+pub(super) fn joined<T>(task: Result<Result<T, EngineError>, JoinError>) -> Result<T, EngineError> {
+    task.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?
 }
 
 /// The profiles of [`tables::kept_profile_columns`](super::tables::kept_profile_columns).

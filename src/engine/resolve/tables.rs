@@ -56,12 +56,14 @@ impl Part {
 /// How many edges were refused, by where they were seen and by what refused them.
 pub(super) type RefusedCounts = BTreeMap<(String, String), u64>;
 
+/// The places of the rows that go, by file.
+pub(super) type Gone = HashMap<String, RoaringTreemap>;
+
 /// What stays of the tables of the last run, of which a result takes the place of a part.
 #[derive(Debug, Default)]
 pub(super) struct Staying {
-    /// The places of the rows that go, by file.
-    pub(super) gone_identifiers: HashMap<String, RoaringTreemap>,
-    pub(super) gone_conflicts: HashMap<String, RoaringTreemap>,
+    pub(super) gone_identifiers: Gone,
+    pub(super) gone_conflicts: Gone,
     pub(super) refused: RefusedCounts,
     /// Ascending.
     pub(super) profiles: Arc<Vec<ProfileId>>,
@@ -84,19 +86,20 @@ pub(super) async fn write(
     let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
     let of_history = context.clone();
     let tables = &work.tables;
-    let (mut gone, mut refused, stay) = match staying {
-        Some(Staying { gone_identifiers, gone_conflicts, refused, profiles }) => {
-            let gone = [(&tables.identifiers, gone_identifiers), (&tables.conflicts, gone_conflicts)];
-            (gone.map(|(table, gone)| (table.output.name.clone(), gone)).into_iter().collect(), refused, profiles)
-        }
-        None => (HashMap::new(), RefusedCounts::new(), Arc::default()),
+    let (gone_identifiers, gone_conflicts, mut refused, stay) = match staying {
+        Some(stay) => (Some(stay.gone_identifiers), Some(stay.gone_conflicts), stay.refused, stay.profiles),
+        None => (None, None, RefusedCounts::new(), Arc::default()),
     };
     for conflict in resolution.conflicts() {
         let rules = resolution.rules();
         let of = (source_name(rules, conflict.source).to_owned(), reason(rules, &reasons, conflict.reason));
         *refused.entry(of).or_default() += 1;
     }
-    let (profile_count, refused_counts) = (stay.len() + resolution.profiles().len(), refused.clone());
+    let refused_counts = refused.clone();
+    // Each part is a file.
+    let parts = |rows: usize| threads.clamp(1, 1 + rows / WORTH_A_PART);
+    let (parts, parts_of_profiles) =
+        (parts(resolution.identifier_count()), parts(stay.len() + resolution.profiles().len()));
     let small = |make: MakeSmall| -> Make {
         Arc::new(move |resolution, part, take| {
             if part.is_first() {
@@ -104,27 +107,23 @@ pub(super) async fn write(
             }
         })
     };
-    let outputs: [(&ResolveTable, Make); 6] = [
-        (&tables.identifiers, Arc::new(identifiers)),
-        (&tables.history, Arc::new(move |resolution, part, take| history(resolution, part, &of_history, take))),
-        (&tables.conflicts, small(Box::new(move |resolution, take| conflicts(resolution, &reasons, take)))),
-        (&tables.shared, small(Box::new(shared))),
-        (
-            &tables.health,
-            small(Box::new(move |resolution, take| health(resolution, &summary, &refused_counts, &context, take))),
-        ),
-        (&tables.profiles, Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take))),
+    let history: Make = Arc::new(move |resolution, part, take| history(resolution, part, &of_history, take));
+    let conflicts = small(Box::new(move |resolution, take| conflicts(resolution, &reasons, take)));
+    let health = small(Box::new(move |resolution, take| health(resolution, &summary, &refused_counts, &context, take)));
+    let profiles: Make = Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take));
+    // What goes of a table that is changed in place; of any other, nothing is told.
+    let outputs: [(&ResolveTable, usize, Make, Option<Gone>); 6] = [
+        (&tables.identifiers, parts, Arc::new(identifiers), gone_identifiers),
+        (&tables.history, parts, history, None),
+        (&tables.conflicts, parts, conflicts, gone_conflicts),
+        (&tables.shared, parts, small(Box::new(shared)), None),
+        (&tables.health, parts, health, None),
+        (&tables.profiles, parts_of_profiles, profiles, None),
     ];
     let mut written = Vec::new();
-    for (table, make) in outputs {
-        // Each part is a file.
-        let rows = if table.output.name == tables.profiles.output.name {
-            profile_count
-        } else {
-            resolution.identifier_count()
-        };
-        let streams = produce_all(&table.columns, resolution, threads.clamp(1, 1 + rows / WORTH_A_PART), &make);
-        written.push(match gone.remove(&table.output.name) {
+    for (table, parts, make, gone) in outputs {
+        let streams = produce_all(&table.columns, resolution, parts, &make);
+        written.push(match gone {
             Some(gone) => engine.patch_table(run, &table.output, gone, streams).await?,
             None => engine.create_table_from(run, &table.output, streams).await?,
         });

@@ -11,16 +11,17 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use futures::StreamExt;
 use kinfold_identity::{
-    Earlier, Evidence, Graph, IdentityError, Looks, Novelty, NumberColumn, ProfileId, Taken, Takes, TextColumn,
+    Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, ProfileId, Taken, Takes,
+    TakesFeeder, TextColumn, Touched,
 };
 use kinfold_plan::Resolve;
 use roaring::RoaringTreemap;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use super::last::{self, Last};
 use super::read::{self, Feeding, Numbers, Text};
 use super::reuse::{self, Reading};
-use super::tables::{self, RefusedCounts, Staying};
+use super::tables::{self, Gone, RefusedCounts, Staying};
 use super::{LARGEST, Resolved, Whole, blocking, judge, keep_all, readings, rules, solve};
 use crate::api::{Engine, Kept, RecordStream, RunContext, StoredFile};
 use crate::error::EngineError;
@@ -46,14 +47,21 @@ pub(super) async fn resolve(
     work: &Resolve,
     kept: &[Kept],
 ) -> Result<Option<Resolved>, EngineError> {
+    if !last::is_possible(work) {
+        return Ok(whole(work, "it cannot be told what new rows touch"));
+    }
+    // Before anything that costs: results of most projects are small.
+    let left = last::all(engine, work).await?;
+    if left.is_empty() {
+        return Ok(whole(work, "no run has left anything to go on from"));
+    }
     let readings = readings(engine, run, work, kept, reuse::VERY_MANY).await?;
-    let is_tidy = readings.iter().flatten().all(|reading| reading.merged.is_empty());
-    if !is_tidy || !last::is_possible(work, &readings) {
-        return Ok(whole(work, "it cannot be told what new rows touch, or much is kept in small pieces"));
+    if !readings.iter().all(|reading| reading.as_ref().is_some_and(|reading| reading.merged.is_empty())) {
+        return Ok(whole(work, "what was read is not kept, or in too many small pieces"));
     }
     // First the tables: of any version that is newer than these, none is changed.
     let tables = Tables::open(engine, work).await?;
-    let Some(last) = last::find(engine, run, work, &readings).await? else {
+    let Some(last) = last::find(engine, run, work, &readings, left).await? else {
         return Ok(whole(work, "the last run is not known, or something has changed since"));
     };
     if !last::is_worth_it(&last.summary) || tables.is_worn() {
@@ -139,7 +147,7 @@ impl Tables {
         let gone_identifiers =
             places.map(|(file, places)| (file.name.clone(), places.iter().map(|place| u64::from(*place)).collect()));
         let gone_identifiers = gone_identifiers.collect();
-        let mut gone_conflicts: HashMap<String, RoaringTreemap> = HashMap::new();
+        let mut gone_conflicts = Gone::new();
         let mut refused: RefusedCounts = last.refused.clone();
         let mut first = 0;
         for (file, count) in self.conflicts.iter().zip(&conflicts.files) {
@@ -185,8 +193,7 @@ impl Run<'_> {
             let Some(reading) = reading else { continue };
             read::read_fresh(self.engine, self.work, source, reading, &self.evidence, &self.feeding).await?;
         }
-        let known: u64 = self.last.summary.values.iter().sum();
-        if self.evidence.values().saturating_mul(FEW) as u64 > known {
+        if self.evidence.values().saturating_mul(FEW) as u64 > self.last.summary.value_count() {
             return Ok(None);
         }
         let (earlier, conflicts) = self.earlier().await?;
@@ -266,73 +273,79 @@ impl Run<'_> {
 
     /// Finds which profiles the values of new rows have.
     async fn look(&self, looks: Looks) -> Result<Takes, EngineError> {
-        let files = if looks.is_needed() { self.tables.identifiers.as_slice() } else { &[] };
-        let feed = |_: usize| {
-            let (mut feeder, feeding) = (Some(looks.feeder()), Arc::clone(&self.feeding));
-            move |rows: Option<(&Places, [Text; 3])>| {
-                match (rows, &mut feeder) {
-                    (Some((_, [names, values, ids])), Some(feeder)) => feeder.push(&names, &values, &ids),
-                    (None, feeder) => feeder.take().map_or(Ok(()), kinfold_identity::LooksFeeder::finish),
-                    (Some(_), None) => Err(IdentityError::Misuse("rows after the last one")),
-                }
-                .map_err(|e| feeding.explain(&e))
-            }
-        };
-        self.each_file(files, feed).await?;
+        if looks.is_needed() {
+            self.each_file(|_| looks.feeder()).await?;
+        }
         blocking(move || looks.group()).await?.map_err(|e| self.explain(&e))
     }
 
     /// Takes all values of the profiles that new rows touch.
-    async fn take(&self, takes: Takes) -> Result<kinfold_identity::Touched, EngineError> {
-        let files = if takes.is_needed() { self.tables.identifiers.as_slice() } else { &[] };
-        let feed = |file: usize| {
-            let (mut feeder, feeding) = (Some(takes.feeder(file)), Arc::clone(&self.feeding));
-            move |rows: Option<(&Places, [Text; 3])>| {
-                let pushed = match (rows, &mut feeder) {
-                    (Some((places, [names, values, ids])), Some(feeder)) => {
-                        let pushed = feeder.push(places, &names, &values, &ids);
-                        feeding.hold(feeder.evidence_bytes())?;
-                        pushed
-                    }
-                    (None, feeder) => feeder.take().map_or(Ok(()), kinfold_identity::TakesFeeder::finish),
-                    (Some(_), None) => Err(IdentityError::Misuse("rows after the last one")),
-                };
-                pushed.map_err(|e| feeding.explain(&e))
-            }
-        };
-        self.each_file(files, feed).await?;
+    async fn take(&self, takes: Takes) -> Result<Touched, EngineError> {
+        if takes.is_needed() {
+            self.each_file(|file| takes.feeder(file)).await?;
+        }
         blocking(move || takes.end()).await?.map_err(|e| self.explain(&e))
     }
 
-    /// Hands the last run's values to what `feed` gives for each file, several at a time, each on a thread of its own; and none at the end.
-    async fn each_file<F>(&self, files: &[StoredFile], feed: impl Fn(usize) -> F) -> Result<(), EngineError>
-    where
-        F: FnMut(Option<(&Places, [Text; 3])>) -> Result<(), EngineError> + Send + 'static,
-    {
+    /// Hands each file of the last run's values to a feeder of its own, several at a time, each on a thread.
+    async fn each_file<F: ValuesFeeder>(&self, feeder: impl Fn(usize) -> F) -> Result<(), EngineError> {
         let table = &self.work.tables.identifiers.output.name;
         let mut tasks = JoinSet::new();
-        for (number, file) in files.iter().enumerate() {
-            if tasks.len() >= self.threads.max(1) {
-                joined(tasks.join_next().await)?;
+        for (number, file) in self.tables.identifiers.iter().enumerate() {
+            if tasks.len() >= self.threads.max(1)
+                && let Some(task) = tasks.join_next().await
+            {
+                read::joined(task)?;
             }
-            let columns = ["identifier", "value", "profile_id"];
-            let mut rows = Rows::of(self.engine, table, file, &columns).await?;
-            let (mut feed, table) = (feed(number), table.clone());
-            tasks.spawn(async move {
-                while let Some((places, batch)) = rows.next().await? {
-                    let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
-                    feed(Some((&places, columns.try_into().map_err(|_| misshapen(&table))?)))?;
-                }
-                feed(None)
-            });
+            let rows = Rows::of(self.engine, table, file, &["identifier", "value", "profile_id"]).await?;
+            let (evidence, feeding) = (Arc::clone(&self.evidence), Arc::clone(&self.feeding));
+            tasks.spawn(feed(feeder(number), rows, table.clone(), evidence, feeding));
         }
         read::all(tasks).await.map(drop)
     }
 }
 
-/// What a task gave; nothing if there is none.
-fn joined(task: Option<Result<Result<(), EngineError>, JoinError>>) -> Result<(), EngineError> {
-    task.map_or(Ok(()), |joined| joined.map_err(|e| bug(format!("the identity kernel broke off: {e}")))?)
+async fn feed(
+    mut feeder: impl ValuesFeeder,
+    mut rows: Rows,
+    table: String,
+    evidence: Arc<Evidence>,
+    feeding: Arc<Feeding>,
+) -> Result<(), EngineError> {
+    while let Some((places, batch)) = rows.next().await? {
+        let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
+        let [identifiers, values, profile_ids] = columns.as_slice() else { return Err(misshapen(&table)) };
+        feeder.push(&places, [identifiers, values, profile_ids]).map_err(|e| feeding.explain(&e))?;
+        feeding.hold(evidence.bytes())?;
+    }
+    feeder.finish().map_err(|e| feeding.explain(&e))
+}
+
+/// What the last run's values go into: identifiers' names, values, and the ids of their profiles.
+trait ValuesFeeder: Send + 'static {
+    fn push(&mut self, places: &Places, columns: [&Text; 3]) -> Result<(), IdentityError>;
+
+    fn finish(self) -> Result<(), IdentityError>;
+}
+
+impl ValuesFeeder for LooksFeeder {
+    fn push(&mut self, _: &Places, [identifiers, values, profile_ids]: [&Text; 3]) -> Result<(), IdentityError> {
+        Self::push(self, identifiers, values, profile_ids)
+    }
+
+    fn finish(self) -> Result<(), IdentityError> {
+        Self::finish(self)
+    }
+}
+
+impl ValuesFeeder for TakesFeeder {
+    fn push(&mut self, places: &Places, [identifiers, values, profile_ids]: [&Text; 3]) -> Result<(), IdentityError> {
+        Self::push(self, places, identifiers, values, profile_ids)
+    }
+
+    fn finish(self) -> Result<(), IdentityError> {
+        Self::finish(self)
+    }
 }
 
 /// The rows of a file that are not deleted, with their places.
