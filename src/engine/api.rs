@@ -26,6 +26,8 @@ pub struct Written {
     pub table: String,
     pub rows: u64,
     pub bytes: u64,
+    /// The data files that were written, in the order of the streams that they hold.
+    pub files: Vec<NewFile>,
 }
 
 /// What every step of one run shares.
@@ -101,6 +103,14 @@ pub(crate) struct KeptFile {
     pub(crate) name: String,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
+}
+
+/// A data file that a run has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// As that of [`StoredFile`].
+    pub name: String,
+    pub rows: u64,
 }
 
 /// A file of the last committed version of one of Kinfold's own tables. Its rows keep their places for as long as it is there.
@@ -205,9 +215,15 @@ pub trait Engine: Send + Sync {
     /// The files of the last committed version of one of Kinfold's own tables; none if there is no such table.
     async fn stored_files(&self, table: &str) -> Result<Vec<StoredFile>, EngineError>;
 
-    /// The rows of such a file in the order in which they lie in it, deleted ones included: these columns, in this order. One stream is
-    /// read on one thread, while what comes next is fetched.
-    async fn stored_rows(&self, table: &str, file: &StoredFile, columns: &[&str]) -> Result<RecordStream, EngineError>;
+    /// The rows of such a file in the order in which they lie in it, deleted ones included: these columns, in this order; all rows, or those
+    /// at some `places`. One stream is read on one thread, while what comes next is fetched.
+    async fn stored_rows(
+        &self,
+        table: &str,
+        file: &StoredFile,
+        columns: &[&str],
+        places: Option<&RoaringTreemap>,
+    ) -> Result<RecordStream, EngineError>;
 
     /// As [`Engine::create_table_from`], but the rows of the last committed version stay, except those at the places in `deleted`, by the
     /// names of its files, which add to those that are deleted already. The columns must be those of that version, and `output` must be

@@ -20,7 +20,8 @@ mod stores;
 mod types;
 
 pub use api::{
-    Engine, FileTable, Gap, Kept, MemoryShare, QueryPart, QueryParts, RecordStream, RunContext, StoredFile, Written,
+    Engine, FileTable, Gap, Kept, MemoryShare, NewFile, QueryPart, QueryParts, RecordStream, RunContext, StoredFile,
+    Written,
 };
 pub use contract::{Components, contract};
 pub use error::{EngineError, ErrorKind};

@@ -1,5 +1,6 @@
 //! Which id each cluster gets, and what became of the ids of the last run.
 
+use fixedbitset::FixedBitSet;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
@@ -49,19 +50,29 @@ pub(crate) struct Assignment {
     pub(crate) changes: Vec<Change>,
     /// The oldest node of each profile that was merged.
     pub(crate) merged: HashMap<ProfileId, u32>,
+    /// Of a part of all rows: the nodes of which the last run told all that there is to tell.
+    pub(crate) unchanged: FixedBitSet,
+}
+
+/// What is known of the last run, where only a part of all rows is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    /// All its profiles, ascending: their ids are taken.
+    pub(crate) profiles: &'a [ProfileId],
+    /// For each shard, how many values new rows have, which are the first ones.
+    pub(crate) fresh: &'a [usize],
 }
 
 /// A profile's id stays with the cluster that has the profile's oldest identifier. Where several ids meet in one cluster,
 /// that of the oldest profile stays, the age of a profile being that of its oldest identifier. A cluster without an id gets
 /// one that is derived from its oldest identifier.
 ///
-/// What `nodes` know of the last run is used up. `others`: profiles of the last run that are not looked at, ascending; their ids are
-/// taken.
-pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering, others: &[ProfileId]) -> Assignment {
+/// What `nodes` know of the profiles of the last run is used up.
+pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering, part: Option<Part<'_>>) -> Assignment {
     let mut taken: Vec<ProfileId> = nodes.shards.iter_mut().flat_map(|s| s.attributes.bereft.drain(..)).collect();
     let inheritance = Inheritance::new(nodes, clustering);
-    for shard in &mut nodes.shards {
-        shard.attributes.previous = Vec::new();
+    if part.is_none() {
+        forget_previous(nodes);
     }
     taken.extend(&inheritance.left);
     taken.extend(inheritance.shares.iter().map(|share| share.0));
@@ -69,6 +80,7 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering, 
     taken.dedup();
 
     let mut ids = inheritance.keeps.clone();
+    let others = part.map_or(&[][..], |part| part.profiles);
     let is_taken = |id: &ProfileId| taken.binary_search(id).is_ok() || others.binary_search(id).is_ok();
     derive(rules, nodes, clustering, is_taken, &mut ids);
     let ids: Vec<ProfileId> = ids.into_iter().map(|id| id.expect("each cluster got an id")).collect();
@@ -76,7 +88,30 @@ pub(crate) fn assign(rules: &Rules, nodes: &mut Nodes, clustering: &Clustering, 
     let is_merged = |change: &&Change| change.kind == ChangeKind::Merged;
     let merged = changes.iter().filter(is_merged).filter_map(|change| change.other_profile_id);
     let merged = merged.filter_map(|profile| Some((profile, *inheritance.oldest.get(&profile)?))).collect();
-    Assignment { ids, changes, merged }
+    let unchanged = part.map(|part| unchanged(nodes, clustering, &ids, part.fresh)).unwrap_or_default();
+    forget_previous(nodes);
+    Assignment { ids, changes, merged, unchanged }
+}
+
+fn forget_previous(nodes: &mut Nodes) {
+    for shard in &mut nodes.shards {
+        shard.attributes.previous = Vec::new();
+    }
+}
+
+/// The nodes that no new row has and whose profile has the id that it had.
+fn unchanged(nodes: &Nodes, clustering: &Clustering, ids: &[ProfileId], fresh: &[usize]) -> FixedBitSet {
+    let mut unchanged = FixedBitSet::with_capacity(nodes.len());
+    for ((number, shard), fresh) in nodes.shards.iter().enumerate().zip(fresh) {
+        for (i, profile) in shard.attributes.previous.iter().enumerate().skip(*fresh) {
+            let node = nodes.start(number) as usize + i;
+            let label = clustering.labels[node];
+            if label != NO_CLUSTER && *profile == Some(ids[label as usize]) {
+                unchanged.insert(node);
+            }
+        }
+    }
+    unchanged
 }
 
 /// How the profiles of the last run lie over the clusters of this one.

@@ -22,6 +22,11 @@ pub trait TimeColumn {
 pub trait NumberColumn {
     /// The number at `row`; none where it is missing or is no such number.
     fn number(&self, row: usize) -> Option<u32>;
+
+    /// All numbers as they lie, if they do: any where one is missing.
+    fn all(&self) -> Option<&[i64]> {
+        None
+    }
 }
 
 /// Weights in bits, some of them missing.

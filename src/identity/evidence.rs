@@ -7,7 +7,9 @@ use crate::graph::Graph;
 use crate::intern::{self, Attributes, FEEDERS_APART, Receive, Ref, SHARDS, Shard, Staged, Unknown};
 use crate::kept::KnownValues;
 use crate::rows::{self, NewRow, OpenRows, ROW_SHARDS, Rows};
-use crate::{IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, Touched, lean, linkage};
+use crate::{
+    FoundValues, IdentityError, NumberColumn, ProfileId, Rules, TextColumn, TimeColumn, Touched, lean, linkage,
+};
 
 /// How many values wait in a feeder before the shards take them: some 20 MB at 20 bytes a value.
 pub(crate) const FLUSH_AT: usize = 1 << 19;
@@ -65,8 +67,23 @@ pub(crate) struct Seen {
     pub(crate) stride: usize,
     /// The profile that had each value in the last run. Empty if none had any.
     pub(crate) previous: Vec<Option<ProfileId>>,
+    /// Where the last run's table has each value; [`Place::NONE`] where that is not known. Empty if of none it is.
+    pub(crate) places: Vec<Place>,
+    /// One of them has two.
+    pub(crate) has_two_places: bool,
     /// Profiles that had values in the last run which no source has any more; some several times.
     pub(crate) bereft: Vec<ProfileId>,
+}
+
+/// A file of a table, by its number, and a row of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: u32,
+    pub(crate) row: u32,
+}
+
+impl Place {
+    pub(crate) const NONE: Self = Self { file: u32::MAX, row: u32::MAX };
 }
 
 /// Side by side, as each sighting touches all.
@@ -90,6 +107,7 @@ impl Attributes for Seen {
         self.values.capacity() * size_of::<SeenValue>()
             + self.more_sources.capacity()
             + self.previous.capacity() * size_of::<Option<ProfileId>>()
+            + self.places.capacity() * size_of::<Place>()
     }
 }
 
@@ -347,35 +365,43 @@ impl Feeder {
         Ok(usable)
     }
 
-    /// As [`Feeder::push_known`], of rows of which only those are wanted that have values of a group which new rows touch. Of
-    /// [`Touched::known_values`](crate::Touched::known_values).
+    /// As [`Feeder::push_known`], of rows of which only those are wanted that have values of a group which new rows touch.
     ///
     /// # Errors
     /// When the columns don't fit the source, the rows and the values at hand contradict each other, or there is no room for more rows.
     pub fn push_touched(
         &mut self,
         touched: &Touched,
-        known: &KnownValues,
+        found: &FoundValues,
         rows: usize,
         columns: &[&dyn NumberColumn],
         first_seen: &dyn TimeColumn,
         last_seen: &dyn TimeColumn,
     ) -> Result<usize, IdentityError> {
-        if columns.len() != self.identifiers.len() || !known.are_of(&self.shared, &self.identifiers) {
+        if columns.len() != self.identifiers.len() || !found.are_of(&self.shared, &self.identifiers) {
             return Err(MISFIT);
         }
         let (mut numbers, mut refs) = (vec![None; columns.len()], vec![]);
-        for row in 0..rows {
+        let mut push = |row: usize| {
             numbers.iter_mut().zip(columns).for_each(|(number, column)| *number = column.number(row));
-            if !touched.wants(known, &numbers, &mut refs)? {
-                continue;
+            if !touched.wants(found, &numbers, &mut refs)? {
+                return Ok(());
             }
             for at in &refs {
                 self.push_placed(*at);
             }
-            self.end_row(first_seen.micros(row), last_seen.micros(row))?;
+            self.end_row(first_seen.micros(row), last_seen.micros(row)).map(drop)
+        };
+        let mut done = Ok(());
+        match columns.iter().map(|column| column.all()).collect::<Option<Vec<_>>>() {
+            Some(all) => found.each_row(&all, |row| {
+                if done.is_ok() {
+                    done = push(row);
+                }
+            })?,
+            None => done = (0..rows).try_for_each(push),
         }
-        Ok(rows)
+        done.map(|()| rows)
     }
 
     /// Puts a value that is there already, or none, into the row that waits.

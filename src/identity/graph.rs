@@ -4,19 +4,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fixedbitset::FixedBitSet;
-use rayon::ThreadPoolBuilder;
 
-use crate::assign::{self, Known};
+use crate::assign::{self, Known, Part};
 use crate::cluster::Linked;
 use crate::evidence::{Novelty, Seen};
-use crate::intern::{self, FEEDERS_APART, Receive, Ref, Shard, Staged, Unknown, hash64};
+use crate::intern::{self, FEEDERS_APART, Receive, Ref, Shard, Staged, Unknown};
 use crate::matches::{Matched, Matches};
 use crate::nodes::Nodes;
 use crate::pins::Pins;
 use crate::rows::Rows;
 use crate::shared::Shared;
 use crate::touched::Aside;
-use crate::{EdgeCount, IdentityError, ProfileId, Resolution, Rules, TextColumn, WeightColumn, cluster, shared};
+use crate::{
+    Digest, DigestKey, EdgeCount, IdentityError, ProfileId, Resolution, Rules, TextColumn, WeightColumn, cluster,
+    shared, threads,
+};
 
 /// All rows of all sources, and what the last run made of them, which comes in through any number of [`PreviousFeeder`]s.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Beginning {
     aside: Vec<Aside>,
     /// All profiles of the last run, ascending.
     profiles: Arc<Vec<ProfileId>>,
+    /// For each shard, how many values new rows have: the first ones.
+    fresh: Vec<usize>,
 }
 
 /// What all feeders look into.
@@ -70,21 +74,27 @@ impl Graph {
         Self { shared, feeders: AtomicUsize::new(0), matches, earlier: None }
     }
 
-    /// Makes it one of a part of all rows. `profiles`: of the last run, ascending.
-    pub(crate) fn begin_from(&mut self, aside: Vec<Aside>, profiles: Arc<Vec<ProfileId>>) {
-        self.earlier = Some(Beginning { aside, profiles });
+    /// Makes it one of a part of all rows. `profiles`: of the last run, ascending. `fresh`: for each shard, how many values new rows have,
+    /// which are the first ones.
+    pub(crate) fn begin_from(&mut self, aside: Vec<Aside>, profiles: Arc<Vec<ProfileId>>, fresh: Vec<usize>) {
+        self.earlier = Some(Beginning { aside, profiles, fresh });
     }
 
-    /// Calls `each` with some values that new rows have, and the identifier and hash of each other value on one row with them.
-    pub(crate) fn each_fresh_pair(&self, is_wanted: impl Fn(Ref) -> bool, mut each: impl FnMut(Ref, u8, u64)) {
-        let hash = |at: Ref, identifier: u8| {
+    /// Calls `each` with some values that new rows have, and the identifier and digest of each other value on one row with them.
+    pub(crate) fn each_fresh_pair(
+        &self,
+        key: DigestKey,
+        is_wanted: impl Fn(Ref) -> bool,
+        mut each: impl FnMut(Ref, u8, Digest),
+    ) {
+        let digest = |at: Ref| {
             let shard = self.shared.shards[at.shard()].lock().unwrap_or_else(PoisonError::into_inner);
-            hash64(identifier, shard.names().value(at.number() as usize))
+            key.digest(shard.names().value(at.number() as usize))
         };
         self.shared.rows.each_fresh(|row, identifiers| {
             for at in row.iter().filter(|at| **at != Ref::NONE && is_wanted(**at)) {
                 let others = row.iter().zip(identifiers).filter(|(other, _)| *other != at && **other != Ref::NONE);
-                others.for_each(|(other, identifier)| each(*at, *identifier, hash(*other, *identifier)));
+                others.for_each(|(other, identifier)| each(*at, *identifier, digest(*other)));
             }
         });
     }
@@ -158,9 +168,7 @@ impl Graph {
     /// # Errors
     /// When a feeder is not finished, the pins contradict each other, or the system has no threads.
     pub fn resolve(self, threads: usize) -> Result<Resolution, IdentityError> {
-        let pool =
-            ThreadPoolBuilder::new().num_threads(threads.max(1)).thread_name(|i| format!("identity-{i}")).build();
-        pool.map_err(|e| IdentityError::NoThreads(e.to_string()))?.install(|| self.resolve_here())
+        threads::pool(threads)?.install(|| self.resolve_here())
     }
 
     fn resolve_here(self) -> Result<Resolution, IdentityError> {
@@ -183,8 +191,8 @@ impl Graph {
         let mut clustering = cluster::cluster(known, &rules, &pins);
         rows.retain_fresh(|source| rules.sources[source].keep_rows);
         clustering.leave_out(shared.iter().map(|value| value.node));
-        let assignment =
-            assign::assign(&rules, &mut nodes, &clustering, earlier.as_ref().map_or(&[], |earlier| &earlier.profiles));
+        let part = earlier.as_ref().map(|earlier| Part { profiles: &earlier.profiles, fresh: &earlier.fresh });
+        let assignment = assign::assign(&rules, &mut nodes, &clustering, part);
         let unused_pins = pins.unused;
         let matches = matches.edges(&nodes).count() as u64;
         Ok(Resolution {

@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{IdentityError, lean};
 
 /// 256 shards: at 6 million values the table and text of one take about 0.7 MB.
-const SHARD_BITS: u32 = 8;
+pub(crate) const SHARD_BITS: u32 = 8;
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 /// How many shards lie between those that one feeder begins with and the next.
 pub(crate) const FEEDERS_APART: usize = 37;
@@ -23,7 +23,7 @@ const MAX_PER_SHARD: usize = (1 << (32 - SHARD_BITS)) - 1;
 const HASH_BITS: u32 = if cfg!(test) { 0x3f } else { u32::MAX };
 
 /// Where a value is kept, as long as values still arrive: its shard in the low bits, its number in the shard above them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Ref(pub(crate) u32);
 
 impl Ref {
@@ -85,21 +85,7 @@ impl<T> Staged<T> {
     /// # Errors
     /// When the staged text of one shard passes 4 GiB.
     pub(crate) fn push(&mut self, identifier: u8, value: &str, payload: T) -> Result<(), IdentityError> {
-        self.push_hashed(hash64(identifier, value), identifier, value, payload)
-    }
-
-    /// As [`Staged::push`], of a value whose [`hash64`] is known.
-    ///
-    /// # Errors
-    /// When the staged text of one shard passes 4 GiB.
-    pub(crate) fn push_hashed(
-        &mut self,
-        hash: u64,
-        identifier: u8,
-        value: &str,
-        payload: T,
-    ) -> Result<(), IdentityError> {
-        let (shard, hash) = halves(hash);
+        let (shard, hash) = hash(value);
         let shard = &mut self.shards[shard];
         shard.text.push_str(value);
         let end = u32::try_from(shard.text.len()).map_err(|_| IdentityError::TooManyValues)?;
@@ -121,21 +107,17 @@ impl ShardHash {
     }
 }
 
-/// What a value is hashed to.
+/// The shard of a value, from one half of its hash, and the other half. Of whichever identifier it is: few values are of several.
 #[inline]
-pub(crate) fn hash64(identifier: u8, value: &str) -> u64 {
-    xxh3_64_with_seed(value.as_bytes(), u64::from(identifier))
-}
-
-/// The shard of a value, from one half of its hash, and the other half.
-#[inline]
-fn halves(hash: u64) -> (usize, ShardHash) {
+fn hash(value: &str) -> (usize, ShardHash) {
+    let hash = xxh3_64(value.as_bytes());
     ((hash >> 32) as usize & (SHARDS - 1), ShardHash(hash as u32 & HASH_BITS))
 }
 
+/// The shard that keeps a value.
 #[inline]
-fn hash(identifier: u8, value: &str) -> (usize, ShardHash) {
-    halves(hash64(identifier, value))
+pub(crate) fn shard_of(value: &str) -> usize {
+    hash(value).0
 }
 
 /// One part of the interner. `A` is what its user keeps for each of the shard's values.
@@ -289,14 +271,14 @@ impl<A> Shard<A> {
 
 /// Where a value is kept; none where no row has it. Only as long as shards have not forgotten how to find one.
 pub(crate) fn find<A>(shards: &[Shard<A>], identifier: u8, value: &str) -> Option<Ref> {
-    let (shard, hash) = hash(identifier, value);
+    let (shard, hash) = hash(value);
     let number = shards[shard].find(hash, identifier, value)?;
     Some(Ref::new(shard, number as usize))
 }
 
 /// As [`find`], among shards that others may use.
 pub(crate) fn find_shared<A>(shards: &[Mutex<Shard<A>>], identifier: u8, value: &str) -> Option<Ref> {
-    let (shard, hash) = hash(identifier, value);
+    let (shard, hash) = hash(value);
     let number = shards[shard].lock().unwrap_or_else(PoisonError::into_inner).find(hash, identifier, value)?;
     Some(Ref::new(shard, number as usize))
 }
@@ -311,7 +293,7 @@ pub(crate) fn place<A>(
     value: &str,
     then: impl FnOnce(&mut A, Ref),
 ) -> Result<Ref, IdentityError> {
-    let (index, hash) = hash(identifier, value);
+    let (index, hash) = hash(value);
     let mut shard = shards[index].lock().unwrap_or_else(PoisonError::into_inner);
     let number = match shard.find(hash, identifier, value) {
         Some(number) => number,

@@ -3,7 +3,7 @@
 //! Numbers mean something only together: those of one [`KeptSource`] come back as one [`KnownValues`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use fixedbitset::FixedBitSet;
 
@@ -13,7 +13,6 @@ use crate::nodes::{known_first, known_last};
 use crate::ranked::Ranked;
 use crate::resolution::Resolution;
 use crate::rows::{ROW_SHARDS, RowTable};
-use crate::sieve::Sieve;
 use crate::{IdentityError, Novelty, NumberColumn, TextColumn};
 
 /// The distinct rows of one novelty that a source has, as they are to be kept. Nothing, unless the source keeps its rows; nor of known
@@ -123,27 +122,6 @@ pub struct KnownValues {
     of: Arc<Collected>,
     flush_at: usize,
     feeders: AtomicUsize,
-    /// Set where values that the evidence does not have stay without a place.
-    some: Option<KnownValuesOf>,
-}
-
-/// Which values are wanted, of [`KnownValues`] of which most are not.
-#[derive(Debug)]
-pub(crate) struct KnownValuesOf {
-    /// Of all values that the evidence has.
-    sieve: Arc<Sieve>,
-    /// A bit for each value that has a place, lowest first: where few have, most rows need no more than a look at these.
-    placed: Vec<AtomicU64>,
-    /// Of each value, if that is wanted.
-    hashes: Vec<AtomicU64>,
-}
-
-impl KnownValuesOf {
-    /// Of so many values. `hashes`: of how many hashes are kept.
-    pub(crate) fn new(sieve: Arc<Sieve>, count: u32, hashes: u32) -> Self {
-        let words = |words: u32| (0..words).map(|_| AtomicU64::new(0)).collect();
-        Self { sieve, placed: words(count.div_ceil(u64::BITS)), hashes: words(hashes) }
-    }
 }
 
 /// A value that waits for its place, with its number.
@@ -156,32 +134,10 @@ impl KnownValues {
     /// # Errors
     /// When there is no such source.
     pub fn new(evidence: &Evidence, source: usize, count: u32) -> Result<Self, IdentityError> {
-        Self::with(evidence, source, count, None)
-    }
-
-    /// As [`KnownValues::new`], but only those that the evidence has already get a place.
-    ///
-    /// # Errors
-    /// When there is no such source.
-    pub(crate) fn some(
-        evidence: &Evidence,
-        source: usize,
-        count: u32,
-        of: KnownValuesOf,
-    ) -> Result<Self, IdentityError> {
-        Self::with(evidence, source, count, Some(of))
-    }
-
-    fn with(
-        evidence: &Evidence,
-        source: usize,
-        count: u32,
-        some: Option<KnownValuesOf>,
-    ) -> Result<Self, IdentityError> {
         let identifiers = evidence.identifiers_of(source)?;
         let refs = (0..count).map(|_| AtomicU32::new(Ref::NONE.0)).collect();
         let (of, flush_at) = (Arc::clone(&evidence.shared), evidence.flush_at);
-        let known = Self { identifiers, refs, of, flush_at, feeders: AtomicUsize::new(0), some };
+        let known = Self { identifiers, refs, of, flush_at, feeders: AtomicUsize::new(0) };
         known.of.grow(known.bytes());
         Ok(known)
     }
@@ -206,36 +162,8 @@ impl KnownValues {
         at.filter(|at| *at != Ref::NONE).ok_or(IdentityError::BrokenKept)
     }
 
-    /// As [`KnownValues::find`], of [`KnownValues::some`]; [`Ref::NONE`] where the evidence does not have the value.
-    ///
-    /// # Errors
-    /// When there is no such number.
-    pub(crate) fn place(&self, number: u32) -> Result<Ref, IdentityError> {
-        let at = self.refs.get(number as usize).ok_or(IdentityError::BrokenKept)?;
-        Ok(Ref(at.load(Ordering::Relaxed)))
-    }
-
-    /// Whether [`KnownValues::place`] gives a place for a number.
-    #[inline]
-    pub(crate) fn has_place(&self, number: u32) -> bool {
-        let word = self.some.as_ref().and_then(|some| some.placed.get(number as usize / 64));
-        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (number % 64) & 1 == 1)
-    }
-
-    /// What the value with this number is hashed to; 0 if that is not kept.
-    pub(crate) fn hash(&self, number: u32) -> u64 {
-        let hashes = self.some.as_ref().map_or(&[][..], |some| &some.hashes);
-        hashes.get(number as usize).map_or(0, |hash| hash.load(Ordering::Relaxed))
-    }
-
-    /// The identifier of a column.
-    pub(crate) fn identifier(&self, column: usize) -> u8 {
-        self.identifiers[column]
-    }
-
     fn bytes(&self) -> isize {
-        let words = self.some.as_ref().map_or(0, |some| some.hashes.len() + some.placed.len());
-        (self.refs.capacity() * size_of::<AtomicU32>() + words * size_of::<AtomicU64>()).cast_signed()
+        (self.refs.capacity() * size_of::<AtomicU32>()).cast_signed()
     }
 }
 
@@ -251,9 +179,6 @@ impl Receive<Numbered> for Seen {
     fn receive(&mut self, at: Ref, number: &Numbered, known: &mut Arc<KnownValues>) {
         self.make_room(at.number() as usize);
         known.refs[number.0 as usize].store(at.0, Ordering::Relaxed);
-        if let Some(some) = &known.some {
-            some.placed[number.0 as usize / 64].fetch_or(1 << (number.0 % 64), Ordering::Relaxed);
-        }
     }
 
     fn miss(&mut self, _: &Numbered) {}
@@ -287,16 +212,7 @@ impl KnownValuesFeeder {
             let (Some(number), Some(identifier), Some(value)) = (number, identifier, values.text(row)) else {
                 return Err(IdentityError::BrokenKept);
             };
-            let hash = intern::hash64(*identifier, value);
-            if let Some(some) = &self.known.some {
-                if let Some(kept) = some.hashes.get(number as usize) {
-                    kept.store(hash, Ordering::Relaxed);
-                }
-                if !some.sieve.may_have(hash) {
-                    continue;
-                }
-            }
-            self.staged.push_hashed(hash, *identifier, value, Numbered(number))?;
+            self.staged.push(*identifier, value, Numbered(number))?;
             if self.staged.len() >= self.known.flush_at {
                 self.flush()?;
             }
@@ -320,8 +236,7 @@ impl KnownValuesFeeder {
     fn flush(&mut self) -> Result<(), IdentityError> {
         let of = Arc::clone(&self.known.of);
         let first_shard = self.number * FEEDERS_APART;
-        let unknown = if self.known.some.is_some() { Unknown::Skip } else { Unknown::Add };
-        let grown = intern::flush(&of.shards, &mut self.staged, unknown, first_shard, &mut self.known)?;
+        let grown = intern::flush(&of.shards, &mut self.staged, Unknown::Add, first_shard, &mut self.known)?;
         let own = self.staged.bytes();
         of.grow(grown + own.cast_signed() - self.bytes.cast_signed());
         self.bytes = own;

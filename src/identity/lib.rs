@@ -29,6 +29,7 @@ mod assign;
 mod cluster;
 mod column;
 mod components;
+mod digest;
 mod error;
 mod evidence;
 mod graph;
@@ -49,6 +50,7 @@ mod rules;
 mod shared;
 mod sieve;
 mod summary;
+mod threads;
 mod touched;
 mod union_find;
 mod window;
@@ -58,6 +60,7 @@ mod tests;
 
 pub use column::{NumberColumn, TextColumn, TimeColumn, WeightColumn};
 pub use components::Components;
+pub use digest::{Digest, DigestKey};
 pub use error::IdentityError;
 pub use evidence::{Evidence, Feeder, Novelty};
 pub use graph::{Graph, PreviousFeeder};
@@ -69,4 +72,6 @@ pub use resolution::{
 };
 pub use rules::{IdentifierRule, Limit, Linkage, MatchRules, Pin, PinKind, RowSource, Rules};
 pub use summary::{EdgeCount, Summary};
-pub use touched::{Earlier, Looks, LooksFeeder, Taken, Takes, TakesFeeder, Touched};
+pub use touched::{
+    Earlier, Finds, FindsFeeder, FoundValues, Looks, LooksFeeder, Taken, Takes, TakesFeeder, Touched, Wanted,
+};

@@ -4,7 +4,7 @@ use crate::assign::Assignment;
 use std::ops::Range;
 
 use crate::cluster::{Clustering, NO_CLUSTER};
-use crate::evidence::FIRST_SOURCES;
+use crate::evidence::{FIRST_SOURCES, Place};
 use crate::intern::SHARDS;
 use crate::linkage::Forbidden;
 use crate::nodes::{Nodes, known_first, known_last};
@@ -164,7 +164,26 @@ impl Resolution {
 
     /// How many rows [`Resolution::identifier_rows`] gives.
     pub fn identifier_count(&self) -> usize {
-        self.nodes.len() - self.shared.len()
+        self.nodes.len() - self.shared.len() - self.assignment.unchanged.count_ones(..)
+    }
+
+    /// Of a part of all rows: for each file of the last run's values, the rows whose place [`Resolution::identifier_rows`] takes, or that are
+    /// values without a profile now. In no particular order.
+    pub fn replaced(&self) -> Vec<Vec<u32>> {
+        let mut replaced: Vec<Vec<u32>> = vec![];
+        for (number, shard) in self.nodes.shards.iter().enumerate() {
+            let start = self.nodes.start(number) as usize;
+            for (i, place) in shard.attributes.places.iter().enumerate() {
+                if *place != Place::NONE && !self.assignment.unchanged.contains(start + i) {
+                    let file = place.file as usize;
+                    if replaced.len() <= file {
+                        replaced.resize(file + 1, vec![]);
+                    }
+                    replaced[file].push(place.row);
+                }
+            }
+        }
+        replaced
     }
 
     /// The ids of all profiles, each once, in no particular order.
@@ -201,7 +220,8 @@ impl Resolution {
         &self.unused_pins
     }
 
-    /// Every value that has a profile, with it, from `cursor` on: identifier by identifier, within one in no particular order.
+    /// Every value that has a profile, with it, from `cursor` on: identifier by identifier, within one in no particular order. Of a part of
+    /// all rows, only those of which something else is to be told than the last run did.
     ///
     /// [`IdentifierRows::cursor`] tells where to go on, so that rows can be taken in chunks without holding a borrow.
     pub fn identifier_rows(&self, cursor: RowCursor) -> IdentifierRows<'_> {
@@ -282,7 +302,7 @@ impl<'a> Iterator for IdentifierRows<'a> {
             at.number = number as u32 + 1;
             let node = nodes.start(usize::from(at.shard)) as usize + number;
             let label = clustering.labels[node];
-            if label == NO_CLUSTER {
+            if label == NO_CLUSTER || assignment.unchanged.contains(node) {
                 continue;
             }
             let attributes = &shard.attributes;

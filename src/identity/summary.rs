@@ -40,7 +40,7 @@ impl Summary {
             *all = (*all + now).checked_sub(*before)?;
         }
         let mut sizes: BTreeMap<u32, u64> = self.sizes.iter().copied().collect();
-        for size in taken.sizes.values() {
+        for (_, size) in &taken.sizes {
             let count = sizes.get_mut(size)?;
             *count = count.checked_sub(1)?;
         }
@@ -49,7 +49,7 @@ impl Summary {
         }
         let last = self.last_known().into_iter().chain(summary.last_known()).min();
         let most = self.largest.len().max(summary.largest.len()).max(told);
-        self.largest.retain(|(id, _)| !taken.sizes.contains_key(id));
+        self.largest.retain(|(id, _)| !taken.has(*id));
         self.largest.extend(&summary.largest);
         self.largest.sort_unstable_by_key(|(id, size)| (Reverse(*size), *id));
         self.largest.retain(|(id, size)| last.is_none_or(|last| (Reverse(*size), *id) <= last));

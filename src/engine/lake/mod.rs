@@ -274,6 +274,7 @@ impl LakeEngine {
             table: table.to_owned(),
             rows: files.iter().map(|f| f.rows).sum(),
             bytes: files.iter().map(|f| f.meta.size).sum(),
+            files: stored::new_files(&dir, &files),
         };
         let staged = Staged {
             table: table.to_owned(),
@@ -528,8 +529,14 @@ impl Engine for LakeEngine {
         self.files_of(table).await
     }
 
-    async fn stored_rows(&self, table: &str, file: &StoredFile, columns: &[&str]) -> Result<RecordStream, EngineError> {
-        self.rows_of(table, file, columns).await
+    async fn stored_rows(
+        &self,
+        table: &str,
+        file: &StoredFile,
+        columns: &[&str],
+        places: Option<&RoaringTreemap>,
+    ) -> Result<RecordStream, EngineError> {
+        self.rows_of(table, file, columns, places).await
     }
 
     async fn patch_table(

@@ -82,6 +82,7 @@ impl LakeEngine {
             table: name.to_owned(),
             rows: patch.files.iter().chain(&new).map(WrittenFile::rows_left).sum(),
             bytes: new.iter().map(|f| f.meta.size).sum(),
+            files: stored::new_files(&dir, &new),
         };
         let stays = Committed { files: patch.files.clone(), columns: Arc::clone(&columns) };
         let staged = Staged {

@@ -14,15 +14,16 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
+use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::api::{RecordStream, StoredFile};
+use crate::api::{NewFile, RecordStream, StoredFile};
 use crate::error::EngineError;
 use crate::failure::{self, bug, input};
 use crate::lake::discover::root_of;
@@ -86,6 +87,7 @@ impl LakeEngine {
         table: &str,
         file: &StoredFile,
         columns: &[&str],
+        places: Option<&RoaringTreemap>,
     ) -> Result<RecordStream, EngineError> {
         let dir = self.tables.child(table);
         let what = format!("{table} ({}{})", root_of(&dir.label), file.meta.location);
@@ -103,7 +105,12 @@ impl LakeEngine {
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
         let mask = columns.iter().filter_map(|column| shown.index_of(column).ok());
         let mask = ProjectionMask::roots(builder.parquet_schema(), mask);
-        let groups = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(failed)?;
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        let builder = match places {
+            Some(places) => builder.with_row_selection(selection(places, file, table)?),
+            None => builder,
+        };
+        let groups = builder.build().map_err(failed)?;
         let to = Arc::clone(&schema);
         let batches = fetched_ahead(groups, what.clone()).map(move |batch| {
             let batch = batch?;
@@ -126,6 +133,21 @@ pub(crate) async fn stored(
         )));
     }
     vectors::open(dir, files).await
+}
+
+fn selection(places: &RoaringTreemap, file: &StoredFile, table: &str) -> Result<RowSelection, EngineError> {
+    let rows = usize::try_from(file.rows).map_err(|_| bug(format!("a file of the table `{table}` is too large")))?;
+    if places.max().is_some_and(|last| last >= file.rows) {
+        return Err(bug(format!("a row is asked for that a file of the table `{table}` does not have")));
+    }
+    // Smaller than `rows`, each of them.
+    let ranges = places.iter().filter_map(|place| usize::try_from(place).ok()).map(|place| place..place + 1);
+    Ok(RowSelection::from_consecutive_ranges(ranges, rows))
+}
+
+/// Files that were written, as the caller is told of them.
+pub(crate) fn new_files(dir: &Place, files: &[WrittenFile]) -> Vec<NewFile> {
+    files.iter().map(|file| NewFile { name: name(dir, file), rows: file.rows }).collect()
 }
 
 /// A file's path within its table's folder.

@@ -37,6 +37,8 @@ const ROW_GROUP_BYTES: usize = 128 << 20;
 const LEAST_ROW_GROUP_BYTES: usize = 1 << 20;
 /// Columns of Kinfold's own tables in which nearly every value is another one: looking for equal ones would be in vain.
 const UNIQUE: [&str; 5] = ["profile_id", "other_profile_id", "value", "first_seen_at", "last_seen_at"];
+/// Columns of what is kept that no encoding makes smaller.
+const RANDOM: [&str; 2] = ["digest_low", "profile_number"];
 /// How much is gathered before it is sent to a store.
 const UPLOAD_BYTES: usize = 8 << 20;
 /// What all writers of a table may hold together, as a part of the memory limit.
@@ -247,6 +249,9 @@ fn properties(schema: &Schema, purpose: Purpose, row_group_bytes: usize) -> Writ
         let builder = builder.set_column_dictionary_enabled(column.clone(), false);
         let is_packed =
             matches!(field.data_type(), DataType::Int64 | DataType::Timestamp(..)) && purpose == Purpose::Cache;
+        if is_packed && RANDOM.iter().any(|name| field.name() == name) {
+            return builder.set_column_compression(column, Compression::UNCOMPRESSED);
+        }
         if is_packed { builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED) } else { builder }
     });
     properties.build()

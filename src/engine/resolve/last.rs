@@ -11,9 +11,9 @@ use kinfold_plan::{Resolve, ResolveTable, inspect, render};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::reuse::Reading;
+use super::reuse::{Key, Reading};
 use super::tables::{self, RefusedCounts};
-use super::{Whole, read, rules};
+use super::{Whole, index, read, rules};
 use crate::api::{Engine, Kept, RunContext};
 use crate::error::EngineError;
 
@@ -131,16 +131,20 @@ pub(super) async fn keep(
     run: &RunContext,
     work: &Resolve,
     readings: &[Option<Reading>],
+    key: &Key,
     whole: Whole<'_>,
 ) -> Result<(), EngineError> {
     let (shelf, before) = (shelf(work), all(engine, work).await?);
-    let Whole { resolution, profiles, summary, refused, last } = whole;
+    let Whole { resolution, profiles, summary, told, last } = whole;
+    let (last, staying) = last.unzip();
     if is_possible(work) && readings.iter().all(Option::is_some) && is_worth_it(&summary) {
         let profiles = profiles.unwrap_or_else(|| {
             let mut profiles = resolution.profiles().to_vec();
             profiles.sort_unstable();
             Arc::new(profiles)
         });
+        let files = (&told.value_counts[..], told.value_files(&work.tables));
+        index::keep(engine, run, work, key, resolution, files, staying.unwrap_or_default()).await?;
         let sources = readings.iter().flatten();
         let about = json!({
             "run_id": run.run_id.as_str(),
@@ -148,7 +152,7 @@ pub(super) async fn keep(
             "sources": sources.map(|r| json!({"fingerprint": r.fingerprint, "parts": r.parts()})).collect::<Vec<_>>(),
             "tables": versions(engine, run, work).await?,
             "summary": to_json(&summary),
-            "refused": refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),
+            "refused": told.refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),
         });
         let ids = tables::kept_profiles(&profiles, resolution);
         engine.keep(run, &shelf, &about.to_string(), vec![ids]).await?;

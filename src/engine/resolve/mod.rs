@@ -2,6 +2,7 @@
 //!
 //! Nothing is collected: a batch is pushed into the kernel and dropped, and rows of the result are made as they are written.
 
+mod index;
 mod last;
 mod read;
 mod reuse;
@@ -17,8 +18,8 @@ use kinfold_identity::{
 use kinfold_lang::project;
 use kinfold_plan::{KeepTable, Resolve, render};
 
-use self::reuse::Reading;
-use crate::api::{Engine, Kept, MemoryShare, RunContext, Written};
+use self::reuse::{Key, Reading};
+use crate::api::{Engine, Kept, MemoryShare, RunContext, StoredFile, Written};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{bug, input};
 
@@ -63,25 +64,27 @@ pub async fn resolve(
     // What is kept is for those who see the tables: a rehearsal leaves it alone.
     let is_shown = work.tables.identifiers.output.keep != KeepTable::Scratch;
     let kept = if is_shown { engine.kept(&work.entity).await? } else { vec![] };
+    let key = Key::of(&kept);
     if is_shown
         && !run.full
-        && let Some(resolved) = touched::resolve(engine, run, task, threads, work, &kept).await?
+        && let Some(resolved) = touched::resolve(engine, run, task, threads, work, (&kept, &key)).await?
     {
         return Ok(resolved);
     }
     let usable = if run.full { vec![] } else { kept.clone() };
-    let (mut graph, mut memory, readings, mut warnings) = read_all(engine, run, task, work, pins, usable).await?;
+    let (mut graph, mut memory, readings, mut warnings) =
+        read_all(engine, run, task, work, pins, (usable, &key)).await?;
     read::matches(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = solve(work, threads, graph).await?;
     warnings.extend(judge(work, &resolution, &summary)?);
-    let (written, refused) = tables::write(engine, run, work, threads, &resolution, summary.clone(), None).await?;
+    let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), None).await?;
     if is_shown {
-        let whole = Whole { resolution: &resolution, profiles: None, summary, refused, last: None };
-        warnings.extend(keep_all(engine, run, work, threads, &readings, &kept, whole).await);
+        let whole = Whole { resolution: &resolution, profiles: None, summary, told: &told, last: None };
+        warnings.extend(keep_all(engine, run, work, threads, &readings, (&kept, &key), whole).await);
     }
-    Ok(Resolved { written, warnings })
+    Ok(Resolved { written: told.written, warnings })
 }
 
 async fn solve(work: &Resolve, threads: usize, graph: Graph) -> Result<(Arc<Resolution>, Summary), EngineError> {
@@ -100,9 +103,9 @@ struct Whole<'a> {
     /// All, ascending; none if those of the resolution are all.
     profiles: Option<Arc<Vec<ProfileId>>>,
     summary: Summary,
-    refused: tables::RefusedCounts,
-    /// What it goes on from.
-    last: Option<&'a last::Last>,
+    told: &'a tables::Told,
+    /// What it goes on from, and the files of values that it found there.
+    last: Option<(&'a last::Last, &'a [StoredFile])>,
 }
 
 /// Keeps for the next run what was read for the first time, and what came of it. Tells a person if that fails: only time is lost.
@@ -112,15 +115,14 @@ async fn keep_all(
     work: &Resolve,
     threads: usize,
     readings: &[Option<Reading>],
-    kept: &[Kept],
+    (kept, key): (&[Kept], &Key),
     whole: Whole<'_>,
 ) -> Option<String> {
-    let of_rows = keep(engine, run, work, threads, readings, kept, whole.resolution).await;
-    let done = match of_rows {
-        Ok(()) => last::keep(engine, run, work, readings, whole).await,
-        failed => failed,
+    let keep = async {
+        keep(engine, run, work, threads, readings, (kept, key), whole.resolution).await?;
+        last::keep(engine, run, work, readings, key, whole).await
     };
-    let e = done.err()?;
+    let e = keep.await.err()?;
     Some(format!("{}: what was read cannot be kept, the next run reads it again: {}", work.entity, e.message))
 }
 
@@ -131,11 +133,11 @@ async fn read_all(
     task: &str,
     work: &Resolve,
     pins: Vec<Pin>,
-    mut kept: Vec<Kept>,
+    (mut kept, key): (Vec<Kept>, &Key),
 ) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Option<Reading>>, Vec<String>), EngineError> {
     let mut warnings = vec![];
     loop {
-        let readings = readings(engine, run, work, &kept, reuse::MANY).await?;
+        let readings = readings(engine, run, work, (&kept, key), reuse::MANY).await?;
         let rules = rules(work, &readings, pins.clone());
         let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
         let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
@@ -227,13 +229,13 @@ async fn readings(
     engine: &dyn Engine,
     run: &RunContext,
     work: &Resolve,
-    usable: &[Kept],
+    (usable, key): (&[Kept], &Key),
     many: usize,
 ) -> Result<Vec<Option<Reading>>, EngineError> {
     let mut readings = vec![];
     for rows in &work.rows {
         let parts = if rows.keep { engine.parts(&render(&rows.query, engine.dialect())).await? } else { None };
-        readings.push(parts.map(|parts| reuse::plan(parts, usable, run.as_of, many)));
+        readings.push(parts.map(|parts| reuse::plan(parts, usable, key, run.as_of, many)));
     }
     Ok(readings)
 }
@@ -245,14 +247,14 @@ async fn keep(
     work: &Resolve,
     threads: usize,
     readings: &[Option<Reading>],
-    kept: &[Kept],
+    (kept, key): (&[Kept], &Key),
     resolution: &Arc<Resolution>,
 ) -> Result<(), EngineError> {
     for (source, (rows, reading)) in work.rows.iter().zip(readings).enumerate() {
         for (novelty, about) in reading.iter().flat_map(Reading::to_keep) {
             let resolved = Arc::clone(resolution);
             let kept = blocking(move || KeptSource::new(resolved, source, novelty)).await?;
-            let tables = tables::kept(&Arc::new(kept), resolution, threads, rows);
+            let tables = tables::kept(&Arc::new(kept), resolution, threads, rows, key.key);
             engine.keep(run, &work.entity, &about, tables).await?;
         }
     }

@@ -9,8 +9,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondTyp
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Evidence, Feeder, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty, NumberColumn, Pin, PinKind,
-    PreviousFeeder, ProfileId, TextColumn, TimeColumn, Touched, WeightColumn,
+    Evidence, Feeder, FindsFeeder, FoundValues, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty,
+    NumberColumn, Pin, PinKind, PreviousFeeder, ProfileId, TextColumn, TimeColumn, Touched, WeightColumn,
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
@@ -164,9 +164,28 @@ const KEPT_VALUES: usize = 0;
 /// And that of the rows, which name values by their numbers.
 const KEPT_ROWS: usize = 1;
 
+const KEPT_VALUE: [(&str, SqlType); 5] = [
+    ("number", SqlType::Integer),
+    ("column", SqlType::Integer),
+    ("digest_low", SqlType::Integer),
+    ("digest_high", SqlType::Integer),
+    ("value", SqlType::Text),
+];
+
 pub(super) fn kept_value_columns() -> TableSchema {
-    let numbers = ["number", "column"].map(|name| (name.to_owned(), SqlType::Integer));
-    TableSchema::new(numbers.into_iter().chain([("value".to_owned(), SqlType::Text)]))
+    TableSchema::new(KEPT_VALUE)
+}
+
+/// As [`kept_value_columns`], without text.
+fn kept_digest_columns() -> TableSchema {
+    let [number, column, low, high, _] = KEPT_VALUE;
+    TableSchema::new([number, column, low, high])
+}
+
+/// As [`kept_value_columns`], without digests.
+fn kept_text_columns() -> TableSchema {
+    let [number, column, _, _, value] = KEPT_VALUE;
+    TableSchema::new([number, column, value])
 }
 
 pub(super) fn kept_row_columns(rows: &ResolveRows) -> TableSchema {
@@ -191,25 +210,62 @@ pub(super) async fn read_kept(
         _ => return Err(explain(IdentityError::BrokenKept)),
     };
     let known = match touched {
-        Some(touched) => touched.known_values(evidence, source, count),
-        None => KnownValues::new(evidence, source, count),
+        Some(touched) => Known::Some(
+            Arc::clone(touched),
+            found(engine, work, (source, kept, count), touched, evidence, feeding).await?,
+        ),
+        None => Known::All(known(engine, work, (source, kept, count), evidence, feeding).await?),
     };
-    let known = Arc::new(known.map_err(explain)?);
-    let mut tasks = JoinSet::new();
-    for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_value_columns()).await? {
-        tasks.spawn(feed_known_values(stream, known.feeder(), Arc::clone(feeding)));
-    }
-    all(tasks).await?;
+    let known = Arc::new(known);
     let mut tasks = JoinSet::new();
     for stream in engine.kept_rows(&work.entity, kept, KEPT_ROWS, &kept_row_columns(&work.rows[source])).await? {
         let feeder = evidence.feeder(source, novelty).map_err(explain)?;
-        let (known, touched, sharing) = (Arc::clone(&known), touched.cloned(), Arc::clone(feeding));
-        let push = move |feeder: &mut Feeder, batch: &RecordBatch| {
-            push_known(feeder, (&known, touched.as_deref()), batch, &sharing)
-        };
+        let (known, sharing) = (Arc::clone(&known), Arc::clone(feeding));
+        let push = move |feeder: &mut Feeder, batch: &RecordBatch| push_known(feeder, &known, batch, &sharing);
         tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));
     }
     Ok(all(tasks).await?.into_iter().sum())
+}
+
+/// The values that kept rows are made of.
+enum Known {
+    All(Arc<KnownValues>),
+    /// Only some of the rows are taken in.
+    Some(Arc<Touched>, FoundValues),
+}
+
+async fn known(
+    engine: &dyn Engine,
+    work: &Resolve,
+    (source, kept, count): (usize, &Kept, u32),
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<Arc<KnownValues>, EngineError> {
+    let known = Arc::new(KnownValues::new(evidence, source, count).map_err(|e| feeding.explain(&e))?);
+    let mut tasks = JoinSet::new();
+    for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_text_columns()).await? {
+        tasks.spawn(feed_known_values(stream, known.feeder(), Arc::clone(feeding)));
+    }
+    all(tasks).await?;
+    Ok(known)
+}
+
+async fn found(
+    engine: &dyn Engine,
+    work: &Resolve,
+    (source, kept, count): (usize, &Kept, u32),
+    touched: &Touched,
+    evidence: &Evidence,
+    feeding: &Arc<Feeding>,
+) -> Result<FoundValues, EngineError> {
+    let finds = touched.finds(evidence, source, count).map_err(|e| feeding.explain(&e))?;
+    let mut tasks = JoinSet::new();
+    for stream in engine.kept_rows(&work.entity, kept, KEPT_VALUES, &kept_digest_columns()).await? {
+        tasks.spawn(feed_known_digests(stream, finds.feeder(), Arc::clone(feeding)));
+    }
+    all(tasks).await?;
+    feeding.hold(evidence.bytes())?;
+    blocking(move || finds.end()).await?.map_err(|e| feeding.explain(&e))
 }
 
 async fn feed_known_values(
@@ -227,6 +283,25 @@ async fn feed_known_values(
         feeding.hold(feeder.evidence_bytes())?;
     }
     feeder.finish().map_err(|e| feeding.explain(&e))
+}
+
+async fn feed_known_digests(
+    mut stream: RecordStream,
+    mut feeder: FindsFeeder,
+    feeding: Arc<Feeding>,
+) -> Result<(), EngineError> {
+    while let Some(batch) = stream.batches.next().await {
+        let batch = batch?;
+        let [numbers, columns, lows, highs] = batch.columns() else {
+            return Err(bug("what was kept of values has other columns than were asked for"));
+        };
+        let lows = lows.as_primitive_opt::<Int64Type>().filter(|lows| lows.null_count() == 0);
+        let lows = lows.ok_or_else(|| feeding.explain(&IdentityError::BrokenKept))?;
+        let (numbers, columns, highs) = (Numbers::new(numbers)?, Numbers::new(columns)?, Numbers::new(highs)?);
+        feeder.push(&numbers, &columns, lows.values(), &highs).map_err(|e| feeding.explain(&e))?;
+    }
+    feeder.finish();
+    Ok(())
 }
 
 /// Whether what was to be read is at fault. Not so if there is too little memory, or too much of anything, or the kernel broke off.
@@ -292,7 +367,7 @@ fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<u
 /// As [`push`], of rows that an earlier run has kept.
 fn push_known(
     feeder: &mut Feeder,
-    (known, touched): (&KnownValues, Option<&Touched>),
+    known: &Known,
     batch: &RecordBatch,
     feeding: &Feeding,
 ) -> Result<usize, EngineError> {
@@ -302,9 +377,9 @@ fn push_known(
     let numbers = values.iter().map(Numbers::new).collect::<Result<Vec<_>, _>>()?;
     let numbers: Vec<&dyn NumberColumn> = numbers.iter().map(|n| n as _).collect();
     let (rows, first, last) = (batch.num_rows(), Micros::new(first)?, Micros::new(last)?);
-    let pushed = match touched {
-        Some(touched) => feeder.push_touched(touched, known, rows, &numbers, &first, &last),
-        None => feeder.push_known(known, rows, &numbers, &first, &last),
+    let pushed = match known {
+        Known::All(known) => feeder.push_known(known, rows, &numbers, &first, &last),
+        Known::Some(touched, found) => feeder.push_touched(touched, found, rows, &numbers, &first, &last),
     };
     pushed.map_err(|e| feeding.explain(&e))
 }
@@ -453,6 +528,10 @@ impl Numbers {
 impl NumberColumn for Numbers {
     fn number(&self, row: usize) -> Option<u32> {
         u32::try_from(self.0.is_valid(row).then(|| self.0.value(row))?).ok()
+    }
+
+    fn all(&self) -> Option<&[i64]> {
+        Some(self.0.values())
     }
 }
 

@@ -7,8 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use kinfold_base::{SignedDuration, Timestamp};
-use kinfold_identity::Novelty;
+use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
+use kinfold_identity::{DigestKey, Novelty};
 use serde_json::{Value, json};
 
 use crate::api::{Kept, KeptTable, QueryPart, QueryParts};
@@ -20,9 +20,37 @@ pub(super) const VERY_MANY: usize = 64;
 /// What was modified so shortly ago may well be replaced soon: it is kept apart from the rest.
 const NEW: SignedDuration = SignedDuration::from_hours(48);
 
+/// The key of all digests of what is kept of an entity.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    /// In hexadecimal digits.
+    pub(super) text: String,
+    pub(super) key: DigestKey,
+}
+
+impl Key {
+    /// That of what is kept; a new one if there is none. Where runs that began at one time have made several, one of them.
+    pub(super) fn of(kept: &[Kept]) -> Self {
+        let key = kept
+            .iter()
+            .filter_map(|kept| serde_json::from_str::<Value>(&kept.about).ok()?["key"].as_str().and_then(Self::parse));
+        key.min_by(|a, b| a.text.cmp(&b.text)).unwrap_or_else(|| {
+            let text = new_writer_id();
+            Self { key: DigestKey::new(u128::from_str_radix(&text, 16).unwrap_or_default().to_be_bytes()), text }
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32)?;
+        Some(Self { text: text.to_owned(), key: DigestKey::new(number.to_be_bytes()) })
+    }
+}
+
 /// How the rows of one source are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reading {
+    /// The text of the [`Key`].
+    key: String,
     /// Of the query.
     pub(super) fingerprint: String,
     /// Read as they were kept, and left so.
@@ -51,7 +79,8 @@ impl Reading {
 
     /// What is to be kept of the run, and what is said of it.
     pub(super) fn to_keep(&self) -> impl Iterator<Item = (Novelty, String)> {
-        let about = |parts: Vec<&String>| json!({"fingerprint": self.fingerprint, "parts": parts}).to_string();
+        let about =
+            |parts: Vec<&String>| json!({"key": self.key, "fingerprint": self.fingerprint, "parts": parts}).to_string();
         let fresh: Vec<&String> = self.fresh.iter().chain(&self.merged_parts).collect();
         let newest: Vec<&String> = self.newest.iter().collect();
         let all = [(Novelty::Fresh, fresh), (Novelty::Newest, newest)].into_iter();
@@ -73,13 +102,14 @@ struct Known {
 
 /// Decides what is read, and from where. `kept`: all that is there, of this query and others. `many`: of how much of it small ones are
 /// put together.
-pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp, many: usize) -> Reading {
+pub(super) fn plan(query: QueryParts, kept: &[Kept], key: &Key, now: Timestamp, many: usize) -> Reading {
     let current: HashSet<&str> = query.parts.iter().map(|part| part.id.as_str()).collect();
     let of_query = kept.iter().filter_map(|kept| {
         let about: Value = serde_json::from_str(&kept.about).ok()?;
         let parts = about["parts"].as_array()?.iter().map(|part| part.as_str().map(str::to_owned));
         let parts = parts.collect::<Option<Vec<String>>>()?;
-        let is_usable = about["fingerprint"] == query.fingerprint.as_str()
+        let is_usable = about["key"] == key.text.as_str()
+            && about["fingerprint"] == query.fingerprint.as_str()
             && parts.iter().all(|part| current.contains(part.as_str()));
         is_usable.then(|| Known { kept: kept.clone(), parts })
     });
@@ -108,6 +138,7 @@ pub(super) fn plan(query: QueryParts, kept: &[Kept], now: Timestamp, many: usize
         merged_parts: merged.iter().flat_map(|known| known.parts.clone()).collect(),
         merged: merged.into_iter().map(|known| known.kept).collect(),
         fingerprint: query.fingerprint,
+        key: key.text.clone(),
     }
 }
 
@@ -139,8 +170,10 @@ mod tests {
     use super::*;
     use crate::api::KeptFile;
 
+    const KEY: &str = "00112233445566778899aabbccddeeff";
+
     fn kept(name: &str, parts: &[&str], rows: u64) -> Kept {
-        let about = json!({"fingerprint": "f", "parts": parts}).to_string();
+        let about = json!({"key": KEY, "fingerprint": "f", "parts": parts}).to_string();
         let files = vec![KeptFile { name: String::new(), bytes: 0, rows }];
         Kept { name: name.to_owned(), about, tables: vec![KeptTable { files }] }
     }
@@ -152,7 +185,8 @@ mod tests {
             id: (*id).to_owned(),
             modified: if id.starts_with('n') { now } else { Timestamp::UNIX_EPOCH },
         };
-        plan(QueryParts { fingerprint: "f".to_owned(), parts: parts.iter().map(part).collect() }, kept, now, MANY)
+        let query = QueryParts { fingerprint: "f".to_owned(), parts: parts.iter().map(part).collect() };
+        plan(query, kept, &Key::parse(KEY).unwrap(), now, MANY)
     }
 
     fn names(kept: &[Kept]) -> Vec<&str> {
@@ -166,8 +200,8 @@ mod tests {
         assert_eq!((reading.fresh.clone(), reading.newest.clone()), (vec!["c".to_owned()], vec!["n".to_owned()]));
         let keeps: Vec<_> = reading.to_keep().collect();
         assert_eq!(keeps.len(), 2);
-        assert_eq!(keeps[0], (Novelty::Fresh, r#"{"fingerprint":"f","parts":["c"]}"#.to_owned()));
-        assert_eq!(keeps[1], (Novelty::Newest, r#"{"fingerprint":"f","parts":["n"]}"#.to_owned()));
+        assert_eq!(keeps[0], (Novelty::Fresh, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["c"]}}"#)));
+        assert_eq!(keeps[1], (Novelty::Newest, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["n"]}}"#)));
     }
 
     #[test]
@@ -190,8 +224,22 @@ mod tests {
         let mut other = kept("1", &["a"], 9);
         other.about = other.about.replace("\"f\"", "\"g\"");
         let broken = Kept { about: "{".to_owned(), ..kept("2", &["a"], 9) };
-        let reading = reading(&["a"], &[other, broken]);
+        let mut of_another_key = kept("3", &["a"], 9);
+        of_another_key.about = of_another_key.about.replace("ff", "fe");
+        let reading = reading(&["a"], &[other, broken, of_another_key]);
         assert_eq!((reading.known.len(), reading.fresh), (0, vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn there_is_one_key() {
+        let [mut a, b] = ["a", "b"].map(|name| kept(name, &[], 1));
+        a.about = a.about.replace("0011", "0012");
+        assert_eq!(Key::of(&[a.clone(), b.clone()]).text, KEY);
+        assert_eq!(Key::of(&[b, a.clone()]).text, KEY);
+        a.about = a.about.replace("0012", "12");
+        let [x, y] = [Key::of(&[a]), Key::of(&[])];
+        assert_ne!(x.text, y.text);
+        assert_eq!(Key::parse(&x.text).unwrap().key, x.key);
     }
 
     #[test]
@@ -204,6 +252,6 @@ mod tests {
         assert_eq!(names(&reading.merged), ["d", "c"], "5 is more than 3");
         assert_eq!(reading.known.len(), 6);
         let keeps: Vec<_> = reading.to_keep().collect();
-        assert_eq!(keeps, [(Novelty::Fresh, r#"{"fingerprint":"f","parts":["d","c"]}"#.to_owned())]);
+        assert_eq!(keeps, [(Novelty::Fresh, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["d","c"]}}"#))]);
     }
 }

@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{
-    ArrayRef, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    ArrayBuilder, ArrayRef, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field};
 use futures::{StreamExt, stream};
 use kinfold_base::{SqlType, TableSchema};
-use kinfold_identity::{ChangeKind, ConflictReason, KeptRow, KeptSource, ProfileId, Resolution, Rules, Summary};
-use kinfold_plan::{Resolve, ResolveRows, ResolveTable};
+use kinfold_identity::{
+    ChangeKind, ConflictReason, DigestKey, KeptRow, KeptSource, ProfileId, Resolution, Rules, Summary,
+};
+use kinfold_plan::{Resolve, ResolveRows, ResolveTable, ResolveTables};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 
-use super::{Context, LARGEST, QUEUE, read};
-use crate::api::{Engine, RecordStream, RunContext, Written};
+use super::{Context, LARGEST, QUEUE, index, read};
+use crate::api::{Engine, NewFile, RecordStream, RunContext, Written};
 use crate::error::EngineError;
 use crate::failure;
 use crate::types::{UTC, plain_schema};
@@ -69,7 +72,24 @@ pub(super) struct Staying {
     pub(super) profiles: Arc<Vec<ProfileId>>,
 }
 
-/// Writes all tables of an entity's identity: whole, or in the place of what does not stay. Tells how many edges are refused, too.
+/// What is told of tables that were written.
+pub(super) struct Told {
+    pub(super) written: Vec<Written>,
+    /// How many edges are refused.
+    pub(super) refused: RefusedCounts,
+    /// How many rows each stream of values had that makes a file.
+    pub(super) value_counts: Arc<Vec<AtomicU64>>,
+}
+
+impl Told {
+    /// The files of values.
+    pub(super) fn value_files(&self, tables: &ResolveTables) -> &[NewFile] {
+        let table = &tables.identifiers.output.name;
+        self.written.iter().find(|written| written.table == *table).map_or(&[], |written| &written.files)
+    }
+}
+
+/// Writes all tables of an entity's identity: whole, or in the place of what does not stay.
 ///
 /// # Errors
 /// When a table cannot be written.
@@ -81,7 +101,7 @@ pub(super) async fn write(
     resolution: &Arc<Resolution>,
     summary: Summary,
     staying: Option<Staying>,
-) -> Result<(Vec<Written>, RefusedCounts), EngineError> {
+) -> Result<Told, EngineError> {
     let context = Context { run_id: run.run_id.to_string(), at: run.as_of.as_microsecond() };
     let reasons: Vec<String> = work.pins.iter().map(|pin| pin.reason.clone()).collect();
     let of_history = context.clone();
@@ -100,6 +120,11 @@ pub(super) async fn write(
     let parts = |rows: usize| threads.clamp(1, 1 + rows / WORTH_A_PART);
     let (parts, parts_of_profiles) =
         (parts(resolution.identifier_count()), parts(stay.len() + resolution.profiles().len()));
+    // A single stream would be shared by files, and nobody knew where its rows come to lie.
+    let parts_of_values = parts.max(threads.min(2));
+    let value_counts: Arc<Vec<AtomicU64>> = Arc::new((0..parts_of_values).map(|_| AtomicU64::new(0)).collect());
+    let counts = Arc::clone(&value_counts);
+    let values: Make = Arc::new(move |resolution, part, take| identifiers(resolution, part, &counts[part.index], take));
     let small = |make: MakeSmall| -> Make {
         Arc::new(move |resolution, part, take| {
             if part.is_first() {
@@ -113,7 +138,7 @@ pub(super) async fn write(
     let profiles: Make = Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take));
     // What goes of a table that is changed in place; of any other, nothing is told.
     let outputs: [(&ResolveTable, usize, Make, Option<Gone>); 6] = [
-        (&tables.identifiers, parts, Arc::new(identifiers), gone_identifiers),
+        (&tables.identifiers, parts_of_values, values, gone_identifiers),
         (&tables.history, parts, history, None),
         (&tables.conflicts, parts, conflicts, gone_conflicts),
         (&tables.shared, parts, small(Box::new(shared)), None),
@@ -128,7 +153,30 @@ pub(super) async fn write(
             None => engine.create_table_from(run, &table.output, streams).await?,
         });
     }
-    Ok((written, refused))
+    Ok(Told { written, refused, value_counts })
+}
+
+/// One of so many parts of the index of values, whose rows are in the order of those of the part of [`identifiers`]: see
+/// [`index::columns`].
+pub(super) fn index(resolution: &Arc<Resolution>, key: DigestKey, part: usize, parts: usize) -> RecordStream {
+    let make: Make = Arc::new(move |resolution, part, take| {
+        let mut rows = resolution.identifier_rows_part(part.index, part.of).peekable();
+        let mut place = 0;
+        while rows.peek().is_some() {
+            let (mut lows, mut profiles) = (vec![], vec![]);
+            for row in rows.by_ref().take(BATCH_ROWS) {
+                lows.push(key.digest(row.value).low.cast_signed());
+                profiles.push(whole(row.profile_id.number()));
+            }
+            let places = place..place + lows.len() as i64;
+            place = places.end;
+            let columns = [Int64Array::from_iter_values(places), lows.into(), profiles.into()];
+            if !take(columns.map(|column| Arc::new(column) as ArrayRef).to_vec()) {
+                return;
+            }
+        }
+    });
+    produce(&index::columns(), Arc::clone(resolution), Part { index: part, of: parts }, make)
 }
 
 /// The ids of profiles, as the next run is given them: [`kept_profile_columns`].
@@ -155,10 +203,11 @@ pub(super) fn kept(
     resolution: &Arc<Resolution>,
     threads: usize,
     rows: &ResolveRows,
+    key: DigestKey,
 ) -> Vec<Vec<RecordStream>> {
     let parts = |count: usize| threads.clamp(1, 1 + count / WORTH_A_PART);
     let (of_values, of_rows, width) = (Arc::clone(kept), Arc::clone(kept), rows.identifiers.len());
-    let values: Make = Arc::new(move |_, part, take| kept_values(&of_values, part, take));
+    let values: Make = Arc::new(move |_, part, take| kept_values(&of_values, key, part, take));
     let rows_of: Make = Arc::new(move |_, part, take| kept_rows(&of_rows, width, part, take));
     vec![
         produce_all(&read::kept_value_columns(), resolution, parts(kept.value_count()), &values),
@@ -166,17 +215,21 @@ pub(super) fn kept(
     ]
 }
 
-fn kept_values(kept: &KeptSource, part: Part, take: Take<'_>) {
+fn kept_values(kept: &KeptSource, key: DigestKey, part: Part, take: Take<'_>) {
     let mut values = kept.values(part.index, part.of).peekable();
     while values.peek().is_some() {
-        let [mut number, mut column] = [Int64Builder::new(), Int64Builder::new()];
+        let [mut number, mut column, mut low, mut high] = std::array::from_fn(|_| Int64Builder::new());
         let mut text = StringBuilder::new();
         for value in values.by_ref().take(BATCH_ROWS) {
             number.append_value(i64::from(value.number));
             column.append_value(whole(value.column as u64));
+            let digest = key.digest(value.value);
+            low.append_value(digest.low.cast_signed());
+            high.append_value(i64::from(digest.high));
             text.append_value(value.value);
         }
-        if !take(vec![Arc::new(number.finish()), Arc::new(column.finish()), Arc::new(text.finish())]) {
+        let numbers = [number, column, low, high].map(|mut numbers| Arc::new(numbers.finish()) as ArrayRef);
+        if !take(numbers.into_iter().chain([Arc::new(text.finish()) as ArrayRef]).collect()) {
             return;
         }
     }
@@ -224,7 +277,7 @@ fn produce(columns: &TableSchema, resolution: Arc<Resolution>, part: Part, make:
     RecordStream { schema, batches: batches.boxed() }
 }
 
-fn identifiers(resolution: &Resolution, part: Part, take: Take<'_>) {
+fn identifiers(resolution: &Resolution, part: Part, count: &AtomicU64, take: Take<'_>) {
     let rules = resolution.rules();
     let mut rows = resolution.identifier_rows_part(part.index, part.of).peekable();
     while rows.peek().is_some() {
@@ -241,6 +294,7 @@ fn identifiers(resolution: &Resolution, part: Part, take: Take<'_>) {
             row.sources.iter().for_each(|source| sources.values().append_value(&rules.sources[source].name));
             sources.append(true);
         }
+        count.fetch_add(ArrayBuilder::len(&identifier) as u64, Ordering::Relaxed);
         let arrays: Vec<ArrayRef> = vec![
             Arc::new(identifier.finish()),
             Arc::new(value.finish()),

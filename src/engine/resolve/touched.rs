@@ -11,8 +11,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use futures::StreamExt;
 use kinfold_identity::{
-    Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, ProfileId, Taken, Takes,
-    TakesFeeder, TextColumn, Touched,
+    Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, ProfileId, Resolution, Taken,
+    Takes, TakesFeeder, TextColumn, Touched, Wanted,
 };
 use kinfold_plan::Resolve;
 use roaring::RoaringTreemap;
@@ -20,9 +20,9 @@ use tokio::task::JoinSet;
 
 use super::last::{self, Last};
 use super::read::{self, Feeding, Numbers, Text};
-use super::reuse::{self, Reading};
+use super::reuse::{self, Key, Reading};
 use super::tables::{self, Gone, RefusedCounts, Staying};
-use super::{LARGEST, Resolved, Whole, blocking, judge, keep_all, readings, rules, solve};
+use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve};
 use crate::api::{Engine, Kept, RecordStream, RunContext, StoredFile};
 use crate::error::EngineError;
 use crate::failure::{self, bug};
@@ -45,7 +45,7 @@ pub(super) async fn resolve(
     task: &str,
     threads: usize,
     work: &Resolve,
-    kept: &[Kept],
+    (kept, key): (&[Kept], &Key),
 ) -> Result<Option<Resolved>, EngineError> {
     if !last::is_possible(work) {
         return Ok(whole(work, "it cannot be told what new rows touch"));
@@ -55,7 +55,7 @@ pub(super) async fn resolve(
     if left.is_empty() {
         return Ok(whole(work, "no run has left anything to go on from"));
     }
-    let readings = readings(engine, run, work, kept, reuse::VERY_MANY).await?;
+    let readings = readings(engine, run, work, (kept, key), reuse::VERY_MANY).await?;
     if !readings.iter().all(|reading| reading.as_ref().is_some_and(|reading| reading.merged.is_empty())) {
         return Ok(whole(work, "what was read is not kept, or in too many small pieces"));
     }
@@ -67,10 +67,14 @@ pub(super) async fn resolve(
     if !last::is_worth_it(&last.summary) || tables.is_worn() {
         return Ok(whole(work, "the tables are small, or are to be written anew"));
     }
+    let Some(index) = index::find(engine, work, key, &tables.identifiers).await? else {
+        return Ok(whole(work, "the index of values is not there"));
+    };
     let evidence = Evidence::new(rules(work, &readings, vec![])).map_err(|e| super::identity(&e, &work.entity))?;
     let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
     let (evidence, feeding) = (Arc::new(evidence), Feeding::new(run, task, work, memory));
-    let of = Run { engine, work, threads, readings: &readings, last: &last, tables: &tables, evidence, feeding };
+    let (earlier, readings) = (Before { last: &last, tables: &tables, index: &index, key }, &readings[..]);
+    let of = Run { engine, work, threads, readings, earlier, evidence, feeding };
     let part = match of.part().await {
         Ok(Some(part)) => part,
         Ok(None) => return Ok(whole(work, "too much is new")),
@@ -80,23 +84,32 @@ pub(super) async fn resolve(
     };
     // Until the end, as the memory that it holds is.
     let Part { graph, taken, earlier, conflicts, feeding: _feeding } = part;
-    let Some(staying) = tables.staying(&taken, &conflicts, &last, &earlier) else {
+    let (resolution, of_part) = solve(work, threads, graph).await?;
+    let Some(staying) = tables.staying(&taken, &conflicts, &last, &earlier, &resolution) else {
         return Ok(whole(work, "other edges were refused than were counted"));
     };
-    let (resolution, of_part) = solve(work, threads, graph).await?;
     let Some(summary) = last.summary.clone().with_part(&taken, &resolution, &of_part, LARGEST) else {
         return Ok(whole(work, "the largest profiles are to be found anew"));
     };
     let warnings = judge(work, &resolution, &summary)?;
-    let mut profiles = staying.profiles.to_vec();
-    profiles.extend_from_slice(resolution.profiles());
-    profiles.sort();
-    let written = tables::write(engine, run, work, threads, &resolution, summary.clone(), Some(staying)).await?;
-    let (written, refused) = written;
-    let whole =
-        Whole { resolution: &resolution, profiles: Some(Arc::new(profiles)), summary, refused, last: Some(&last) };
-    let not_kept = keep_all(engine, run, work, threads, &readings, kept, whole).await;
-    Ok(Some(Resolved { written, warnings: warnings.into_iter().chain(not_kept).collect() }))
+    let profiles = all_profiles(&staying.profiles, resolution.profiles());
+    let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), Some(staying)).await?;
+    let (profiles, last) = (Some(Arc::new(profiles)), Some((&last, &tables.identifiers[..])));
+    let whole = Whole { resolution: &resolution, profiles, summary, told: &told, last };
+    let not_kept = keep_all(engine, run, work, threads, readings, (kept, key), whole).await;
+    Ok(Some(Resolved { written: told.written, warnings: warnings.into_iter().chain(not_kept).collect() }))
+}
+
+/// Ascending. `stay`: ascending, too.
+fn all_profiles(stay: &[ProfileId], new: &[ProfileId]) -> Vec<ProfileId> {
+    let mut new = new.to_vec();
+    new.sort_unstable();
+    let mut all = Vec::with_capacity(stay.len() + new.len());
+    all.extend_from_slice(stay);
+    all.extend(new);
+    #[expect(clippy::stable_sort_primitive, reason = "it takes runs that are in order as they are")]
+    all.sort();
+    all
 }
 
 fn whole<T>(work: &Resolve, why: &str) -> Option<T> {
@@ -141,11 +154,18 @@ impl Tables {
         })
     }
 
-    /// What stays of the tables, once what was taken of them goes. None if they are not as they were left.
-    fn staying(&self, taken: &Taken, conflicts: &Conflicts, last: &Last, earlier: &[ProfileId]) -> Option<Staying> {
-        let places = self.identifiers.iter().zip(&taken.places).filter(|(_, places)| !places.is_empty());
+    /// What stays of the tables, once what the result replaces goes. None if they are not as they were left.
+    fn staying(
+        &self,
+        taken: &Taken,
+        conflicts: &Conflicts,
+        last: &Last,
+        earlier: &[ProfileId],
+        resolution: &Resolution,
+    ) -> Option<Staying> {
+        let replaced = self.identifiers.iter().zip(resolution.replaced()).filter(|(_, places)| !places.is_empty());
         let gone_identifiers =
-            places.map(|(file, places)| (file.name.clone(), places.iter().map(|place| u64::from(*place)).collect()));
+            replaced.map(|(file, places)| (file.name.clone(), places.into_iter().map(u64::from).collect()));
         let gone_identifiers = gone_identifiers.collect();
         let mut gone_conflicts = Gone::new();
         let mut refused: RefusedCounts = last.refused.clone();
@@ -159,7 +179,13 @@ impl Tables {
             first += count;
         }
         refused.retain(|_, count| *count > 0);
-        let stay = earlier.iter().filter(|id| !taken.sizes.contains_key(*id)).copied().collect();
+        // Both are ascending.
+        let mut gone = taken.sizes.iter().peekable();
+        let stays = |id: &&ProfileId| {
+            while gone.next_if(|(other, _)| other < *id).is_some() {}
+            gone.next_if(|(other, _)| other == *id).is_none()
+        };
+        let stay = earlier.iter().filter(stays).copied().collect();
         Some(Staying { gone_identifiers, gone_conflicts, refused, profiles: Arc::new(stay) })
     }
 }
@@ -180,10 +206,19 @@ struct Run<'a> {
     work: &'a Resolve,
     threads: usize,
     readings: &'a [Option<Reading>],
-    last: &'a Last,
-    tables: &'a Tables,
+    earlier: Before<'a>,
     evidence: Arc<Evidence>,
     feeding: Arc<Feeding>,
+}
+
+/// What the last run left.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    last: &'a Last,
+    tables: &'a Tables,
+    /// Of each of the files of values.
+    index: &'a [Kept],
+    key: &'a Key,
 }
 
 impl Run<'_> {
@@ -193,10 +228,10 @@ impl Run<'_> {
             let Some(reading) = reading else { continue };
             read::read_fresh(self.engine, self.work, source, reading, &self.evidence, &self.feeding).await?;
         }
-        if self.evidence.values().saturating_mul(FEW) as u64 > self.last.summary.value_count() {
+        if self.evidence.values().saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
             return Ok(None);
         }
-        let (earlier, conflicts) = self.earlier().await?;
+        let (earlier, conflicts) = self.beside_profiles().await?;
         let takes = self.look(earlier.look()).await?;
         let touched = self.take(takes).await?;
         let touched = Arc::new(touched);
@@ -210,7 +245,7 @@ impl Run<'_> {
             let evidence = Arc::clone(&self.evidence);
             blocking(move || evidence.end(source)).await?.map_err(|e| self.explain(&e))?;
         }
-        let earlier = Arc::new(self.last.profiles(self.engine, self.work).await?);
+        let earlier = Arc::new(self.earlier.last.profiles(self.engine, self.work).await?);
         let Self { evidence, feeding, .. } = self;
         let touched = Arc::into_inner(touched).ok_or_else(|| bug("rows still come in"))?;
         let evidence = Arc::into_inner(evidence).ok_or_else(|| bug("rows still come in"))?;
@@ -228,10 +263,10 @@ impl Run<'_> {
     }
 
     /// What the last run told beside profiles.
-    async fn earlier(&self) -> Result<(Earlier, Conflicts), EngineError> {
-        let mut earlier = Earlier::new(&self.evidence).map_err(|e| self.explain(&e))?;
+    async fn beside_profiles(&self) -> Result<(Earlier, Conflicts), EngineError> {
+        let mut earlier = Earlier::new(&self.evidence, self.earlier.key.key).map_err(|e| self.explain(&e))?;
         let table = &self.work.tables.shared.output.name;
-        for file in &self.tables.shared {
+        for file in &self.earlier.tables.shared {
             let columns = ["identifier", "value", "linked_identifier", "degree"];
             let mut rows = Rows::of(self.engine, table, file, &columns).await?;
             while let Some((_, batch)) = rows.next().await? {
@@ -244,17 +279,14 @@ impl Run<'_> {
         let table = &self.work.tables.conflicts.output.name;
         let mut conflicts = Conflicts::default();
         let mut numbers: HashMap<(String, String), usize> = HashMap::new();
-        for file in &self.tables.conflicts {
-            let columns = ["identifier_a", "value_a", "identifier_b", "value_b", "source", "rule"];
+        for file in &self.earlier.tables.conflicts {
+            let columns = ["value_a", "value_b", "source", "rule"];
             let mut rows = Rows::of(self.engine, table, file, &columns).await?;
             let before = conflicts.places.len();
             while let Some((places, batch)) = rows.next().await? {
                 let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
-                let [identifier_a, value_a, identifier_b, value_b, sources, rules] = columns.as_slice() else {
-                    return Err(misshapen(table));
-                };
-                let ends: [[&dyn TextColumn; 2]; 2] = [[identifier_a, value_a], [identifier_b, value_b]];
-                earlier.refused(ends).map_err(|e| self.explain(&e))?;
+                let [value_a, value_b, sources, rules] = columns.as_slice() else { return Err(misshapen(table)) };
+                earlier.refused([value_a, value_b]).map_err(|e| self.explain(&e))?;
                 self.feeding.hold(self.evidence.bytes())?;
                 for row in 0..batch.num_rows() {
                     let kind = [sources, rules].map(|column| column.text(row).unwrap_or_default().to_owned());
@@ -271,81 +303,111 @@ impl Run<'_> {
         Ok((earlier, conflicts))
     }
 
+    /// The files of values, each with what is kept of it; none if there is nothing to look for.
+    fn files(&self, is_needed: bool) -> impl Iterator<Item = (&StoredFile, &Kept)> {
+        self.earlier.tables.identifiers.iter().zip(self.earlier.index).filter(move |_| is_needed)
+    }
+
     /// Finds which profiles the values of new rows have.
     async fn look(&self, looks: Looks) -> Result<Takes, EngineError> {
-        if looks.is_needed() {
-            self.each_file(|_| looks.feeder()).await?;
+        for (file, kept) in self.files(looks.is_needed()) {
+            let mut tasks = JoinSet::new();
+            for stream in index::rows(self.engine, self.work, kept).await? {
+                let (deleted, feeding) = (Arc::clone(&file.deleted), Arc::clone(&self.feeding));
+                tasks.spawn(look_through(stream, looks.feeder(), deleted, feeding));
+            }
+            read::all(tasks).await?;
         }
         blocking(move || looks.group()).await?.map_err(|e| self.explain(&e))
     }
 
     /// Takes all values of the profiles that new rows touch.
     async fn take(&self, takes: Takes) -> Result<Touched, EngineError> {
-        if takes.is_needed() {
-            self.each_file(|file| takes.feeder(file)).await?;
-        }
-        blocking(move || takes.end()).await?.map_err(|e| self.explain(&e))
-    }
-
-    /// Hands each file of the last run's values to a feeder of its own, several at a time, each on a thread.
-    async fn each_file<F: ValuesFeeder>(&self, feeder: impl Fn(usize) -> F) -> Result<(), EngineError> {
         let table = &self.work.tables.identifiers.output.name;
-        let mut tasks = JoinSet::new();
-        for (number, file) in self.tables.identifiers.iter().enumerate() {
-            if tasks.len() >= self.threads.max(1)
-                && let Some(task) = tasks.join_next().await
-            {
-                read::joined(task)?;
+        let takes = Arc::new(takes);
+        let mut reads = JoinSet::new();
+        for (number, (file, kept)) in self.files(takes.is_needed()).enumerate() {
+            let mut tasks = JoinSet::new();
+            for stream in index::rows(self.engine, self.work, kept).await? {
+                let (deleted, feeding) = (Arc::clone(&file.deleted), Arc::clone(&self.feeding));
+                tasks.spawn(wanted_of(stream, Arc::clone(&takes), deleted, feeding));
             }
-            let rows = Rows::of(self.engine, table, file, &["identifier", "value", "profile_id"]).await?;
+            let mut wanted = read::all(tasks).await?.concat();
+            if wanted.is_empty() {
+                continue;
+            }
+            wanted.sort_unstable_by_key(|wanted| wanted.place);
+            if reads.len() >= self.threads.max(1)
+                && let Some(done) = reads.join_next().await
+            {
+                read::joined(done)?;
+            }
+            let places: RoaringTreemap = wanted.iter().map(|wanted| u64::from(wanted.place)).collect();
+            let rows = self.engine.stored_rows(table, file, &["identifier", "value"], Some(&places)).await?;
             let (evidence, feeding) = (Arc::clone(&self.evidence), Arc::clone(&self.feeding));
-            tasks.spawn(feed(feeder(number), rows, table.clone(), evidence, feeding));
+            reads.spawn(feed_wanted(takes.feeder(number), wanted, rows, table.clone(), evidence, feeding));
         }
-        read::all(tasks).await.map(drop)
+        read::all(reads).await?;
+        let takes = Arc::into_inner(takes).ok_or_else(|| bug("rows still come in"))?;
+        let threads = self.threads;
+        blocking(move || takes.end(threads)).await?.map_err(|e| self.explain(&e))
     }
 }
 
-async fn feed(
-    mut feeder: impl ValuesFeeder,
-    mut rows: Rows,
+async fn look_through(
+    mut index: RecordStream,
+    mut feeder: LooksFeeder,
+    deleted: Arc<RoaringTreemap>,
+    feeding: Arc<Feeding>,
+) -> Result<(), EngineError> {
+    while let Some(batch) = index.batches.next().await {
+        let batch = batch?;
+        let pushed = index::slices(&batch)
+            .and_then(|[places, lows, profiles]| feeder.push(places, lows, profiles, |place| !deleted.contains(place)));
+        pushed.map_err(|e| feeding.explain(&e))?;
+    }
+    feeder.finish();
+    Ok(())
+}
+
+async fn wanted_of(
+    mut index: RecordStream,
+    takes: Arc<Takes>,
+    deleted: Arc<RoaringTreemap>,
+    feeding: Arc<Feeding>,
+) -> Result<Vec<Wanted>, EngineError> {
+    let mut wanted = vec![];
+    while let Some(batch) = index.batches.next().await {
+        let batch = batch?;
+        let told = index::slices(&batch).and_then(|[places, lows, profiles]| {
+            takes.wanted(places, lows, profiles, |place| !deleted.contains(place), &mut wanted)
+        });
+        told.map_err(|e| feeding.explain(&e))?;
+    }
+    Ok(wanted)
+}
+
+/// Takes in the rows of a file that are wanted, which come in their order.
+async fn feed_wanted(
+    mut feeder: TakesFeeder,
+    wanted: Vec<Wanted>,
+    mut rows: RecordStream,
     table: String,
     evidence: Arc<Evidence>,
     feeding: Arc<Feeding>,
 ) -> Result<(), EngineError> {
-    while let Some((places, batch)) = rows.next().await? {
+    let of_wanted = size_of_val(&wanted[..]);
+    let mut wanted = wanted.as_slice();
+    while let Some(batch) = rows.batches.next().await {
+        let batch = batch?;
         let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
-        let [identifiers, values, profile_ids] = columns.as_slice() else { return Err(misshapen(&table)) };
-        feeder.push(&places, [identifiers, values, profile_ids]).map_err(|e| feeding.explain(&e))?;
-        feeding.hold(evidence.bytes())?;
+        let [identifiers, values] = columns.as_slice() else { return Err(misshapen(&table)) };
+        let (here, later) = wanted.split_at(batch.num_rows().min(wanted.len()));
+        feeder.push(here, identifiers, values).map_err(|e| feeding.explain(&e))?;
+        wanted = later;
+        feeding.hold(evidence.bytes() + of_wanted)?;
     }
     feeder.finish().map_err(|e| feeding.explain(&e))
-}
-
-/// What the last run's values go into: identifiers' names, values, and the ids of their profiles.
-trait ValuesFeeder: Send + 'static {
-    fn push(&mut self, places: &Places, columns: [&Text; 3]) -> Result<(), IdentityError>;
-
-    fn finish(self) -> Result<(), IdentityError>;
-}
-
-impl ValuesFeeder for LooksFeeder {
-    fn push(&mut self, _: &Places, [identifiers, values, profile_ids]: [&Text; 3]) -> Result<(), IdentityError> {
-        Self::push(self, identifiers, values, profile_ids)
-    }
-
-    fn finish(self) -> Result<(), IdentityError> {
-        Self::finish(self)
-    }
-}
-
-impl ValuesFeeder for TakesFeeder {
-    fn push(&mut self, places: &Places, [identifiers, values, profile_ids]: [&Text; 3]) -> Result<(), IdentityError> {
-        Self::push(self, places, identifiers, values, profile_ids)
-    }
-
-    fn finish(self) -> Result<(), IdentityError> {
-        Self::finish(self)
-    }
 }
 
 /// The rows of a file that are not deleted, with their places.
@@ -375,7 +437,7 @@ impl NumberColumn for Places {
 
 impl Rows {
     async fn of(engine: &dyn Engine, table: &str, file: &StoredFile, columns: &[&str]) -> Result<Self, EngineError> {
-        let stream = engine.stored_rows(table, file, columns).await?;
+        let stream = engine.stored_rows(table, file, columns, None).await?;
         Ok(Self { stream, deleted: file.deleted.iter().collect(), passed: 0, next: 0 })
     }
 

@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Change, ConflictReason, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, KeptSource, KeptValue,
-    KnownValues, Limit, MatchRules, Novelty, NumberColumn, Pin, PinKind, ProfileId, Resolution, RowCursor, RowSource,
-    Rules, Touched,
+    Change, ConflictReason, DigestKey, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, KeptSource,
+    KeptValue, KnownValues, Limit, MatchRules, Novelty, NumberColumn, Pin, PinKind, ProfileId, Resolution, RowCursor,
+    RowSource, Rules, Touched,
 };
 
 /// A row: its source, its values in the order of the source's columns, when it was first and last seen.
@@ -33,6 +33,8 @@ struct Feeding {
     /// So many of the last rows are the newest.
     newest: usize,
 }
+
+const KEY: DigestKey = DigestKey::new(*b"only those of it");
 
 const PLAIN: Feeding = Feeding { batch: usize::MAX, flush_at: usize::MAX, threads: 1, known: 0, newest: 0 };
 
@@ -231,17 +233,51 @@ fn kept(resolution: &Arc<Resolution>, novelty: Novelty) -> Vec<KeptPart> {
     (0..resolution.rules().sources.len()).map(of_source).filter(|part| !part.rows.is_empty()).collect()
 }
 
+/// Numbers as they lie in Arrow's arrays: where one is missing, there is a 0.
+struct Lying {
+    numbers: Vec<Option<u32>>,
+    all: Vec<i64>,
+}
+
+impl Lying {
+    fn new(numbers: Vec<Option<u32>>) -> Self {
+        let all = numbers.iter().map(|number| number.unwrap_or_default().into()).collect();
+        Self { numbers, all }
+    }
+}
+
+impl NumberColumn for Lying {
+    fn number(&self, row: usize) -> Option<u32> {
+        self.numbers[row]
+    }
+
+    fn all(&self) -> Option<&[i64]> {
+        // Some columns have none.
+        self.all.len().is_multiple_of(2).then_some(&self.all)
+    }
+}
+
 /// Of rows, only those that are wanted of what is `touched`, if only some are.
 fn feed_kept(evidence: &Evidence, touched: Option<&Touched>, part: &KeptPart, feeding: Feeding) {
     let count = part.values.len() as u32;
-    let known = match touched {
-        Some(touched) => touched.known_values(evidence, part.source, count),
-        None => KnownValues::new(evidence, part.source, count),
-    };
-    let known = Arc::new(known.unwrap());
-    in_parts(&part.values, feeding.threads, |values| {
+    let found = touched.map(|touched| {
+        let finds = touched.finds(evidence, part.source, count).unwrap();
+        in_parts(&part.values, feeding.threads, |values| {
+            let numbers: Vec<_> = values.iter().map(|value| Some(value.0)).collect();
+            let columns: Vec<_> = values.iter().map(|value| Some(value.1)).collect();
+            let digests: Vec<_> = values.iter().map(|value| KEY.digest(&value.2)).collect();
+            let lows: Vec<_> = digests.iter().map(|digest| digest.low.cast_signed()).collect();
+            let highs: Vec<_> = digests.iter().map(|digest| Some(digest.high)).collect();
+            let mut feeder = finds.feeder();
+            feeder.push(&numbers, &columns, &lows, &highs).unwrap();
+            feeder.finish();
+        });
+        finds.end().unwrap()
+    });
+    let known = Arc::new(KnownValues::new(evidence, part.source, count).unwrap());
+    in_parts(if touched.is_none() { &part.values } else { &[] }, feeding.threads, |values| {
         let mut feeder = known.feeder();
-        for batch in values.chunks(feeding.batch.min(values.len())) {
+        for batch in values.chunks(feeding.batch.min(values.len()).max(1)) {
             let numbers: Vec<_> = batch.iter().map(|value| Some(value.0)).collect();
             let columns: Vec<_> = batch.iter().map(|value| Some(value.1)).collect();
             let texts: Vec<_> = batch.iter().map(|value| Some(value.2.clone())).collect();
@@ -252,13 +288,13 @@ fn feed_kept(evidence: &Evidence, touched: Option<&Touched>, part: &KeptPart, fe
     in_parts(&part.rows, feeding.threads, |rows| {
         let mut feeder = evidence.feeder(part.source, Novelty::Known).unwrap();
         for batch in rows.chunks(feeding.batch.min(rows.len())) {
-            let column = |c: usize| batch.iter().map(|row| row.0[c]).collect::<Vec<_>>();
+            let column = |c: usize| Lying::new(batch.iter().map(|row| row.0[c]).collect());
             let columns: Vec<_> = (0..batch[0].0.len()).map(column).collect();
             let columns: Vec<&dyn NumberColumn> = columns.iter().map(|c| c as _).collect();
             let first: Vec<_> = batch.iter().map(|row| row.1).collect();
             let last: Vec<_> = batch.iter().map(|row| row.2).collect();
-            let usable = match touched {
-                Some(touched) => feeder.push_touched(touched, &known, batch.len(), &columns, &first, &last),
+            let usable = match touched.zip(found.as_ref()) {
+                Some((touched, found)) => feeder.push_touched(touched, found, batch.len(), &columns, &first, &last),
                 None => feeder.push_known(&known, batch.len(), &columns, &first, &last),
             };
             let usable = usable.unwrap();

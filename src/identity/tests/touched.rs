@@ -16,6 +16,8 @@ struct Stored {
     files: Vec<Vec<Option<(Value, String)>>>,
     conflicts: Vec<Refused>,
     shared: Vec<(Value, usize, u64)>,
+    /// What was told of each value, by whichever run told it last.
+    values: BTreeMap<Value, Seen>,
     summary: Summary,
     kept: Vec<KeptPart>,
 }
@@ -34,9 +36,9 @@ impl Stored {
     /// Of a run that resolved only what new rows touched. Tells whether that was enough for a summary.
     #[must_use]
     fn change(&mut self, resolution: Resolution, taken: &Taken) -> bool {
-        for (file, places) in self.files.iter_mut().zip(&taken.places) {
+        for (file, places) in self.files.iter_mut().zip(resolution.replaced()) {
             for place in places {
-                assert!(file[*place as usize].take().is_some(), "a row is taken once");
+                assert!(file[place as usize].take().is_some(), "a row is replaced once");
             }
         }
         let mut number = 0;
@@ -55,6 +57,7 @@ impl Stored {
     fn add(&mut self, resolution: Resolution) {
         let outcome = outcome(&resolution);
         self.files.push(outcome.as_previous().into_iter().map(Some).collect());
+        self.values.extend(outcome.values);
         self.conflicts.extend(outcome.conflicts);
         self.shared = outcome.shared;
         let resolution = Arc::new(resolution);
@@ -67,19 +70,38 @@ impl Stored {
 /// Of so many of the largest profiles is told.
 const MOST: usize = 4;
 
+/// A place, the low half of a digest, and a profile.
+type Indexed = (i64, i64, i64);
+
+/// Of all rows of a file. Those that are deleted are in it, too, as it never changes: with values and profiles that may mislead.
+fn index_of(file: &[Option<(Value, String)>]) -> Vec<Indexed> {
+    let misleading = file.iter().flatten().next().cloned();
+    let index = |(place, row): (i64, &Option<(Value, String)>)| {
+        let (value, profile) = row.as_ref().or(misleading.as_ref())?;
+        let profile = ProfileId::parse(profile).unwrap().number().cast_signed();
+        Some((place, KEY.digest(&value.1).low.cast_signed(), profile))
+    };
+    (0..).zip(file).filter_map(index).collect()
+}
+
+fn index_columns(index: &[Indexed]) -> [Vec<i64>; 3] {
+    [
+        index.iter().map(|row| row.0).collect(),
+        index.iter().map(|row| row.1).collect(),
+        index.iter().map(|row| row.2).collect(),
+    ]
+}
+
 fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feeding) -> (Resolution, Taken) {
     let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
     feed_rows(&evidence, rows, feeding);
-    let mut earlier = Earlier::new(&evidence).unwrap();
+    let mut earlier = Earlier::new(&evidence, KEY).unwrap();
     let name = |identifier: usize| Some(format!("id{identifier}"));
-    let ends = |end: fn(&Refused) -> &Value| -> [Vec<Option<String>>; 2] {
-        let of = |value: &Value| (name(value.0), Some(value.1.clone()));
-        let (names, values) = stored.conflicts.iter().map(|conflict| of(end(conflict))).unzip();
-        [names, values]
+    let ends = |end: fn(&Refused) -> &Value| -> Vec<Option<String>> {
+        stored.conflicts.iter().map(|conflict| Some(end(conflict).1.clone())).collect()
     };
-    let (a, b) = (ends(|conflict| &conflict.0), ends(|conflict| &conflict.1));
-    earlier.refused([[&a[0], &a[1]], [&b[0], &b[1]]]).unwrap();
+    earlier.refused([&ends(|conflict| &conflict.0), &ends(|conflict| &conflict.1)]).unwrap();
     let names: Vec<_> = stored.shared.iter().map(|((identifier, _), ..)| name(*identifier)).collect();
     let values: Vec<_> = stored.shared.iter().map(|((_, value), ..)| Some(value.clone())).collect();
     let linked: Vec<_> = stored.shared.iter().map(|(_, linked, _)| name(*linked)).collect();
@@ -88,25 +110,31 @@ fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feedin
 
     let looks = earlier.look();
     assert_eq!(looks.is_needed(), rows.iter().any(|row| row.1.iter().any(Option::is_some)));
-    let to_look_at = if looks.is_needed() { stored.rows() } else { vec![] };
-    in_parts(&to_look_at, feeding.threads, |rows| {
-        let mut feeder = looks.feeder();
-        for batch in rows.chunks(feeding.batch.min(rows.len().max(1))) {
-            let [names, values, ids] = columns_of(batch);
-            feeder.push(&names, &values, &ids).unwrap();
+    for file in stored.files.iter().filter(|_| looks.is_needed()) {
+        let index = index_of(file);
+        in_parts(&index, feeding.threads, |index| {
+            let mut feeder = looks.feeder();
+            for batch in index.chunks(feeding.batch.min(index.len().max(1))) {
+                let [places, lows, profiles] = index_columns(batch);
+                feeder.push(&places, &lows, &profiles, |place| file[place as usize].is_some()).unwrap();
+            }
+            feeder.finish();
+        });
+    }
+    let takes = looks.group().unwrap();
+    for (number, file) in stored.files.iter().enumerate() {
+        let mut wanted = vec![];
+        let [places, lows, profiles] = index_columns(&index_of(file));
+        takes.wanted(&places, &lows, &profiles, |place| file[place as usize].is_some(), &mut wanted).unwrap();
+        let rows: Vec<_> = wanted.iter().map(|wanted| file[wanted.place as usize].clone().unwrap()).collect();
+        let mut feeder = takes.feeder(number);
+        for (wanted, rows) in wanted.chunks(feeding.batch).zip(rows.chunks(feeding.batch)) {
+            let [names, values, _] = columns_of(rows);
+            feeder.push(wanted, &names, &values).unwrap();
         }
         feeder.finish().unwrap();
-    });
-    let takes = looks.group().unwrap();
-    for (file, rows) in stored.files.iter().enumerate() {
-        let mut feeder = takes.feeder(file);
-        let left = (0..).zip(rows).filter_map(|(place, row)| Some((Some(place), row.clone()?)));
-        let (places, rows): (Vec<Option<u32>>, Vec<_>) = left.unzip();
-        let [names, values, ids] = columns_of(&rows);
-        feeder.push(&places, &names, &values, &ids).unwrap();
-        feeder.finish().unwrap();
     }
-    let touched = takes.end().unwrap();
+    let touched = takes.end(feeding.threads).unwrap();
     stored.kept.iter().for_each(|part| feed_kept(&evidence, Some(&touched), part, feeding));
     (0..rules.sources.len()).step_by(2).for_each(|source| evidence.end(source).unwrap());
     let mut profiles: Vec<_> = stored.rows().iter().map(|(_, id)| ProfileId::parse(id).unwrap()).collect();
@@ -157,6 +185,9 @@ proptest! {
             }
             let stored = stored.as_ref().unwrap();
             prop_assert_eq!(sorted(&stored.rows()), sorted(&expected.as_previous()));
+            for (value, seen) in &expected.values {
+                prop_assert_eq!(Some(seen), stored.values.get(value));
+            }
             prop_assert_eq!(&stored.shared, &expected.shared);
             let told = |conflicts: &[Refused]| {
                 sorted(&conflicts.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>())
@@ -179,7 +210,8 @@ fn what_new_rows_do_not_touch_is_not_looked_at() {
     let (part, taken) = resolve_touched(&rules, &stored, &[row(["b", "", "z"], 4)], PLAIN);
     assert_eq!(taken.sizes.len(), 2);
     assert_eq!(taken.values, [2, 1, 0]);
-    assert_eq!(outcome(&part).values.len(), 4, "and the new one");
+    let values: Vec<Value> = outcome(&part).values.into_keys().collect();
+    assert_eq!(values, [(0, "b".to_owned()), (2, "z".to_owned())], "nothing new is known of a and x");
     let (part, taken) = resolve_touched(&rules, &stored, &[row(["d", "", "z"], 4)], PLAIN);
     assert_eq!((taken.sizes.len(), outcome(&part).values.len()), (0, 2));
     let (part, _) = resolve_touched(&rules, &stored, &[], PLAIN);

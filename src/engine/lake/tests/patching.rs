@@ -65,7 +65,7 @@ async fn places_of(engine: &LakeEngine, ids: &[i64]) -> HashMap<String, RoaringT
 }
 
 async fn stored_ids(engine: &LakeEngine, file: &StoredFile) -> Vec<i64> {
-    let stream = engine.stored_rows(TABLE, file, &["id"]).await.unwrap();
+    let stream = engine.stored_rows(TABLE, file, &["id"], None).await.unwrap();
     let batches: Vec<RecordBatch> = stream.batches.try_collect().await.unwrap();
     batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
 }
@@ -177,7 +177,7 @@ async fn stored_rows_come_at_their_places() {
     assert_eq!(files.len(), 2);
     let large = files.iter().find(|file| file.rows == 300_000).unwrap();
     assert_eq!(large.deleted.iter().collect::<Vec<_>>(), [5, 299_999]);
-    let stream = engine.stored_rows(TABLE, large, &["name", "id"]).await.unwrap();
+    let stream = engine.stored_rows(TABLE, large, &["name", "id"], None).await.unwrap();
     let types: Vec<_> = stream.schema.fields().iter().map(|f| f.data_type().clone()).collect();
     assert_eq!(types, [DataType::Utf8View, DataType::Int64]);
     let batches: Vec<RecordBatch> = stream.batches.try_collect().await.unwrap();
@@ -187,9 +187,9 @@ async fn stored_rows_come_at_their_places() {
     let name = batches[0].column(0).as_string_view().value(5);
     assert_eq!(name, "n5");
     let none: Vec<RecordBatch> =
-        engine.stored_rows(TABLE, large, &[]).await.unwrap().batches.try_collect().await.unwrap();
+        engine.stored_rows(TABLE, large, &[], None).await.unwrap().batches.try_collect().await.unwrap();
     assert_eq!(none.iter().map(RecordBatch::num_rows).sum::<usize>(), 300_000);
-    assert_eq!(engine.stored_rows(TABLE, large, &["nme"]).await.err().unwrap().kind, ErrorKind::Bug);
+    assert_eq!(engine.stored_rows(TABLE, large, &["nme"], None).await.err().unwrap().kind, ErrorKind::Bug);
 }
 
 #[tokio::test(flavor = "multi_thread")]
