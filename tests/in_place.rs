@@ -164,6 +164,18 @@ fn a_run_that_cannot_change_tables_in_place_writes_them_anew() {
     add("three");
     std::fs::remove_dir_all(project.path("lake/kinfold/_kept/person.result")).unwrap();
     whole("nothing is known of the last run");
+    let kept = project.path("lake/kinfold/_kept");
+    add("index");
+    std::fs::remove_dir_all(kept.join("person.values")).unwrap();
+    whole("the index is gone");
+    add("damage");
+    for piece in files_below(&kept.join("person.values")) {
+        std::fs::write(piece, b"nothing of the kind").unwrap();
+    }
+    whole("the index is damaged");
+    add("in place again");
+    project.run();
+    assert_eq!(changes_in_place(&project, "person_identifiers"), 1);
     add("four");
     // As if it had been killed before its last table was shown.
     let commits = project.path("lake/kinfold/runs/_delta_log");
@@ -173,5 +185,13 @@ fn a_run_that_cannot_change_tables_in_place_writes_them_anew() {
     whole("the last run was not done");
     add("five");
     project.run();
-    assert_eq!(changes_in_place(&project, "person_identifiers"), 1);
+    assert_eq!(changes_in_place(&project, "person_identifiers"), 2);
+}
+
+/// Parquet files of all folders of a folder.
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = |of: &std::path::Path| std::fs::read_dir(of).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = entries(folder).filter(|path| path.is_dir()).flat_map(|folder| entries(&folder)).collect();
+    assert!(!files.is_empty());
+    files
 }

@@ -26,7 +26,8 @@ pub struct Written {
     pub table: String,
     pub rows: u64,
     pub bytes: u64,
-    /// The data files that were written, in the order of the streams that they hold.
+    /// The data files that were written, in the order of the streams that they hold; a stream without rows has none, and a single one may be
+    /// spread over several.
     pub files: Vec<NewFile>,
 }
 

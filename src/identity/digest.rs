@@ -17,15 +17,18 @@ pub struct Digest {
     /// The first bits tell the shard in which the kernel keeps the value. What comes from the kernel comes shard by shard, and so does
     /// whatever is looked up in an order of digests.
     pub low: u64,
+    /// All of it random.
     pub high: u32,
 }
 
 impl DigestKey {
+    /// Of 16 random bytes.
     #[must_use]
     pub const fn new(key: [u8; 16]) -> Self {
         Self(key)
     }
 
+    /// What a value is called, of whichever identifier it is.
     #[inline]
     #[must_use]
     pub fn digest(&self, value: &str) -> Digest {
@@ -55,6 +58,9 @@ mod tests {
         let all: HashSet<Digest> = digests(1).chain(digests(2)).collect();
         assert_eq!(all.len(), 2000);
         assert!(digests(1).eq(digests(1)));
+        // What was kept holds digests: should these be others, so must be the format of what is kept, and of its index.
+        let Digest { low, high } = DigestKey::new(*b"0123456789abcdef").digest("ann@x.example");
+        assert_eq!((low, high), (18_359_287_658_611_356_385, 408_199_732));
         assert!(!format!("{:?}", DigestKey::new([7; 16])).contains('7'));
     }
 }

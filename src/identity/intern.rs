@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{IdentityError, lean};
 
-/// 256 shards: at 6 million values the table and text of one take about 0.7 MB.
+/// What is kept depends on it, by way of digests. 256 shards: at 6 million values the table and text of one take about 0.7 MB.
 pub(crate) const SHARD_BITS: u32 = 8;
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 /// How many shards lie between those that one feeder begins with and the next.

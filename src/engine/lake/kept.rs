@@ -8,19 +8,22 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
+use kinfold_base::{SignedDuration, TableSchema, Timestamp, new_writer_id};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 use serde_json::{Value, json};
 
-use crate::api::{Kept, KeptFile, KeptTable};
+use crate::api::{Kept, KeptFile, KeptTable, RecordStream, RunContext};
 use crate::error::EngineError;
 use crate::failure;
-use crate::lake::staged;
-use crate::lake::write::WrittenFile;
+use crate::lake::write::{self, Purpose, Target, WrittenFile};
+use crate::lake::{LakeEngine, of_schema, staged};
 use crate::stores::Place;
+use crate::types::plain_schema;
 
 /// What begins with `_` is no table.
 const FOLDER: &str = "_kept";
@@ -28,6 +31,63 @@ const FOLDER: &str = "_kept";
 const MANIFEST: &str = ".json";
 /// How many are looked at, or deleted, at once.
 const CONCURRENT: usize = 8;
+
+impl LakeEngine {
+    pub(super) async fn keep_tables(
+        &self,
+        run: &RunContext,
+        on: &str,
+        about: &str,
+        tables: Vec<Vec<RecordStream>>,
+    ) -> Result<(), EngineError> {
+        let shelf = shelf(&self.tables, on);
+        let (name, dir) = new_place(&shelf);
+        let mut written: Vec<Vec<WrittenFile>> = vec![];
+        for rows in tables {
+            match self.write_kept(run, &dir, rows).await {
+                Ok(files) => written.push(files),
+                Err(e) => {
+                    write::delete(&dir, write::paths(&written.concat())).await;
+                    return Err(e);
+                }
+            }
+        }
+        finish(&shelf, &name, about, &written).await
+    }
+
+    /// Writes one of the tables that are kept.
+    async fn write_kept(
+        &self,
+        run: &RunContext,
+        dir: &Place,
+        rows: Vec<RecordStream>,
+    ) -> Result<Vec<WrittenFile>, EngineError> {
+        let Some(first) = rows.first() else { return Ok(vec![]) };
+        let table = "what is kept".to_owned();
+        let schema = write::written_schema(&first.schema, &table)?;
+        let memory = Arc::clone(&self.state.runtime_env().memory_pool);
+        let target = Target { dir: dir.clone(), table, schema, purpose: Purpose::Cache, memory };
+        let streams = rows.into_iter().map(|stream| stream.batches).collect();
+        write::write(streams, &target, Arc::clone(&run.progress)).await
+    }
+
+    pub(super) async fn rows_of_kept(
+        &self,
+        on: &str,
+        kept: &Kept,
+        number: usize,
+        columns: &TableSchema,
+    ) -> Result<Vec<RecordStream>, EngineError> {
+        let what = "what an earlier run has kept";
+        let failed = |e| failure::query(e, what);
+        let shelf = shelf(&self.tables, on);
+        let table = table(&self.state, &shelf, kept, number, &plain_schema(columns)).await?;
+        let plan = LogicalPlanBuilder::scan("kept", provider_as_source(table), None).map_err(failed)?;
+        let plan = Self::physical(&self.state, &plan.build().map_err(failed)?, what).await?;
+        let schema = plan.schema();
+        Ok(of_schema(self.streams(&self.state, plan, what)?, &schema))
+    }
+}
 
 /// Where a shelf is, below the place of the tables.
 pub(crate) fn shelf(tables: &Place, name: &str) -> Place {

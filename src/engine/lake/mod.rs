@@ -18,6 +18,7 @@ mod infer;
 mod kept;
 mod memory;
 mod named;
+mod output;
 mod parts;
 mod patch;
 mod previous;
@@ -42,9 +43,8 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{Clock, SignedDuration, TableSchema};
@@ -60,9 +60,9 @@ use crate::failure::{self, bug, input};
 use crate::lake::catalog::{FILES, GivenTables, KINFOLD, Names, PREVIOUS, Visible, WRITTEN};
 use crate::lake::scratch::ScratchDir;
 use crate::lake::staged::Staged;
-use crate::lake::write::{Batches, Purpose, Target, WrittenFile};
+use crate::lake::write::Batches;
 use crate::stores::{Place, SecretResolver, Stores};
-use crate::types::{plain_schema, table_schema};
+use crate::types::table_schema;
 
 /// How many sources or tables are opened at once.
 const CONCURRENT_TABLES: usize = 8;
@@ -188,37 +188,6 @@ impl LakeEngine {
         }
     }
 
-    /// Writes one of the tables that are kept.
-    async fn write_kept(
-        &self,
-        run: &RunContext,
-        dir: &Place,
-        rows: Vec<RecordStream>,
-    ) -> Result<Vec<WrittenFile>, EngineError> {
-        let Some(first) = rows.first() else { return Ok(vec![]) };
-        let table = "what is kept".to_owned();
-        let schema = write::written_schema(&first.schema, &table)?;
-        let memory = Arc::clone(&self.state.runtime_env().memory_pool);
-        let target = Target { dir: dir.clone(), table, schema, purpose: Purpose::Cache, memory };
-        let streams = rows.into_iter().map(|stream| stream.batches).collect();
-        write::write(streams, &target, Arc::clone(&run.progress)).await
-    }
-
-    /// Writes a query's rows as a table.
-    async fn write_query(
-        &self,
-        state: &SessionState,
-        run: &RunContext,
-        output: &Output,
-        plan: &LogicalPlan,
-        what: &str,
-    ) -> Result<Written, EngineError> {
-        let plan = Self::physical(state, plan, what).await?;
-        let schema = plan.schema();
-        let streams = self.streams(state, plan, what)?;
-        self.write(run, output, streams, schema).await
-    }
-
     /// The query's rows as one stream for each thread.
     fn streams(
         &self,
@@ -235,97 +204,6 @@ impl LakeEngine {
         }
         let streams = (0..partitions).map(|i| plan.execute(i, Arc::clone(&context)).map(|s| named_errors(s, what)));
         streams.collect::<Result<_, _>>().map_err(failed)
-    }
-
-    /// The rows for as many writers as there are threads, or streams.
-    fn spread(&self, mut rows: Vec<RecordStream>) -> Vec<Batches> {
-        match rows.len() {
-            1 => write::share(rows.remove(0).batches, self.threads),
-            _ => rows.into_iter().map(|stream| stream.batches).collect(),
-        }
-    }
-
-    async fn write(
-        &self,
-        run: &RunContext,
-        output: &Output,
-        streams: Vec<Batches>,
-        schema: SchemaRef,
-    ) -> Result<Written, EngineError> {
-        let table = output.name.as_str();
-        let schema = write::written_schema(&schema, table)?;
-        let (dir, purpose) = match output.keep {
-            KeepTable::Scratch => (self.scratch_store.child(table), Purpose::Scratch),
-            KeepTable::Replace | KeepTable::Append => (self.tables.child(table), Purpose::Keep),
-        };
-        let committed = match output.keep {
-            KeepTable::Append => staged::committed(&dir, table, &schema).await?,
-            KeepTable::Replace | KeepTable::Scratch => staged::Committed::nothing(&schema),
-        };
-        let target = Target {
-            dir: dir.clone(),
-            table: table.to_owned(),
-            schema,
-            purpose,
-            memory: Arc::clone(&self.state.runtime_env().memory_pool),
-        };
-        let files = write::write(streams, &target, Arc::clone(&run.progress)).await?;
-        let written = Written {
-            table: table.to_owned(),
-            rows: files.iter().map(|f| f.rows).sum(),
-            bytes: files.iter().map(|f| f.meta.size).sum(),
-            files: stored::new_files(&dir, &files),
-        };
-        let staged = Staged {
-            table: table.to_owned(),
-            keep: output.keep,
-            dir,
-            files,
-            patch: None,
-            columns: committed.columns.clone(),
-            before: None,
-            tried: false,
-        };
-        self.stage(run, staged, committed).await?;
-        Ok(written)
-    }
-
-    /// Puts a written table in the place of what the name meant before.
-    async fn stage(&self, run: &RunContext, mut new: Staged, committed: staged::Committed) -> Result<(), EngineError> {
-        let mut earlier = Vec::new();
-        {
-            let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_run = staged.entry(run.run_id.to_string()).or_default();
-            if new.keep == KeepTable::Append {
-                earlier = of_run.iter().filter(|s| s.table == new.table).flat_map(|s| s.files.clone()).collect();
-            }
-        }
-        let files = committed.files.iter().chain(&earlier).chain(&new.files);
-        let table = staged::table(&self.state, &new.dir, &new.table, &new.columns, files).await?;
-        let own = match new.patch {
-            Some(_) => staged::table(&self.state, &new.dir, &new.table, &new.columns, &new.files).await?,
-            None => Arc::clone(&table),
-        };
-        let replaced;
-        {
-            let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_run = staged.entry(run.run_id.to_string()).or_default();
-            let again =
-                (new.keep != KeepTable::Append).then(|| of_run.iter().position(|s| s.table == new.table)).flatten();
-            replaced = again.map(|i| of_run.remove(i));
-            new.before = match &replaced {
-                Some(old) => old.before.clone(),
-                None => self.names.get(KINFOLD, &new.table),
-            };
-            let public = new.keep != KeepTable::Scratch;
-            self.names.put(KINFOLD, &new.table, table, public);
-            self.names.put(WRITTEN, &new.table, own, false);
-            of_run.push(new);
-        }
-        if let Some(old) = replaced {
-            old.delete().await;
-        }
-        Ok(())
     }
 }
 
@@ -458,19 +336,7 @@ impl Engine for LakeEngine {
         about: &str,
         tables: Vec<Vec<RecordStream>>,
     ) -> Result<(), EngineError> {
-        let shelf = kept::shelf(&self.tables, shelf);
-        let (name, dir) = kept::new_place(&shelf);
-        let mut written: Vec<Vec<WrittenFile>> = vec![];
-        for rows in tables {
-            match self.write_kept(run, &dir, rows).await {
-                Ok(files) => written.push(files),
-                Err(e) => {
-                    write::delete(&dir, write::paths(&written.concat())).await;
-                    return Err(e);
-                }
-            }
-        }
-        kept::finish(&shelf, &name, about, &written).await
+        self.keep_tables(run, shelf, about, tables).await
     }
 
     async fn kept_rows(
@@ -480,14 +346,7 @@ impl Engine for LakeEngine {
         table: usize,
         columns: &TableSchema,
     ) -> Result<Vec<RecordStream>, EngineError> {
-        let what = "what an earlier run has kept";
-        let failed = |e| failure::query(e, what);
-        let shelf = kept::shelf(&self.tables, shelf);
-        let table = kept::table(&self.state, &shelf, kept, table, &plain_schema(columns)).await?;
-        let plan = LogicalPlanBuilder::scan("kept", provider_as_source(table), None).map_err(failed)?;
-        let plan = Self::physical(&self.state, &plan.build().map_err(failed)?, what).await?;
-        let schema = plan.schema();
-        Ok(of_schema(self.streams(&self.state, plan, what)?, &schema))
+        self.rows_of_kept(shelf, kept, table, columns).await
     }
 
     async fn forget(&self, shelf: &str, kept: &Kept) -> Result<(), EngineError> {

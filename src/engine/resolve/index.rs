@@ -73,8 +73,6 @@ pub(super) async fn keep(
     (counts, files): (&[AtomicU64], &[NewFile]),
     staying: &[StoredFile],
 ) -> Result<(), EngineError> {
-    let shelf = shelf(work);
-    let before = engine.kept(&shelf).await?;
     let parts = counts.len();
     // Streams without rows have no file.
     let counts = counts.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
@@ -84,20 +82,32 @@ pub(super) async fn keep(
         let keeps = filled.iter().zip(files).map(|((part, _), file)| {
             let rows = tables::index(resolution, key.key, *part, parts);
             let about = about(key, &file.name);
-            let shelf = &shelf;
-            async move { engine.keep(run, shelf, &about, vec![vec![rows]]).await }
+            async move { engine.keep(run, &shelf(work), &about, vec![vec![rows]]).await }
         });
         future::try_join_all(keeps).await?;
+    } else {
+        tracing::debug!(
+            entity = work.entity,
+            "the index of values is not kept, as its rows are not those of the files"
+        );
     }
-    for old in &before {
-        if !staying.iter().any(|file| old.about == about(key, &file.name)) {
-            engine.forget(&shelf, old).await?;
+    let new = files.iter().map(|file| file.name.as_str());
+    let stay: Vec<&str> = staying.iter().map(|file| file.name.as_str()).chain(new).collect();
+    forget(engine, work, key, &stay).await
+}
+
+/// Forgets what was kept of files that are not among these.
+pub(super) async fn forget(engine: &dyn Engine, work: &Resolve, key: &Key, files: &[&str]) -> Result<(), EngineError> {
+    let shelf = shelf(work);
+    for kept in engine.kept(&shelf).await? {
+        if !files.iter().any(|file| kept.about == about(key, file)) {
+            engine.forget(&shelf, &kept).await?;
         }
     }
     Ok(())
 }
 
 fn about(key: &Key, file: &str) -> String {
-    let about: Value = json!({"format": FORMAT, "key": key.text, "file": file});
+    let about: Value = json!({"format": FORMAT, "key": key.text.as_str(), "file": file});
     about.to_string()
 }

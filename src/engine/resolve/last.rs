@@ -156,6 +156,8 @@ pub(super) async fn keep(
         });
         let ids = tables::kept_profiles(&profiles, resolution);
         engine.keep(run, &shelf, &about.to_string(), vec![ids]).await?;
+    } else {
+        index::forget(engine, work, key, &[]).await?;
     }
     // Should this run fail before its tables are shown, the next one goes on from where it did.
     for old in before.iter().filter(|old| last.is_none_or(|last| last.kept.name != old.name)) {

@@ -93,7 +93,15 @@ async fn solve(work: &Resolve, threads: usize, graph: Graph) -> Result<(Arc<Reso
         let summary = resolution.summary(LARGEST_KNOWN);
         Ok((Arc::new(resolution), summary))
     });
-    solved.await?.map_err(|e: IdentityError| identity(&e, &work.entity))
+    solved.await?.map_err(|e: IdentityError| match &e {
+        IdentityError::ContradictoryPins { never } if let Some(pin) = work.pins.get(*never) => {
+            let [a, b] = pin.identifiers.map(|i| work.identifiers[i].name.as_str());
+            let entity = &work.entity;
+            input(format!("{entity}: a pin keeps values of {a} and {b} apart that other pins link ({})", pin.reason))
+                .hint("remove one of the pins; their values are compared in the forms of their identifiers")
+        }
+        _ => identity(&e, &work.entity),
+    })
 }
 
 /// What is known of all profiles.
@@ -171,8 +179,8 @@ fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<V
         })
     };
     if let Some(message) = work.max_cluster.error_above.and_then(too_large) {
-        let hint = "find out what its identifiers share, and set that aside with `limit`, `shared_above`, `block` or a pin; \
-                    or raise `max_cluster`";
+        let hint = "raise `error_above` for one run, and look at the profile with `kinfold explain`; then set aside what its \
+                    identifiers share with `limit`, `shared_above`, `block` or a pin";
         return Err(input(message).hint(hint));
     }
     warnings.extend(work.max_cluster.warn_above.and_then(too_large));

@@ -1,6 +1,6 @@
 //! Rows of sources on their way into the kernel: several streams at once, each on a thread with a way in of its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
@@ -33,6 +33,20 @@ pub(super) struct Feeding {
     entity: String,
     rows: AtomicU64,
     memory: Mutex<Box<dyn MemoryShare>>,
+    /// What is held beside what [`Feeding::hold`] is told of.
+    beside: AtomicUsize,
+}
+
+/// Memory that is held beside the kernel's.
+pub(super) struct Beside {
+    feeding: Arc<Feeding>,
+    bytes: usize,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.feeding.beside.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Feeding {
@@ -43,6 +57,7 @@ impl Feeding {
             entity: work.entity.clone(),
             rows: AtomicU64::new(0),
             memory: Mutex::new(memory),
+            beside: AtomicUsize::new(0),
         })
     }
 
@@ -52,7 +67,14 @@ impl Feeding {
     }
 
     pub(super) fn hold(&self, bytes: usize) -> Result<(), EngineError> {
+        let bytes = bytes + self.beside.load(Ordering::Relaxed);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).hold(bytes)
+    }
+
+    /// Counts so much more in all that is held, until the result is dropped.
+    pub(super) fn beside(self: &Arc<Self>, bytes: usize) -> Beside {
+        self.beside.fetch_add(bytes, Ordering::Relaxed);
+        Beside { feeding: Arc::clone(self), bytes }
     }
 
     pub(super) fn explain(&self, error: &IdentityError) -> EngineError {

@@ -21,11 +21,27 @@ pub(super) const VERY_MANY: usize = 64;
 const NEW: SignedDuration = SignedDuration::from_hours(48);
 
 /// The key of all digests of what is kept of an entity.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Key {
     /// In hexadecimal digits.
-    pub(super) text: String,
+    pub(super) text: KeyText,
     pub(super) key: DigestKey,
+}
+
+/// What a [`Key`] is written as. It is secret.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct KeyText(String);
+
+impl KeyText {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyText(secret)")
+    }
 }
 
 impl Key {
@@ -36,21 +52,21 @@ impl Key {
             .filter_map(|kept| serde_json::from_str::<Value>(&kept.about).ok()?["key"].as_str().and_then(Self::parse));
         key.min_by(|a, b| a.text.cmp(&b.text)).unwrap_or_else(|| {
             let text = new_writer_id();
-            Self { key: DigestKey::new(u128::from_str_radix(&text, 16).unwrap_or_default().to_be_bytes()), text }
+            let key = DigestKey::new(u128::from_str_radix(&text, 16).unwrap_or_default().to_be_bytes());
+            Self { key, text: KeyText(text) }
         })
     }
 
     fn parse(text: &str) -> Option<Self> {
         let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32)?;
-        Some(Self { text: text.to_owned(), key: DigestKey::new(number.to_be_bytes()) })
+        Some(Self { text: KeyText(text.to_owned()), key: DigestKey::new(number.to_be_bytes()) })
     }
 }
 
 /// How the rows of one source are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reading {
-    /// The text of the [`Key`].
-    key: String,
+    key: KeyText,
     /// Of the query.
     pub(super) fingerprint: String,
     /// Read as they were kept, and left so.
@@ -79,8 +95,9 @@ impl Reading {
 
     /// What is to be kept of the run, and what is said of it.
     pub(super) fn to_keep(&self) -> impl Iterator<Item = (Novelty, String)> {
-        let about =
-            |parts: Vec<&String>| json!({"key": self.key, "fingerprint": self.fingerprint, "parts": parts}).to_string();
+        let about = |parts: Vec<&String>| {
+            json!({"key": self.key.as_str(), "fingerprint": self.fingerprint, "parts": parts}).to_string()
+        };
         let fresh: Vec<&String> = self.fresh.iter().chain(&self.merged_parts).collect();
         let newest: Vec<&String> = self.newest.iter().collect();
         let all = [(Novelty::Fresh, fresh), (Novelty::Newest, newest)].into_iter();
@@ -234,12 +251,13 @@ mod tests {
     fn there_is_one_key() {
         let [mut a, b] = ["a", "b"].map(|name| kept(name, &[], 1));
         a.about = a.about.replace("0011", "0012");
-        assert_eq!(Key::of(&[a.clone(), b.clone()]).text, KEY);
-        assert_eq!(Key::of(&[b, a.clone()]).text, KEY);
+        assert_eq!(Key::of(&[a.clone(), b.clone()]).text.as_str(), KEY);
+        assert_eq!(Key::of(&[b, a.clone()]).text.as_str(), KEY);
         a.about = a.about.replace("0012", "12");
         let [x, y] = [Key::of(&[a]), Key::of(&[])];
         assert_ne!(x.text, y.text);
-        assert_eq!(Key::parse(&x.text).unwrap().key, x.key);
+        assert_eq!(Key::parse(x.text.as_str()).unwrap().key, x.key);
+        assert_eq!(format!("{:?}", x.text), "KeyText(secret)");
     }
 
     #[test]

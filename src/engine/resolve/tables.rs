@@ -120,9 +120,7 @@ pub(super) async fn write(
     let parts = |rows: usize| threads.clamp(1, 1 + rows / WORTH_A_PART);
     let (parts, parts_of_profiles) =
         (parts(resolution.identifier_count()), parts(stay.len() + resolution.profiles().len()));
-    // A single stream would be shared by files, and nobody knew where its rows come to lie.
-    let parts_of_values = parts.max(threads.min(2));
-    let value_counts: Arc<Vec<AtomicU64>> = Arc::new((0..parts_of_values).map(|_| AtomicU64::new(0)).collect());
+    let value_counts: Arc<Vec<AtomicU64>> = Arc::new((0..parts).map(|_| AtomicU64::new(0)).collect());
     let counts = Arc::clone(&value_counts);
     let values: Make = Arc::new(move |resolution, part, take| identifiers(resolution, part, &counts[part.index], take));
     let small = |make: MakeSmall| -> Make {
@@ -138,7 +136,7 @@ pub(super) async fn write(
     let profiles: Make = Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take));
     // What goes of a table that is changed in place; of any other, nothing is told.
     let outputs: [(&ResolveTable, usize, Make, Option<Gone>); 6] = [
-        (&tables.identifiers, parts_of_values, values, gone_identifiers),
+        (&tables.identifiers, parts, values, gone_identifiers),
         (&tables.history, parts, history, None),
         (&tables.conflicts, parts, conflicts, gone_conflicts),
         (&tables.shared, parts, small(Box::new(shared)), None),
@@ -147,7 +145,11 @@ pub(super) async fn write(
     ];
     let mut written = Vec::new();
     for (table, parts, make, gone) in outputs {
-        let streams = produce_all(&table.columns, resolution, parts, &make);
+        let mut streams = produce_all(&table.columns, resolution, parts, &make);
+        if streams.len() == 1 {
+            // Alone, it would be shared by files, and nobody knew where its rows come to lie.
+            streams.push(RecordStream { schema: plain_schema(&table.columns), batches: stream::empty().boxed() });
+        }
         written.push(match gone {
             Some(gone) => engine.patch_table(run, &table.output, gone, streams).await?,
             None => engine.create_table_from(run, &table.output, streams).await?,

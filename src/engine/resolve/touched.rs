@@ -19,12 +19,12 @@ use roaring::RoaringTreemap;
 use tokio::task::JoinSet;
 
 use super::last::{self, Last};
-use super::read::{self, Feeding, Numbers, Text};
+use super::read::{self, Beside, Feeding, Numbers, Text};
 use super::reuse::{self, Key, Reading};
 use super::tables::{self, Gone, RefusedCounts, Staying};
 use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve};
 use crate::api::{Engine, Kept, RecordStream, RunContext, StoredFile};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind};
 use crate::failure::{self, bug};
 
 /// With more than one new value for so many that there are, nearly all profiles are touched.
@@ -60,7 +60,11 @@ pub(super) async fn resolve(
         return Ok(whole(work, "what was read is not kept, or in too many small pieces"));
     }
     // First the tables: of any version that is newer than these, none is changed.
-    let tables = Tables::open(engine, work).await?;
+    let tables = match Tables::open(engine, work).await {
+        // As another program has written one.
+        Err(e) if e.kind == ErrorKind::Input => return Ok(whole(work, &e.message)),
+        tables => tables?,
+    };
     let Some(last) = last::find(engine, run, work, &readings, left).await? else {
         return Ok(whole(work, "the last run is not known, or something has changed since"));
     };
@@ -75,11 +79,15 @@ pub(super) async fn resolve(
     let (evidence, feeding) = (Arc::new(evidence), Feeding::new(run, task, work, memory));
     let (earlier, readings) = (Before { last: &last, tables: &tables, index: &index, key }, &readings[..]);
     let of = Run { engine, work, threads, readings, earlier, evidence, feeding };
+    of.read_fresh().await?;
     let part = match of.part().await {
         Ok(Some(part)) => part,
         Ok(None) => return Ok(whole(work, "too much is new")),
         // Whatever was not as it was left: a run over all rows does not need it.
-        Err(e) if read::is_unreadable(&e) => return Ok(whole(work, &e.message)),
+        Err(e) if read::is_unreadable(&e) => {
+            tracing::warn!(entity = work.entity, error = e.message, "what the last run has left is of no use");
+            return Ok(None);
+        }
         Err(e) => return Err(e),
     };
     // Until the end, as the memory that it holds is.
@@ -222,12 +230,16 @@ struct Before<'a> {
 }
 
 impl Run<'_> {
-    /// None if new rows touch too much.
-    async fn part(self) -> Result<Option<Part>, EngineError> {
+    async fn read_fresh(&self) -> Result<(), EngineError> {
         for (source, reading) in self.readings.iter().enumerate() {
             let Some(reading) = reading else { continue };
             read::read_fresh(self.engine, self.work, source, reading, &self.evidence, &self.feeding).await?;
         }
+        Ok(())
+    }
+
+    /// None if new rows touch too much.
+    async fn part(self) -> Result<Option<Part>, EngineError> {
         if self.evidence.values().saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
             return Ok(None);
         }
@@ -313,8 +325,8 @@ impl Run<'_> {
         for (file, kept) in self.files(looks.is_needed()) {
             let mut tasks = JoinSet::new();
             for stream in index::rows(self.engine, self.work, kept).await? {
-                let (deleted, feeding) = (Arc::clone(&file.deleted), Arc::clone(&self.feeding));
-                tasks.spawn(look_through(stream, looks.feeder(), deleted, feeding));
+                let (deleted, sharing) = (Arc::clone(&file.deleted), self.sharing());
+                tasks.spawn(look_through(stream, looks.feeder(), deleted, sharing));
             }
             read::all(tasks).await?;
         }
@@ -329,28 +341,67 @@ impl Run<'_> {
         for (number, (file, kept)) in self.files(takes.is_needed()).enumerate() {
             let mut tasks = JoinSet::new();
             for stream in index::rows(self.engine, self.work, kept).await? {
-                let (deleted, feeding) = (Arc::clone(&file.deleted), Arc::clone(&self.feeding));
-                tasks.spawn(wanted_of(stream, Arc::clone(&takes), deleted, feeding));
+                let (deleted, sharing) = (Arc::clone(&file.deleted), self.sharing());
+                tasks.spawn(wanted_of(stream, Arc::clone(&takes), deleted, sharing));
             }
-            let mut wanted = read::all(tasks).await?.concat();
-            if wanted.is_empty() {
+            let wanted = read::all(tasks).await?;
+            let mut wanted = InFile::new(wanted, &self.feeding);
+            if wanted.rows.is_empty() {
                 continue;
             }
-            wanted.sort_unstable_by_key(|wanted| wanted.place);
+            wanted.rows.sort_unstable_by_key(|wanted| wanted.place);
+            if wanted.rows.last().is_some_and(|last| u64::from(last.place) >= file.rows) {
+                return Err(self.explain(&IdentityError::BrokenKept));
+            }
             if reads.len() >= self.threads.max(1)
                 && let Some(done) = reads.join_next().await
             {
                 read::joined(done)?;
             }
-            let places: RoaringTreemap = wanted.iter().map(|wanted| u64::from(wanted.place)).collect();
+            let places: RoaringTreemap = wanted.rows.iter().map(|wanted| u64::from(wanted.place)).collect();
             let rows = self.engine.stored_rows(table, file, &["identifier", "value"], Some(&places)).await?;
-            let (evidence, feeding) = (Arc::clone(&self.evidence), Arc::clone(&self.feeding));
-            reads.spawn(feed_wanted(takes.feeder(number), wanted, rows, table.clone(), evidence, feeding));
+            reads.spawn(feed_wanted(takes.feeder(number), wanted, rows, table.clone(), self.sharing()));
         }
         read::all(reads).await?;
         let takes = Arc::into_inner(takes).ok_or_else(|| bug("rows still come in"))?;
         let threads = self.threads;
         blocking(move || takes.end(threads)).await?.map_err(|e| self.explain(&e))
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing { evidence: Arc::clone(&self.evidence), feeding: Arc::clone(&self.feeding) }
+    }
+}
+
+/// What tasks of one run share.
+struct Sharing {
+    evidence: Arc<Evidence>,
+    feeding: Arc<Feeding>,
+}
+
+impl Sharing {
+    /// After something was taken in.
+    fn check(&self, taken: Result<(), IdentityError>) -> Result<(), EngineError> {
+        taken.map_err(|e| self.feeding.explain(&e))?;
+        self.feeding.hold(self.evidence.bytes())
+    }
+}
+
+/// The rows of a file that are wanted.
+struct InFile {
+    rows: Vec<Wanted>,
+    _held: Beside,
+}
+
+impl InFile {
+    fn new(parts: Vec<Vec<Wanted>>, feeding: &Arc<Feeding>) -> Self {
+        /// Beside the row itself: what tells a reader of files to read it.
+        const PER_ROW: usize = size_of::<Wanted>() + 40;
+        let mut parts = parts.into_iter();
+        let mut rows = parts.next().unwrap_or_default();
+        parts.for_each(|part| rows.extend(part));
+        let _held = feeding.beside(rows.len() * PER_ROW);
+        Self { rows, _held }
     }
 }
 
@@ -358,13 +409,13 @@ async fn look_through(
     mut index: RecordStream,
     mut feeder: LooksFeeder,
     deleted: Arc<RoaringTreemap>,
-    feeding: Arc<Feeding>,
+    sharing: Sharing,
 ) -> Result<(), EngineError> {
     while let Some(batch) = index.batches.next().await {
         let batch = batch?;
         let pushed = index::slices(&batch)
             .and_then(|[places, lows, profiles]| feeder.push(places, lows, profiles, |place| !deleted.contains(place)));
-        pushed.map_err(|e| feeding.explain(&e))?;
+        sharing.check(pushed)?;
     }
     feeder.finish();
     Ok(())
@@ -374,7 +425,7 @@ async fn wanted_of(
     mut index: RecordStream,
     takes: Arc<Takes>,
     deleted: Arc<RoaringTreemap>,
-    feeding: Arc<Feeding>,
+    sharing: Sharing,
 ) -> Result<Vec<Wanted>, EngineError> {
     let mut wanted = vec![];
     while let Some(batch) = index.batches.next().await {
@@ -382,7 +433,7 @@ async fn wanted_of(
         let told = index::slices(&batch).and_then(|[places, lows, profiles]| {
             takes.wanted(places, lows, profiles, |place| !deleted.contains(place), &mut wanted)
         });
-        told.map_err(|e| feeding.explain(&e))?;
+        sharing.check(told)?;
     }
     Ok(wanted)
 }
@@ -390,24 +441,22 @@ async fn wanted_of(
 /// Takes in the rows of a file that are wanted, which come in their order.
 async fn feed_wanted(
     mut feeder: TakesFeeder,
-    wanted: Vec<Wanted>,
+    wanted: InFile,
     mut rows: RecordStream,
     table: String,
-    evidence: Arc<Evidence>,
-    feeding: Arc<Feeding>,
+    sharing: Sharing,
 ) -> Result<(), EngineError> {
-    let of_wanted = size_of_val(&wanted[..]);
-    let mut wanted = wanted.as_slice();
+    let mut wanted = wanted.rows.as_slice();
     while let Some(batch) = rows.batches.next().await {
         let batch = batch?;
         let columns = batch.columns().iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
         let [identifiers, values] = columns.as_slice() else { return Err(misshapen(&table)) };
         let (here, later) = wanted.split_at(batch.num_rows().min(wanted.len()));
-        feeder.push(here, identifiers, values).map_err(|e| feeding.explain(&e))?;
+        sharing.check(feeder.push(here, identifiers, values))?;
         wanted = later;
-        feeding.hold(evidence.bytes() + of_wanted)?;
     }
-    feeder.finish().map_err(|e| feeding.explain(&e))
+    let is_all = if wanted.is_empty() { Ok(()) } else { Err(IdentityError::BrokenKept) };
+    sharing.check(is_all.and_then(|()| feeder.finish()))
 }
 
 /// The rows of a file that are not deleted, with their places.

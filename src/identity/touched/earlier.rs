@@ -14,8 +14,8 @@ use crate::sieve::{self, Sieve};
 use crate::union_find::UnionFind;
 use crate::{DigestKey, IdentityError, NumberColumn, ProfileId, Rules, TextColumn};
 
-/// Tests make do with few bits, so that different values often have the same ones.
-const LOW_BITS: u64 = if cfg!(test) { 0x3f << 58 } else { u64::MAX };
+/// Tests make do with the first three bits, so that different values often have the same ones.
+const LOW_BITS: u64 = if cfg!(test) { 0x7 << 61 } else { u64::MAX };
 
 /// Stands among the ends of refused edges for a value that new rows have.
 const FRESH: u32 = u32::MAX;
@@ -156,6 +156,12 @@ struct Found {
     ends: Vec<(u32, ProfileId)>,
 }
 
+impl Found {
+    fn bytes(&self) -> usize {
+        self.profiles.allocation_size() + self.ends.capacity() * size_of::<(u32, ProfileId)>()
+    }
+}
+
 /// One of the ways in of [`Looks`]. What it has found is lost unless it is finished.
 #[derive(Debug)]
 pub struct LooksFeeder {
@@ -180,7 +186,9 @@ impl Looks {
     /// When a feeder is not finished, or a refused edge has an end without a profile, which no result of Kinfold has.
     pub fn group(self) -> Result<Takes, IdentityError> {
         let Looking { earlier, found, bytes, .. } = Arc::into_inner(self.0).ok_or(LEFT)?;
-        let Found { mut profiles, ends } = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let bytes = bytes + found.bytes();
+        let Found { mut profiles, ends } = found;
         // Where nothing was looked for, the ends of refused edges are not known.
         let refused =
             if profiles.is_empty() { FixedBitSet::new() } else { with_groups(&earlier, &ends, &mut profiles)? };
@@ -230,7 +238,7 @@ impl LooksFeeder {
     /// profile's id. `is_there`: whether the earlier result still has the row at a place.
     ///
     /// # Errors
-    /// When the columns differ in length, or a profile id is none that Kinfold makes.
+    /// When the columns differ in length, or a number is that of no profile.
     pub fn push(
         &mut self,
         places: &[i64],
@@ -241,14 +249,14 @@ impl LooksFeeder {
         super::check_lengths(places, lows, profiles)?;
         let Looking { wanted, sieve, .. } = &*self.looking;
         let low = |row: usize| lows[row].cast_unsigned() & LOW_BITS;
-        let mut is_foreign = false;
+        let mut is_broken = false;
         let look = |row: usize| {
             let mut wanted = wanted.of(low(row)).peekable();
             if wanted.peek().is_none() || !is_there(places[row].cast_unsigned()) {
                 return;
             }
             let Ok(profile) = profile_of(profiles[row]) else {
-                is_foreign = true;
+                is_broken = true;
                 return;
             };
             for end in wanted {
@@ -260,13 +268,15 @@ impl LooksFeeder {
             }
         };
         sieve::each_that(lows.len(), |row| sieve.may_have(low(row)), look);
-        if is_foreign { Err(IdentityError::ForeignProfileId) } else { Ok(()) }
+        if is_broken { Err(IdentityError::BrokenKept) } else { Ok(()) }
     }
 
     /// Ends this feeder's input.
     pub fn finish(self) {
         let mut found = self.looking.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = found.bytes();
         found.profiles.extend(self.found.profiles);
         found.ends.extend(self.found.ends);
+        self.looking.earlier.of.grow(found.bytes().cast_signed() - before.cast_signed());
     }
 }

@@ -74,13 +74,14 @@ impl Finds {
     pub fn end(self: Arc<Self>) -> Result<FoundValues, IdentityError> {
         let Self { identifiers, of, count, found, lows, .. } = Arc::into_inner(self).ok_or(LEFT)?;
         let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let found_bytes = size_of_val(&found[..]);
         found.sort_unstable_by_key(|(number, _)| *number);
         found.dedup_by_key(|(number, _)| *number);
         let mut has = FixedBitSet::with_capacity(count as usize);
         has.extend(found.iter().map(|(number, _)| *number as usize));
         let refs: Vec<Ref> = found.into_iter().map(|(_, at)| at).collect();
         let own = count as usize / 8 + refs.capacity() * size_of::<Ref>();
-        of.grow(own.cast_signed());
+        of.grow(own.cast_signed() - found_bytes.cast_signed());
         let bytes = own + size_of_val(&lows[..]);
         Ok(FoundValues { identifiers, of, count, has: Ranked::new(has), refs, lows, bytes })
     }
@@ -122,6 +123,7 @@ impl FindsFeeder {
 
     /// Ends this feeder's input.
     pub fn finish(self) {
+        self.finds.of.grow(size_of_val(&self.found[..]).cast_signed());
         self.finds.found.lock().unwrap_or_else(PoisonError::into_inner).extend(self.found);
     }
 }

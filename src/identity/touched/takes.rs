@@ -99,6 +99,8 @@ pub struct TakesFeeder {
     staged: Staged<Had>,
     file: u32,
     taken: Batch,
+    /// How much memory waits here, as counted in the evidence.
+    bytes: usize,
 }
 
 /// The profile that a value has in the earlier result, and where it has it.
@@ -137,6 +139,7 @@ impl Takes {
         let sieve = Sieve::of(profiles.len(), profiles.iter().map(|id| spread(id.number())));
         let taken = Mutex::new(Batch::new(of.rules()));
         let feeders = AtomicUsize::new(0);
+        of.grow((profiles.allocation_size() + sieve.bytes()).cast_signed());
         Self(Arc::new(Taking { of, key, flush_at, fresh, aside, refused, profiles, sieve, taken, feeders }))
     }
 
@@ -177,7 +180,7 @@ impl Takes {
         let number = self.0.feeders.fetch_add(1, Ordering::Relaxed);
         let taken = Batch::new(self.0.of.rules());
         let taking = Arc::clone(&self.0);
-        TakesFeeder { taking, number, last: 0, staged: Staged::new(), file: file as u32, taken }
+        TakesFeeder { taking, number, last: 0, staged: Staged::new(), file: file as u32, taken, bytes: 0 }
     }
 
     /// Ends that input, on so many threads.
@@ -185,9 +188,12 @@ impl Takes {
     /// # Errors
     /// When a feeder is not finished, there was not all that was wanted, or some of it twice, or the system has no threads.
     pub fn end(self, threads: usize) -> Result<Touched, IdentityError> {
-        let Taking { of, key, fresh, aside, refused, taken, profiles, .. } = Arc::into_inner(self.0).ok_or(LEFT)?;
+        let taking = Arc::into_inner(self.0).ok_or(LEFT)?;
+        let Taking { of, key, fresh, aside, refused, taken, profiles, sieve, .. } = taking;
+        of.grow(-(profiles.allocation_size() + sieve.bytes()).cast_signed());
         let threads = threads::pool(threads)?;
         let Batch { values, profiles: mut of_values } = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        of.grow(-size_of_val(&of_values[..]).cast_signed());
         threads.install(|| of_values.par_sort_unstable());
         let sizes = of_values.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u32)).collect();
         drop(of_values);
@@ -244,10 +250,11 @@ impl TakesFeeder {
     pub fn finish(mut self) -> Result<(), IdentityError> {
         self.flush()?;
         let mut all = self.taking.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        for (all, own) in all.values.iter_mut().zip(self.taken.values) {
+        for (all, own) in all.values.iter_mut().zip(&self.taken.values) {
             *all += own;
         }
-        all.profiles.extend(self.taken.profiles);
+        self.taking.of.grow(size_of_val(&self.taken.profiles[..]).cast_signed());
+        all.profiles.append(&mut self.taken.profiles);
         Ok(())
     }
 
@@ -255,7 +262,15 @@ impl TakesFeeder {
         let of = &self.taking.of;
         let first_shard = self.number * FEEDERS_APART;
         let grown = intern::flush(&of.shards, &mut self.staged, Unknown::Add, first_shard, &mut ())?;
-        of.grow(grown);
+        let own = self.staged.bytes();
+        of.grow(grown + own.cast_signed() - self.bytes.cast_signed());
+        self.bytes = own;
         Ok(())
+    }
+}
+
+impl Drop for TakesFeeder {
+    fn drop(&mut self) {
+        self.taking.of.grow(-self.bytes.cast_signed());
     }
 }

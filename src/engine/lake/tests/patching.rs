@@ -189,6 +189,15 @@ async fn stored_rows_come_at_their_places() {
     let none: Vec<RecordBatch> =
         engine.stored_rows(TABLE, large, &[], None).await.unwrap().batches.try_collect().await.unwrap();
     assert_eq!(none.iter().map(RecordBatch::num_rows).sum::<usize>(), 300_000);
+    // A file of several row groups.
+    for some in [vec![], vec![299_999], vec![5, 6, 7, 299_999], (0..300_000).step_by(7).collect()] {
+        let stream = engine.stored_rows(TABLE, large, &["id"], Some(&places(some.iter().copied()))).await.unwrap();
+        let batches: Vec<RecordBatch> = stream.batches.try_collect().await.unwrap();
+        let ids = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+        assert!(ids.map(i64::cast_unsigned).eq(some));
+    }
+    let beyond = engine.stored_rows(TABLE, large, &["id"], Some(&places([300_000]))).await;
+    assert_eq!(beyond.err().unwrap().kind, ErrorKind::Bug);
     assert_eq!(engine.stored_rows(TABLE, large, &["nme"], None).await.err().unwrap().kind, ErrorKind::Bug);
 }
 
