@@ -166,6 +166,17 @@ fn pins_win_over_limits_and_contradict_nobody() {
     write_rules(&project, &contradiction);
     let checked = project.kinfold(&["check"]).expect(1);
     assert_eq!(checked.json["diagnostics"][0]["id"], "contradictory-pins");
+    // Which only their forms tell.
+    let always = "- {pair: [{id: \"2\"}, {email: \"b@x.org\\u200B\"}], reason: hers}";
+    let never = "- {pair: [{id: \"2\"}, {email: b@x.org}], reason: somebody else's address}";
+    write_rules(&project, &format!("{chain}\n        {always}\n      never:\n        {never}"));
+    project.kinfold(&["check"]).expect(0);
+    let ran = project.kinfold(&["run"]).expect(1);
+    let error = ran.json["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        error,
+        "step person_identity: person: a pin keeps values of id and email apart that other pins link (somebody else's address)"
+    );
 }
 
 #[test]

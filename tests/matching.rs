@@ -236,6 +236,10 @@ fn labels_that_contradict_themselves_are_told() {
     project.edit("models/person.yml", "match: same, complete", none);
     let told = problems(&project.kinfold(&["match", "evaluate"]).expect(0).json);
     assert!(told.contains("no label says that two records match"), "{told}");
+    project.edit("models/person.yml", "        accept:", "        max_pairs: 10\n        accept:");
+    let refused = project.kinfold(&["match", "evaluate"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.told().contains("pairs of records would be compared, but `max_pairs` is 10"), "{}", refused.told());
 }
 
 /// The rows of a step of a run.
@@ -410,6 +414,14 @@ fn more_pairs_than_are_allowed_are_refused_before_any_is_made() {
     assert!(error.contains("45150 pairs of records would be compared, but `max_pairs` is 20000"), "{error}");
     assert!(error.contains("44850 agree in same, of them 44850 in `always`"), "{error}");
     assert!(ran.json["error"]["hint"].as_str().unwrap().contains("max_block"), "{:#}", ran.json);
+    let reported = project.kinfold(&["match", "report"]).expect(1);
+    let told = reported.json["error"].as_str().unwrap();
+    assert!(told.contains("45150 pairs of records would be compared, but `max_pairs` is 20000"), "{told}");
+    project.edit("models/person.yml", "certain: [zip]", "certain: [same]");
+    let ran = project.kinfold(&["match", "train", "--carry-on"]).expect(1);
+    assert!(ran.json["error"].as_str().unwrap().contains("44850 agree in same"), "{:#}", ran.json);
+    assert!(ran.json["hint"].as_str().unwrap().contains("`train.certain`"), "{:#}", ran.json);
+    project.edit("models/person.yml", "certain: [same]", "certain: [zip]");
     // What too many share finds nobody.
     project.edit(
         "models/person.yml",

@@ -148,7 +148,7 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: u
         }
         Work::Bound { query, most } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
-            check_pairs(engine, query, *most).await?;
+            check_pairs(engine, query, *most, "block_on").await?;
             told(0, vec![])
         }
         Work::Expect { query, message, fail } => {
@@ -182,11 +182,11 @@ pub(crate) async fn count_pairs(engine: &dyn Engine, query: &Query) -> Result<Ve
     Ok(rules)
 }
 
-/// Looks whether so many pairs may be compared.
+/// Looks whether so many pairs may be compared. `under`: where it is written which.
 ///
 /// # Errors
 /// When more pairs would be compared than `most`, with the values that most of them agree in.
-async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64) -> Result<(), AppError> {
+pub(crate) async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64, under: &str) -> Result<(), AppError> {
     let mut rules = count_pairs(engine, query).await?;
     let all = rules.iter().fold(0_u64, |sum, rule| sum.saturating_add(rule.pairs));
     if all <= most {
@@ -199,7 +199,7 @@ async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64) -> Result<()
         });
     let told: String = told.collect();
     let message = format!("{all} pairs of records would be compared, but `max_pairs` is {most}:{told}");
-    let hint = "let records agree in more under `block_on`, lower `max_block`, or raise `max_pairs`";
+    let hint = format!("let records agree in more under `{under}`, lower `max_block`, or raise `max_pairs`");
     Err(AppError::input(message).hint(hint))
 }
 

@@ -181,7 +181,7 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
         keys.push(scratch(steps, output.name, needs, query));
         needs = Needs { steps: keys.clone(), ..Needs::default() };
     }
-    if let Some(query) = matching::bound(entity, matching, &matching.block_on) {
+    if let Some(query) = matching::pairs_bound(entity, matching) {
         needs.steps.push(steps.add(Step {
             name: format!("{}_match_bound", entity.name),
             kind: StepKind::Test,

@@ -104,6 +104,7 @@ pub async fn match_evaluate(ready: &Ready, entity: Option<&str>) -> Result<Evalu
     ready.open_previous().await?;
     let report = async {
         records::make(ready, &run, &matching::records_of_rules(entity, matching)).await?;
+        records::check_bound(ready, entity, matching).await?;
         evaluate(ready, &run, entity, matching, model, None).await
     };
     let report = report.await;

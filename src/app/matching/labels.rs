@@ -39,7 +39,7 @@ impl LabelCounts {
     pub(super) fn problem(&self) -> Option<String> {
         let [a, b] = self.contradicted.first()?;
         Some(format!(
-            "labels contradict themselves: {} pairs are said not to match, though others that match connect them, such as {} {} and {} {}",
+            "labels contradict themselves: {} pairs are said not to match, though they or others that match connect them, such as {} {} and {} {}",
             self.contradictions, a.identifier, a.value, b.identifier, b.value,
         ))
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kinfold_base::{ProgressEvent, RunId};
 use kinfold_engine::RunContext;
-use kinfold_plan::{Output, Query, Work, render};
+use kinfold_lang::project::{Entity, Match};
+use kinfold_plan::{Output, Query, Work, matching, render};
 
+use crate::execute::check_pairs;
 use crate::{AppError, Ready};
 
 /// A run that commits nothing. Whoever asks for one discards it in the end.
@@ -38,4 +40,15 @@ pub(super) async fn make(ready: &Ready, run: &RunContext, tables: &[(Output, Que
     }
     run.progress.on(ProgressEvent::Finished { task: "records", rows: rows.unwrap_or_default() });
     Ok(())
+}
+
+/// Looks, before any pair is made, whether so many may be as a run would compare.
+///
+/// # Errors
+/// When there are more than `max_pairs`.
+pub(super) async fn check_bound(ready: &Ready, entity: &Entity, matching: &Match) -> Result<(), AppError> {
+    match matching::pairs_bound(entity, matching) {
+        Some(query) => check_pairs(ready.engine.as_ref(), &query, matching.max_pairs, "block_on").await,
+        None => Ok(()),
+    }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{file, labels, records};
-use crate::execute::count_pairs;
+use crate::execute::{check_pairs, count_pairs};
 use crate::rows::{each_row, number};
 use crate::{AppError, Ready};
 
@@ -148,6 +148,9 @@ impl Learner<'_> {
                 .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
         }
         let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
+        if let Some(bound) = &training.certain_bound {
+            check_pairs(self.ready.engine.as_ref(), bound, self.matching.max_pairs, "train.certain").await?;
+        }
         let prior = self.prior(training.certain.as_ref(), &parts).await?;
         let mut start = Parameters { prior, comparisons };
         let labelled = self.of_labels(&mut start, &parts).await?;

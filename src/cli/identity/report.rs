@@ -47,7 +47,8 @@ fn largest(text: &mut String, report: &IdentityReport) {
         let above = |limit: Option<u32>| limit.is_some_and(|limit| profile.identifiers > u64::from(limit));
         let mark = if above(report.warn_above) { "  above max_cluster" } else { "" };
         let identifiers = HumanCount(profile.identifiers);
-        let _ = writeln!(text, "  {}  {identifiers} identifiers{before}{mark}", profile.profile_id);
+        let noun = if profile.identifiers == 1 { "identifier" } else { "identifiers" };
+        let _ = writeln!(text, "  {}  {identifiers} {noun}{before}{mark}", profile.profile_id);
     }
     text.push_str("  `kinfold explain PROFILE` tells what holds one together\n");
 }

@@ -4,10 +4,9 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::{MAX_BYTES, digit_value, trim_unseen};
 
-/// Spaces at both ends dropped, nothing else.
+/// Spaces at both ends dropped, and what nobody sees; nothing else.
 pub fn exact(value: &str) -> Option<&str> {
-    let value = value.trim();
-    (!value.is_empty() && value.len() <= MAX_BYTES).then_some(value)
+    trim_unseen(value)
 }
 
 /// Spaces at both ends dropped, lower case, in Unicode's composed form (NFC).
@@ -72,6 +71,8 @@ mod tests {
         assert_eq!(exact("  A b\t\n"), Some("A b"));
         assert_eq!(exact("\u{a0}A\u{3000}"), Some("A"));
         assert_eq!(exact(" \t\r\n"), None);
+        assert_eq!(exact("\u{feff}u\u{200b}1\u{2060}"), Some("u\u{200b}1"));
+        assert_eq!(exact("\u{200b}"), None);
         assert_eq!(exact(""), None);
         let long = "x".repeat(MAX_BYTES);
         assert_eq!(exact(&long), Some(long.as_str()));

@@ -13,7 +13,7 @@ use kinfold_base::Diagnostic;
 use super::identity::UNKNOWN_IDENTIFIER;
 use crate::ast;
 use crate::parse::Parsed;
-use crate::project::{Identifier, Pin, PinKind};
+use crate::project::{Identifier, IdentifierType, Pin, PinKind};
 use crate::rule::Rule;
 use crate::tables::near_or_all;
 
@@ -35,7 +35,7 @@ pub(crate) fn pins(
     let never = entity.identity.never.iter().chain(elsewhere().flat_map(|pins| &pins.never));
     let written = always.map(|pin| (PinKind::Always, pin)).chain(never.map(|pin| (PinKind::Never, pin)));
     let pins: Vec<Pin> = written.filter_map(|(kind, pin)| read(kind, pin, entity, identifiers, diagnostics)).collect();
-    contradictions(&pins, diagnostics);
+    contradictions(&pins, identifiers, diagnostics);
     pins
 }
 
@@ -60,7 +60,12 @@ fn read(
     }
     let hint = "write two values, as in `pair: [{email: ada@example.com}, {crm_id: \"17\"}]`";
     match <[(usize, String); 2]>::try_from(values) {
-        Ok([a, b]) if same(&a) == same(&b) => {
+        Ok(_) if written.reason.as_str().trim().is_empty() => {
+            let hint = "say in `reason` how somebody came to know; tables and `kinfold explain` repeat it";
+            diagnostics.push(BAD_PIN.at(span, "a pin without a reason").hint(hint));
+            None
+        }
+        Ok([a, b]) if same(&a, identifiers) == same(&b, identifiers) => {
             diagnostics.push(BAD_PIN.at(span, "a pin holds the same value twice").hint(hint));
             None
         }
@@ -73,16 +78,18 @@ fn read(
     }
 }
 
-/// What a value is told by before it has been brought into its identifier's form.
-fn same(value: &(usize, String)) -> (usize, String) {
-    (value.0, value.1.trim().to_lowercase())
+/// What a value is told by before it has been brought into its identifier's form: of those that are one by this, all are one by that.
+fn same(value: &(usize, String), identifiers: &[Identifier]) -> (usize, String) {
+    let text = value.1.trim();
+    let is_exact = identifiers[value.0].ty == IdentifierType::Exact;
+    (value.0, if is_exact { text.to_owned() } else { text.to_lowercase() })
 }
 
-fn contradictions(pins: &[Pin], diagnostics: &mut Vec<Diagnostic>) {
+fn contradictions(pins: &[Pin], identifiers: &[Identifier], diagnostics: &mut Vec<Diagnostic>) {
     let mut numbers = HashMap::new();
     let mut number = |value| {
         let next = numbers.len();
-        *numbers.entry(same(value)).or_insert(next)
+        *numbers.entry(same(value, identifiers)).or_insert(next)
     };
     let pins: Vec<(&Pin, [usize; 2])> = pins.iter().map(|pin| (pin, pin.values.each_ref().map(&mut number))).collect();
     // For each value another one of its set, or itself where it stands for the set.

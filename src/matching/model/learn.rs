@@ -77,7 +77,7 @@ const UNSEEN: f64 = 0.5;
 #[must_use]
 pub fn shares_of_pairs(sizes: &[usize], patterns: &[Pattern]) -> Vec<Option<Vec<f64>>> {
     let weigh = |pattern: &Pattern| pattern.pairs as f64;
-    sizes.iter().enumerate().map(|(i, size)| shares(*size, patterns, i, weigh)).collect()
+    sizes.iter().enumerate().map(|(i, size)| shares(*size, patterns, i, None, weigh)).collect()
 }
 
 /// How likely two random records match, where `certain` pairs are known to match, which are `recall` of all that do, among
@@ -135,7 +135,7 @@ fn round(model: &Parameters, pass: &Pass) -> Parameters {
         }
         let mut of_pattern = matches.iter();
         let weigh = |_: &Pattern| of_pattern.next().copied().unwrap_or_default();
-        let m = shares(levels.m.len(), &pass.patterns, i, weigh).unwrap_or_else(|| levels.m.clone());
+        let m = shares(levels.m.len(), &pass.patterns, i, Some(&levels.u), weigh).unwrap_or_else(|| levels.m.clone());
         Levels { m, u: levels.u.clone() }
     });
     let comparisons = comparisons.collect();
@@ -143,11 +143,14 @@ fn round(model: &Parameters, pass: &Pass) -> Parameters {
     Parameters { prior, comparisons }
 }
 
-/// How the weight of all pairs is spread over the levels of one comparison; none if no pair has both values.
+/// How the weight of all pairs is spread over the levels of one comparison; none if no pair has both values. `at_random`: how often pairs
+/// drawn at random are at each level. What is seen less often than could be told counts as little more than nothing, and never for a
+/// match: no more than at random.
 fn shares(
     size: usize,
     patterns: &[Pattern],
     comparison: usize,
+    at_random: Option<&[f64]>,
     mut weigh: impl FnMut(&Pattern) -> f64,
 ) -> Option<Vec<f64>> {
     let mut weights = vec![0.0; size];
@@ -162,8 +165,8 @@ fn shares(
         return None;
     }
     let least = UNSEEN.min(seen * 1e-3);
-    for weight in &mut weights {
-        *weight = weight.max(least);
+    for (level, weight) in weights.iter_mut().enumerate() {
+        *weight = weight.max(at_random.map_or(least, |at_random| least.min(at_random[level] * seen)));
     }
     let sum: f64 = weights.iter().sum();
     Some(weights.into_iter().map(|weight| weight / sum).collect())

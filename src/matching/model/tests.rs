@@ -87,6 +87,23 @@ fn what_was_never_seen_has_a_weight_all_the_same() {
 }
 
 #[test]
+fn what_was_never_seen_speaks_for_no_match() {
+    // The last level of the second comparison is seen in no pair, neither of a pass nor at random.
+    let of_pass = |levels: [u8; 2], pairs| Pattern { levels: levels.map(Some).to_vec(), pairs };
+    let patterns = vec![of_pass([0, 0], 300), of_pass([1, 1], 100)];
+    let u = shares_of_pairs(&[2, 3], &[of_pass([1, 1], 999_000), of_pass([0, 0], 1000)]);
+    let u: Vec<Vec<f64>> = u.into_iter().map(Option::unwrap).collect();
+    let comparisons = u.iter().map(|u| Levels { m: Levels::at_first(u.len()).m, u: u.clone() }).collect();
+    let start = Parameters { prior: 0.01, comparisons };
+    let pass = Pass { name: "pass".to_owned(), patterns, learns: vec![true, true] };
+    let trained = learn(&start, &pass, Settings::default()).unwrap();
+    let (combined, _) = combine(&start, &[trained]);
+    let weight = combined.comparisons[1].bayes_factor(2).log2();
+    assert!(weight <= 1e-6, "{weight}");
+    assert!(combined.comparisons[1].bayes_factor(0) > 1.0);
+}
+
+#[test]
 fn a_pass_does_not_learn_what_it_decides() {
     let truth = truth();
     let patterns = draw(&truth, 10_000, &mut Draws(2));

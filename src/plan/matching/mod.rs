@@ -24,13 +24,20 @@ mod score;
 mod train;
 
 use kinfold_lang::project::{Entity, Match, MatchModel};
+use sqlparser::ast::Query;
 
 pub use labels::{BUCKET, Labels, Mistake, compared_weights, labelled_weights, labels, mistakes, records_of_rules};
 pub use look::{LookOrder, ROWS_OF_ONE_ID, records_of, review, review_pairs};
-pub(crate) use pairs::bound;
 pub(crate) use records::{Onward, known, records};
 pub(crate) use score::{fingerprint, likely_pairs, matched, pairs_of_rules, told};
 pub use train::{PASS, Pass, Passes, Training, all_pairs, draw, pass_sizes, passes, random_pairs, samples, training};
+
+/// How many pairs a run compares at most, by each rule of `match.block_on`: see [`Training::bound`]. None if there is no rule. It reads the
+/// tables of [`records_of_rules`].
+#[must_use]
+pub fn pairs_bound(entity: &Entity, matching: &Match) -> Option<Query> {
+    pairs::bound(entity, matching, 0, &matching.block_on)
+}
 
 /// The table of an entity's records, for the run that made it.
 pub(crate) fn records_table(entity: &Entity) -> String {

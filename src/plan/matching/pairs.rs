@@ -247,11 +247,11 @@ pub(super) fn ordered(matching: &Match) -> Expr {
 }
 
 /// How many pairs each rule finds at most, those of other rules included: `rule`, `pairs`, `worst`, the value that most pairs agree
-/// in, and `worst_pairs`.
-pub(crate) fn bound(entity: &Entity, matching: &Match, blocking: &[Blocking]) -> Option<Query> {
+/// in, and `worst_pairs`. `first`: the number of the first rule.
+pub(crate) fn bound(entity: &Entity, matching: &Match, first: usize, blocking: &[Blocking]) -> Option<Query> {
     let mut stages = Stages::default();
     let mut queries = vec![];
-    for (rule, blocking) in blocking.iter().enumerate() {
+    for (rule, blocking) in (first..).zip(blocking) {
         let keys = keys(rule, blocking);
         let (blocks, summed, told) = (format!("blocks_{rule}"), format!("summed_{rule}"), format!("told_{rule}"));
         let counted = if keys.is_counted() {

@@ -24,6 +24,8 @@ pub struct Training {
     pub certain: Option<Query>,
     /// `rule`, `pairs`, `worst`, `worst_pairs`: how many pairs each rule finds at most.
     pub bound: Option<Query>,
+    /// As `bound`, of what is certain.
+    pub certain_bound: Option<Query>,
 }
 
 /// The pairs that are learned from: found by each pass on its own, and compared in one go.
@@ -70,7 +72,8 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
             stages.add("pairs", pairs);
             stages.finish(Select::from_stage("pairs").item(count_rows().build(), "pairs").query())
         }),
-        bound: bound(entity, matching, learned_from),
+        bound: bound(entity, matching, 0, learned_from),
+        certain_bound: bound(entity, matching, learned_from.len(), &matching.training.certain),
     }
 }
 

@@ -46,6 +46,7 @@ pub async fn match_report(ready: &Ready, entity: Option<&str>) -> Result<MatchRe
     let collect = Collect { ready, run: &run, entity, matching, model, has_run };
     let report = async {
         records::make(ready, &run, &matching::records_of_rules(entity, matching)).await?;
+        records::check_bound(ready, entity, matching).await?;
         collect.report().await
     };
     let report = report.await;
