@@ -225,7 +225,7 @@ impl Resolution {
     ///
     /// [`IdentifierRows::cursor`] tells where to go on, so that rows can be taken in chunks without holding a borrow.
     pub fn identifier_rows(&self, cursor: RowCursor) -> IdentifierRows<'_> {
-        IdentifierRows { resolution: self, cursor, shards: 0..SHARDS as u16 }
+        IdentifierRows::new(self, cursor, 0..SHARDS as u16)
     }
 
     /// One of several parts of what [`Resolution::identifier_rows`] gives, for as many threads; about equally large.
@@ -233,7 +233,7 @@ impl Resolution {
         let start = |part: usize| (SHARDS * part.min(parts) / parts.max(1)) as u16;
         let shards = start(part)..start(part + 1);
         let cursor = RowCursor { shard: shards.start, ..RowCursor::default() };
-        IdentifierRows { resolution: self, cursor, shards }
+        IdentifierRows::new(self, cursor, shards)
     }
 
     fn conflict(&self, refused: &Refused) -> Conflict<'_> {
@@ -270,23 +270,31 @@ impl Resolution {
 #[derive(Debug, Clone)]
 pub struct IdentifierRows<'a> {
     resolution: &'a Resolution,
+    /// After the last row that was given.
     cursor: RowCursor,
+    /// After the last of `ahead`.
+    end: RowCursor,
     shards: Range<u16>,
+    /// Rows that are to be given, with the cursor after each. Where the ids of their profiles lie is random: many are fetched at once.
+    ahead: std::vec::IntoIter<(IdentifierRow<'a>, RowCursor)>,
 }
 
-impl IdentifierRows<'_> {
+/// So many rows are looked up at once.
+const AHEAD: usize = 256;
+
+impl<'a> IdentifierRows<'a> {
+    fn new(resolution: &'a Resolution, cursor: RowCursor, shards: Range<u16>) -> Self {
+        Self { resolution, cursor, end: cursor, shards, ahead: vec![].into_iter() }
+    }
+
     /// Where the next row is.
     pub fn cursor(&self) -> RowCursor {
         self.cursor
     }
-}
 
-impl<'a> Iterator for IdentifierRows<'a> {
-    type Item = IdentifierRow<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    fn look_up(&mut self) -> Option<IdentifierRow<'a>> {
         let Resolution { rules, nodes, clustering, assignment, .. } = self.resolution;
-        let at = &mut self.cursor;
+        let at = &mut self.end;
         while usize::from(at.identifier) < rules.identifiers.len() {
             let shard = nodes.shards.get(usize::from(at.shard)).filter(|_| at.shard < self.shards.end);
             let Some(shard) = shard else {
@@ -318,5 +326,27 @@ impl<'a> Iterator for IdentifierRows<'a> {
             });
         }
         None
+    }
+}
+
+impl<'a> Iterator for IdentifierRows<'a> {
+    type Item = IdentifierRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ahead.len() == 0 {
+            let mut ahead = Vec::with_capacity(AHEAD);
+            while ahead.len() < AHEAD
+                && let Some(row) = self.look_up()
+            {
+                ahead.push((row, self.end));
+            }
+            self.ahead = ahead.into_iter();
+        }
+        let Some((row, cursor)) = self.ahead.next() else {
+            self.cursor = self.end;
+            return None;
+        };
+        self.cursor = cursor;
+        Some(row)
     }
 }
