@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::reuse::Key;
 use super::tables;
-use crate::api::{Engine, Kept, NewFile, RecordStream, RunContext, StoredFile};
+use crate::api::{Engine, Kept, KeptTable, NewFile, RecordStream, RunContext, StoredFile};
 use crate::error::EngineError;
 
 /// Raised when what is kept is of no use to runs of this version any more.
@@ -40,7 +40,7 @@ pub(super) async fn find(
 ) -> Result<Option<Vec<Kept>>, EngineError> {
     let kept = engine.kept(&shelf(work)).await?;
     let is_of = |kept: &Kept, file: &StoredFile| {
-        kept.about == about(key, &file.name) && kept.tables.iter().map(|table| table.rows()).eq([file.rows])
+        kept.about == about(key, &file.name) && kept.tables.iter().map(KeptTable::rows).eq([file.rows])
     };
     Ok(files.iter().map(|file| kept.iter().find(|kept| is_of(kept, file)).cloned()).collect())
 }

@@ -170,7 +170,7 @@ pub(super) fn index(resolution: &Arc<Resolution>, key: DigestKey, part: usize, p
                 lows.push(key.digest(row.value).low.cast_signed());
                 profiles.push(whole(row.profile_id.number()));
             }
-            let places = place..place + lows.len() as i64;
+            let places = place..place + whole(lows.len() as u64);
             place = places.end;
             let columns = [Int64Array::from_iter_values(places), lows.into(), profiles.into()];
             if !take(columns.map(|column| Arc::new(column) as ArrayRef).to_vec()) {

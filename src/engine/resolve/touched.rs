@@ -115,7 +115,7 @@ fn all_profiles(stay: &[ProfileId], new: &[ProfileId]) -> Vec<ProfileId> {
     let mut all = Vec::with_capacity(stay.len() + new.len());
     all.extend_from_slice(stay);
     all.extend(new);
-    #[expect(clippy::stable_sort_primitive, reason = "it takes runs that are in order as they are")]
+    // A stable sort takes runs that are in order as they are.
     all.sort();
     all
 }
@@ -390,7 +390,8 @@ impl Sharing {
 /// The rows of a file that are wanted.
 struct InFile {
     rows: Vec<Wanted>,
-    _held: Beside,
+    #[expect(dead_code, reason = "what is held counts until it is dropped")]
+    held: Beside,
 }
 
 impl InFile {
@@ -400,8 +401,8 @@ impl InFile {
         let mut parts = parts.into_iter();
         let mut rows = parts.next().unwrap_or_default();
         parts.for_each(|part| rows.extend(part));
-        let _held = feeding.beside(rows.len() * PER_ROW);
-        Self { rows, _held }
+        let held = feeding.beside(rows.len() * PER_ROW);
+        Self { rows, held }
     }
 }
 

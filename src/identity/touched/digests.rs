@@ -77,7 +77,7 @@ mod tests {
         for count in [0, 1, 3, 5000] {
             let shards: Vec<_> = (0..intern::SHARDS).map(|_| Mutex::new(Shard::new(Seen::default()))).collect();
             let key = DigestKey::new([3; 16]);
-            let name = |i: usize| (i.is_multiple_of(3) as u8, (i / 2).to_string());
+            let name = |i: usize| (u8::from(i.is_multiple_of(3)), (i / 2).to_string());
             for i in 0..count {
                 let (identifier, value) = name(i);
                 intern::place(&shards, identifier, &value, |_, _| ()).unwrap();

@@ -155,7 +155,7 @@ impl FoundValues {
             return Err(UNEVEN);
         }
         // Where a value is missing, its number is any.
-        let has = |number: i64| self.has.contains(number as u32);
+        let has = |number: i64| u32::try_from(number).is_ok_and(|number| self.has.contains(number));
         sieve::each_that(rows, |row| columns.iter().fold(false, |found, column| found | has(column[row])), each);
         Ok(())
     }
