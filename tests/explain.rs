@@ -178,7 +178,7 @@ fn a_profile_tells_its_weakest_link_first_and_what_was_refused() {
     assert_ne!(refused["b"]["profile_id"], profile["profile_id"]);
     assert_eq!(
         profile["shared"],
-        json!([{"entity": "person", "identifier": "cookie", "value": "kiosk", "linked_identifier": "user_id", "degree": 4}])
+        json!([{"entity": "person", "identifier": "cookie", "value": "kiosk", "linked_identifier": "user_id", "degree": 4, "profile_id": null}])
     );
     assert_eq!(profile["notes"], json!([]));
 

@@ -170,13 +170,19 @@ fn pins_win_over_limits_and_contradict_nobody() {
     let always = "- {pair: [{id: \"2\"}, {email: \"b@x.org\\u200B\"}], reason: hers}";
     let never = "- {pair: [{id: \"2\"}, {email: b@x.org}], reason: somebody else's address}";
     write_rules(&project, &format!("{chain}\n        {always}\n      never:\n        {never}"));
-    project.kinfold(&["check"]).expect(0);
-    let ran = project.kinfold(&["run"]).expect(1);
-    let error = ran.json["error"]["message"].as_str().unwrap();
-    assert_eq!(
-        error,
-        "step person_identity: person: a pin keeps values of id and email apart that other pins link (somebody else's address)"
-    );
+    assert_eq!(told(&project), ["contradictory-pins: this pair is pinned apart, and linked by pins under `always`"]);
+    let twice = "- {pair: [{phone: \"+90 532 123 45 67\"}, {phone: 0532 123 45 67}], reason: two numbers}";
+    let useless = "- {pair: [{id: \"2\"}, {phone: \"12\"}], reason: an old number}";
+    write_rules(&project, &format!("{chain}\n        {twice}\n        {useless}"));
+    assert_eq!(told(&project), ["bad-pin: a pin holds the same value twice", "bad-pin: a pin holds no usable phone"]);
+}
+
+/// What is wrong with a project.
+fn told(project: &Project) -> Vec<String> {
+    let checked = project.kinfold(&["check"]).expect(1);
+    let text = |d: &Value, key: &str| d[key].as_str().unwrap().to_owned();
+    let diagnostics = checked.json["diagnostics"].as_array().unwrap();
+    diagnostics.iter().map(|d| format!("{}: {}", text(d, "id"), text(d, "message"))).collect()
 }
 
 #[test]

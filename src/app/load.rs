@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use kinfold_base::{Clock, Diagnostic, Faults, Progress, RunId, SourceMap, Timestamp};
 use kinfold_engine::{Engine, ErrorKind, Gap, LakeEngine, LakeOptions, Stores};
-use kinfold_lang::CheckInput;
 use kinfold_lang::project::Project;
+use kinfold_lang::{CheckInput, check_pinned};
 use kinfold_plan::{Plan, PlanInput, Work, entity_tables, log_tables, plan, render};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppError, files, memory, secrets};
+use crate::{AppError, files, memory, pins, secrets};
 
 /// Looks up an environment variable.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -122,6 +122,9 @@ async fn check(options: Options, sources: SourceMap, mut diagnostics: Vec<Diagno
         },
     );
     diagnostics.extend(checked.diagnostics);
+    for entity in checked.project.iter().flat_map(|project| &project.entities) {
+        diagnostics.extend(check_pinned(entity, &pins::forms(engine.as_ref(), entity).await?));
+    }
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let ready = match checked.project {
         Some(project) if !broken => {

@@ -30,12 +30,12 @@ pub(crate) struct Clustering {
 
 impl Clustering {
     /// Takes nodes out of every cluster, of each of which it must be the only one.
-    pub(crate) fn leave_out(&mut self, nodes: impl ExactSizeIterator<Item = u32>) {
-        if nodes.len() == 0 {
+    pub(crate) fn leave_out(&mut self, nodes: &[u32]) {
+        if nodes.is_empty() {
             return;
         }
         let mut numbers = vec![0; self.clusters];
-        nodes.for_each(|node| numbers[self.labels[node as usize] as usize] = NO_CLUSTER);
+        nodes.iter().for_each(|node| numbers[self.labels[*node as usize] as usize] = NO_CLUSTER);
         let mut clusters = 0;
         for number in numbers.iter_mut().filter(|number| **number != NO_CLUSTER) {
             *number = clusters;

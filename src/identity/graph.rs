@@ -190,7 +190,8 @@ impl Graph {
         let known = Linked { nodes: &nodes, rows: &rows, matches: &matches, same_as: &same_as };
         let mut clustering = cluster::cluster(known, &rules, &pins);
         rows.retain_fresh(|source| rules.sources[source].keep_rows);
-        clustering.leave_out(shared.iter().map(|value| value.node));
+        let homeless: Vec<u32> = shared.iter().filter(|value| !value.is_pinned).map(|value| value.node).collect();
+        clustering.leave_out(&homeless);
         let part = earlier.as_ref().map(|earlier| Part { profiles: &earlier.profiles, fresh: &earlier.fresh });
         let assignment = assign::assign(&rules, &mut nodes, &clustering, part);
         let unused_pins = pins.unused;
@@ -203,6 +204,7 @@ impl Graph {
             clustering,
             assignment,
             shared,
+            homeless: homeless.len(),
             unused_pins,
             edges,
             known_edges,
@@ -213,8 +215,10 @@ impl Graph {
 
 /// The values that an earlier run has set aside, and how many pairs the rows that it kept hold without them.
 fn begin(nodes: &mut Nodes, rows: &Rows, same_as: &[u16], earlier: &Beginning) -> (Vec<Shared>, Vec<EdgeCount>) {
-    let shared =
-        |value: &Aside| Some(Shared { node: nodes.number(value.at)?, linked: value.linked, degree: value.degree });
+    let shared = |value: &Aside| {
+        let Aside { at, linked, degree } = *value;
+        Some(Shared { node: nodes.number(at)?, linked, degree, is_pinned: false })
+    };
     let aside: Vec<Shared> = earlier.aside.iter().filter_map(shared).collect();
     let mut set = FixedBitSet::with_capacity(nodes.len());
     set.extend(aside.iter().map(|value| value.node as usize));

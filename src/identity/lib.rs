@@ -11,7 +11,7 @@
 //! - the result is a function of the set of edges and of the previous assignment alone;
 //! - no profile has more values of an identifier than its limit, save where pins alone put them together, and no profile has
 //!   two values that are pinned apart; each edge that was refused for either is told;
-//! - values that are shared by many are told, and belong to no profile;
+//! - values that are shared by many are told, and belong to no profile but by a pin;
 //! - profile ids are unique, kept from the previous assignment where the rules of [`Change`] say so, and otherwise derived
 //!   from the profile's oldest identifier, so that a build from nothing gives the same ids each time.
 //!

@@ -27,6 +27,8 @@ pub struct Resolution {
     pub(crate) assignment: Assignment,
     /// In the order in which they are told.
     pub(crate) shared: Vec<Shared>,
+    /// How many of them no pin links, so that they have no profile.
+    pub(crate) homeless: usize,
     pub(crate) unused_pins: Vec<usize>,
     pub(crate) edges: Vec<EdgeCount>,
     /// Of rows that an earlier run has kept, as they counted then: without values that were set aside then.
@@ -104,7 +106,7 @@ pub enum ConflictReason {
     OneToOne,
 }
 
-/// A value that is seen with so many others that it links nothing and belongs to no profile.
+/// A value that is seen with so many others that it links nothing and belongs to no profile, unless a pin gives it one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedValue<'a> {
     pub value: IdentifierValue<'a>,
@@ -164,7 +166,7 @@ impl Resolution {
 
     /// How many rows [`Resolution::identifier_rows`] gives.
     pub fn identifier_count(&self) -> usize {
-        self.nodes.len() - self.shared.len() - self.assignment.unchanged.count_ones(..)
+        self.nodes.len() - self.homeless - self.assignment.unchanged.count_ones(..)
     }
 
     /// Of a part of all rows: for each file of the last run's values, the rows whose place [`Resolution::identifier_rows`] takes, or that are
@@ -206,7 +208,8 @@ impl Resolution {
         self.clustering.refused.iter().map(|refused| self.conflict(refused))
     }
 
-    /// Values that are shared by many: by identifier, then those seen with most values first, then by value.
+    /// Values that are shared by many, those that a pin gives a profile, too: by identifier, then those seen with most values first, then by
+    /// value.
     pub fn shared(&self) -> impl ExactSizeIterator<Item = SharedValue<'_>> {
         self.shared.iter().map(|shared| SharedValue {
             value: self.named(shared.node),

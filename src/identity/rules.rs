@@ -54,7 +54,7 @@ pub struct IdentifierRule {
     /// How many values of it one profile may have.
     pub limit: Option<Limit>,
     /// A value of it that is seen on rows with more distinct values of any one identifier than this is shared by many: it
-    /// links nothing and belongs to no profile. The value itself does not count; others of its own identifier do.
+    /// links nothing and belongs to no profile but by a pin. The value itself does not count; others of its own identifier do.
     pub shared_above: Option<u32>,
 }
 

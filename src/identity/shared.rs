@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fixedbitset::FixedBitSet;
+use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use crate::Rules;
@@ -22,10 +23,12 @@ pub(crate) struct Shared {
     /// The identifier of which it is seen with most, the strongest of equals.
     pub(crate) linked: u8,
     pub(crate) degree: u64,
+    /// A pin links it, so that it has a profile, though its rows link nothing.
+    pub(crate) is_pinned: bool,
 }
 
-/// Takes the values that many share off the rows, and tells them by identifier, degree (the highest first) and value. Those that
-/// pins link are taken off, but not told. `known`: those that are known already, as only some of their rows are here.
+/// Takes the values that many share off the rows, and tells them by identifier, degree (the highest first) and value. `known`: those that
+/// are known already, as only some of their rows are here.
 pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pins, known: Vec<Shared>) -> Vec<Shared> {
     if rules.identifiers.iter().all(|rule| rule.shared_above.is_none()) {
         return Vec::new();
@@ -42,10 +45,9 @@ pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pi
     }
     let mut aside = FixedBitSet::with_capacity(nodes.len());
     aside.extend(shared.iter().map(|value| value.node as usize));
-    let mut told = aside.clone();
-    pins.always.iter().flatten().for_each(|node| told.remove(*node as usize));
     nodes.set_aside(aside);
-    shared.retain(|value| told.contains(value.node as usize));
+    let pinned: HashSet<u32> = pins.always.iter().flatten().copied().collect();
+    shared.iter_mut().for_each(|value| value.is_pinned = pinned.contains(&value.node));
     let rank = |value: &Shared| (nodes.identifier(value.node), Reverse(value.degree));
     shared.sort_unstable_by(|x, y| rank(x).cmp(&rank(y)).then_with(|| nodes.value(x.node).cmp(nodes.value(y.node))));
     shared
@@ -70,7 +72,7 @@ fn find(nodes: &Nodes, rows: &Rows, rules: &Rules) -> Vec<Shared> {
         if let Some((degree, linked)) = most
             && *degree > u64::from(above[usize::from(nodes.identifier(node))])
         {
-            shared.push(Shared { node, linked, degree: *degree });
+            shared.push(Shared { node, linked, degree: *degree, is_pinned: false });
         }
     }
     shared

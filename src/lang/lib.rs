@@ -26,6 +26,7 @@ mod yaml;
 mod tests;
 
 pub use check::{CheckInput, Checked, Setup, check};
+pub use checks::pins::check_pinned;
 pub use docs::{diagnostics_page, rules};
 pub use parse::{CONFIG_FILE, FOLDERS, Parsed, is_project_file, json_schema, parse};
 pub use rule::{Family, Rule};

@@ -6,7 +6,7 @@ use petgraph::algo::{connected_components, dijkstra};
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::EdgeRef;
 
-use super::graph::{Edge, EdgeKind, Graph, Home};
+use super::graph::{Edge, EdgeKind, Graph};
 
 /// What an edge costs that links nothing: more than any way along edges that do.
 const BROKEN: u32 = 1 << 24;
@@ -59,7 +59,7 @@ impl Graph {
         let nodes: Vec<Option<NodeIndex>> = self
             .nodes
             .iter()
-            .map(|node| matches!(&node.home, Home::Profile(p) if p == profile).then(|| graph.add_node(())))
+            .map(|node| (node.profile.as_deref() == Some(profile)).then(|| graph.add_node(())))
             .collect();
         for edge in self.edges.iter().filter(|edge| edge.is_accepted()) {
             if let [Some(a), Some(b)] = edge.ends.map(|end| nodes[end]) {

@@ -10,8 +10,6 @@ pub(crate) type Id = (usize, String);
 /// Everything that is known of the values of one profile, or of two.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// `shared_above` of each identifier, the strongest first.
-    pub shared_above: Vec<Option<u32>>,
     /// The names of tables; two links of one table are two sources.
     pub sources: Vec<String>,
     /// The values of the profiles asked about, with their profiles.

@@ -5,6 +5,7 @@ use kinfold_plan::explain;
 use serde_json::Value;
 
 use super::facts::{Id, Sharing};
+use super::read::{sharing, text};
 use crate::show::{find_entity, not_found, rows, unknown_identifier};
 use crate::{AppError, Ready};
 
@@ -25,20 +26,11 @@ pub(super) struct Written {
     value: String,
 }
 
-/// Where a value belongs.
+/// Where a value belongs: to a profile, to many, or to a profile by a pin alone.
 #[derive(Debug)]
-pub(super) enum Place {
-    Profile(String),
-    Shared(Sharing),
-}
-
-impl Place {
-    pub(super) fn profile(&self) -> Option<&str> {
-        match self {
-            Self::Profile(profile_id) => Some(profile_id),
-            Self::Shared(_) => None,
-        }
-    }
+pub(super) struct Place {
+    pub profile: Option<String>,
+    pub sharing: Option<Sharing>,
 }
 
 /// The entity that has all identifiers that are named, and what is asked of it.
@@ -99,16 +91,13 @@ pub(super) async fn place(ready: &Ready, entity: &Entity, written: &Written) -> 
             .hint(format!("no such value comes through the type of {name}; see `identity` of {}", entity.name)));
     };
     let id = (*identifier, normalised);
-    match (profile_id, linked) {
-        (Value::String(profile_id), _) => Ok((id, Place::Profile(profile_id))),
-        (_, Value::String(linked)) => {
-            Ok((id, Place::Shared(Sharing { linked, degree: degree.as_u64().unwrap_or_default() })))
-        }
-        _ if blocked == Value::Bool(true) => Err(AppError::input(format!(
-            "{name} `{value}` is blocked: it links nothing and belongs to no {}",
-            entity.name
-        ))
-        .hint(format!("`block` of {name} says so"))),
-        _ => Err(not_found(entity, &format!("with {name} `{value}`"))),
+    let place = Place { profile: text(profile_id), sharing: sharing(linked, &degree) };
+    if place.profile.is_some() || place.sharing.is_some() {
+        return Ok((id, place));
     }
+    if blocked == Value::Bool(true) {
+        let what = format!("{name} `{value}` is blocked: it links nothing and belongs to no {}", entity.name);
+        return Err(AppError::input(what).hint(format!("`block` of {name} says so")));
+    }
+    Err(not_found(entity, &format!("with {name} `{value}`")))
 }

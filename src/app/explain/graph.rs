@@ -2,7 +2,7 @@
 //!
 //! Pure. Every result is a function of the facts, whatever their order: nodes are numbered by strength, then by value.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::ExplainedMatch;
 use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
@@ -10,20 +10,13 @@ use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
 /// What joins two values that were seen on one row.
 const ON_ONE_ROW: &str = "seen on one row";
 
-/// Where a value belongs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Home {
-    Profile(String),
-    /// It is shared by many, so that it belongs to nobody.
-    Shared(Sharing),
-    /// No run has seen it.
-    Unknown,
-}
-
+/// A value; one without a profile that is not shared by many was seen by no run.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub id: Id,
-    pub home: Home,
+    pub profile: Option<String>,
+    /// It is shared by many, so that no row links it. If it has a profile all the same, a pin gives it that.
+    pub sharing: Option<Sharing>,
 }
 
 #[derive(Debug)]
@@ -85,10 +78,7 @@ impl Graph {
     pub(crate) fn new(facts: &Facts) -> Self {
         let nodes = nodes(facts);
         let number: HashMap<&Id, usize> = nodes.iter().enumerate().map(|(i, node)| (&node.id, i)).collect();
-        let profile = |node: usize| match &nodes[node].home {
-            Home::Profile(profile) => Some(profile),
-            Home::Shared(_) | Home::Unknown => None,
-        };
+        let profile = |node: usize| nodes[node].profile.as_ref();
         let together = |a: usize, b: usize| profile(a).is_some() && profile(a) == profile(b);
 
         // What rows say of each pair.
@@ -101,12 +91,11 @@ impl Graph {
             }
         }
         let told = told(facts, &number, together);
-        let aside = set_aside(facts, &nodes, &told, seen.keys());
 
         let mut groups: BTreeSet<Vec<usize>> = told.keys().map(|pair| pair.to_vec()).collect();
         for values in &rows {
             let mut of_profile: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
-            for node in values.iter().filter(|node| !aside.contains(node)) {
+            for node in values.iter().filter(|node| nodes[**node].sharing.is_none()) {
                 if let Some(profile) = profile(*node) {
                     of_profile.entry(profile).or_default().push(*node);
                 }
@@ -122,11 +111,10 @@ impl Graph {
         let all: BTreeSet<[usize; 2]> = seen.keys().chain(told.keys()).chain(refused.keys()).copied().collect();
         for ends in all {
             let [a, b] = ends;
-            let many = |node: usize| match &nodes[node].home {
-                Home::Shared(sharing) => {
-                    Some(format!("shared by many: seen with {} values of {}", sharing.degree, sharing.linked))
-                }
-                _ => aside.contains(&node).then(|| "shared by many: a pin alone links it".to_owned()),
+            let many = |node: usize| {
+                let Sharing { linked, degree } = nodes[node].sharing.as_ref()?;
+                let but_pinned = if profile(node).is_some() { "; a pin alone links it" } else { "" };
+                Some(format!("shared by many: seen with {degree} values of {linked}{but_pinned}"))
             };
             let (kind, rule) = if let Some(refusal) = refused.get(&ends) {
                 (EdgeKind::Refused, refusal.rule.clone())
@@ -175,22 +163,23 @@ impl Graph {
 
 /// Every value that is spoken of, with what is known of it.
 fn nodes(facts: &Facts) -> Vec<Node> {
-    let mut homes: BTreeMap<Id, Home> = BTreeMap::new();
-    // What is told first holds, unless it is that nothing is known.
-    let mut add = |id: &Id, home: Home| {
-        let known = homes.entry(id.clone()).or_insert(Home::Unknown);
-        if *known == Home::Unknown {
-            *known = home;
-        }
-    };
-    facts.members.iter().for_each(|(id, profile)| add(id, Home::Profile(profile.clone())));
-    for (id, profile) in facts.refused.iter().flat_map(|refusal| &refusal.ends) {
-        add(id, profile.clone().map_or(Home::Unknown, Home::Profile));
+    let mut known: BTreeMap<&Id, (Option<&String>, Option<&Sharing>)> = BTreeMap::new();
+    let of_members = facts.members.iter().map(|(id, profile)| (id, Some(profile)));
+    let of_refused = facts.refused.iter().flat_map(|refusal| &refusal.ends).map(|(id, profile)| (id, profile.as_ref()));
+    for (id, profile) in of_members.chain(of_refused) {
+        let (of, _) = known.entry(id).or_default();
+        *of = of.or(profile);
     }
     for (id, sharing) in facts.rows.iter().flat_map(|rows| &rows.values) {
-        add(id, sharing.clone().map_or(Home::Unknown, Home::Shared));
+        let (_, of) = known.entry(id).or_default();
+        *of = of.or(sharing.as_ref());
     }
-    homes.into_iter().map(|(id, home)| Node { id, home }).collect()
+    let node = |(id, (profile, sharing)): (&Id, (Option<&String>, Option<&Sharing>))| Node {
+        id: id.clone(),
+        profile: profile.cloned(),
+        sharing: sharing.cloned(),
+    };
+    known.into_iter().map(node).collect()
 }
 
 fn numbers(rows: &Rows, number: &HashMap<&Id, usize>) -> Vec<usize> {
@@ -242,30 +231,4 @@ fn refused<'a>(facts: &'a Facts, number: &HashMap<&Id, usize>) -> BTreeMap<[usiz
             ([a.min(b), a.max(b)], refusal)
         })
         .collect()
-}
-
-/// The pinned values that are shared by many: they have a profile by their pins, and their rows link nothing.
-fn set_aside<'a>(
-    facts: &Facts,
-    nodes: &[Node],
-    told: &BTreeMap<[usize; 2], &Told>,
-    seen: impl Iterator<Item = &'a [usize; 2]>,
-) -> HashSet<usize> {
-    let above = |node: usize| facts.shared_above.get(nodes[node].id.0).copied().flatten();
-    let pinned = told.iter().filter(|(_, told)| told.by == Teller::Pin).flat_map(|(ends, _)| ends);
-    let mut degrees: HashMap<usize, HashMap<usize, u32>> =
-        pinned.filter(|node| above(**node).is_some()).map(|node| (*node, HashMap::new())).collect();
-    if degrees.is_empty() {
-        return HashSet::new();
-    }
-    for [a, b] in seen {
-        for (node, other) in [(a, b), (b, a)] {
-            if let Some(degrees) = degrees.get_mut(node) {
-                *degrees.entry(nodes[*other].id.0).or_default() += 1;
-            }
-        }
-    }
-    let is_shared = |node: usize, most: u32| above(node).is_some_and(|above| most > above);
-    let most = |degrees: &HashMap<usize, u32>| degrees.values().copied().max().unwrap_or_default();
-    degrees.iter().filter(|(node, degrees)| is_shared(**node, most(degrees))).map(|(node, _)| *node).collect()
 }

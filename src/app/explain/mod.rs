@@ -28,7 +28,7 @@ use crate::show::{current_id, not_found};
 use crate::{AppError, Ready};
 use facts::{Evidence, Id, Sharing};
 use find::{Place, Wanted};
-use graph::{Edge, EdgeKind, Graph, Home};
+use graph::{Edge, EdgeKind, Graph};
 
 /// Of the edges without which a profile falls apart, so many are told with the parts that it falls into.
 const MAX_PARTED: usize = 1_000;
@@ -75,7 +75,7 @@ pub struct ExplainedProfile {
     pub edges: Vec<ExplainedEdge>,
     /// Between a value of this profile and one of another.
     pub refused: Vec<ExplainedEdge>,
-    /// Values on this profile's rows that are shared by many, and so belong to nobody.
+    /// Values on this profile's rows that are shared by many.
     pub shared: Vec<ExplainedShared>,
     /// What may be missing here, and why.
     pub notes: Vec<String>,
@@ -90,7 +90,7 @@ pub struct ExplainedValue {
     pub profile_id: Option<String>,
 }
 
-/// A value that is seen with so many values of another identifier that it links nothing and belongs to no profile.
+/// A value that is seen with so many values of another identifier that it links nothing and belongs to no profile but by a pin.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExplainedShared {
     pub entity: String,
@@ -99,6 +99,8 @@ pub struct ExplainedShared {
     pub linked_identifier: String,
     /// How many values of `linked_identifier` it is seen with.
     pub degree: u64,
+    /// The profile to which a pin alone links it.
+    pub profile_id: Option<String>,
 }
 
 /// Two values, and why they are one profile or not.
@@ -163,8 +165,9 @@ pub async fn explain(ready: &Ready, wanted: &[String], entity: Option<&str>) -> 
         Wanted::Value(value) => {
             let (id, place) = find::place(ready, entity, &value).await?;
             match place {
-                Place::Profile(profile_id) => profile(ready, entity, profile_id).await,
-                Place::Shared(sharing) => Ok(Explained::Shared(shared(entity, &id, &sharing))),
+                Place { profile: Some(profile_id), .. } => profile(ready, entity, profile_id).await,
+                Place { sharing: Some(sharing), .. } => Ok(Explained::Shared(shared(entity, &id, &sharing, None))),
+                Place { profile: None, sharing: None } => Err(not_found(entity, &format!("with `{}`", id.1))),
             }
         }
         Wanted::Chain(values) => {
@@ -197,7 +200,7 @@ async fn profile(ready: &Ready, entity: &Entity, mut profile_id: String) -> Resu
 }
 
 fn profile_of(entity: &Entity, profile_id: &str, graph: &Graph, mut notes: Vec<String>) -> ExplainedProfile {
-    let is_own = |node: usize| matches!(&graph.nodes[node].home, Home::Profile(id) if id == profile_id);
+    let is_own = |node: usize| graph.nodes[node].profile.as_deref() == Some(profile_id);
     let bridges = graph.bridges();
     let mut own: Vec<usize> = (0..graph.edges.len())
         .filter(|i| graph.edges[*i].is_accepted() && graph.edges[*i].ends.iter().all(|end| is_own(*end)))
@@ -224,17 +227,15 @@ fn profile_of(entity: &Entity, profile_id: &str, graph: &Graph, mut notes: Vec<S
 }
 
 async fn chain(ready: &Ready, entity: &Entity, ends: [(Id, Place); 2]) -> Result<Explained, AppError> {
-    let mut profiles: Vec<&str> = ends.iter().filter_map(|(_, place)| place.profile()).collect();
+    let mut profiles: Vec<&str> = ends.iter().filter_map(|(_, place)| place.profile.as_deref()).collect();
     profiles.dedup();
     let (mut facts, notes) = read::facts(ready, entity, &profiles).await?;
     for (id, place) in &ends {
         // A value that is asked about is a node, whether rows have it or not.
-        match place {
-            Place::Profile(profile_id) => facts.members.push((id.clone(), profile_id.clone())),
-            Place::Shared(sharing) => {
-                let values = vec![(id.clone(), Some(sharing.clone()))];
-                facts.rows.push(facts::Rows { values, ..facts::Rows::default() });
-            }
+        facts.members.extend(place.profile.iter().map(|profile_id| (id.clone(), profile_id.clone())));
+        if place.sharing.is_some() {
+            let values = vec![(id.clone(), place.sharing.clone())];
+            facts.rows.push(facts::Rows { values, ..facts::Rows::default() });
         }
     }
     let graph = Graph::new(&facts);
@@ -250,10 +251,7 @@ fn chain_of(
     [from, to]: [usize; 2],
     mut notes: Vec<String>,
 ) -> ExplainedChain {
-    let profile = |node: usize| match &graph.nodes[node].home {
-        Home::Profile(profile_id) => Some(profile_id),
-        Home::Shared(_) | Home::Unknown => None,
-    };
+    let profile = |node: usize| graph.nodes[node].profile.as_ref();
     let connected = profile(from).is_some() && profile(from) == profile(to);
     let path = graph.chain(from, to, !connected).unwrap_or_default();
     let along = graph.along(from, &path);
@@ -300,13 +298,14 @@ fn changed<'a>(graph: &Graph, profiles: impl IntoIterator<Item = &'a str>) -> Ve
     notes
 }
 
-fn shared(entity: &Entity, (identifier, value): &Id, sharing: &Sharing) -> ExplainedShared {
+fn shared(entity: &Entity, (identifier, value): &Id, sharing: &Sharing, profile_id: Option<String>) -> ExplainedShared {
     ExplainedShared {
         entity: entity.name.clone(),
         identifier: entity.identifiers[*identifier].name.clone(),
         value: value.clone(),
         linked_identifier: sharing.linked.clone(),
         degree: sharing.degree,
+        profile_id,
     }
 }
 
@@ -320,23 +319,16 @@ impl Tell<'_> {
     fn value(&self, node: usize) -> ExplainedValue {
         let node = &self.graph.nodes[node];
         let (identifier, value) = &node.id;
-        let profile_id = match &node.home {
-            Home::Profile(profile_id) => Some(profile_id.clone()),
-            Home::Shared(_) | Home::Unknown => None,
-        };
         ExplainedValue {
             identifier: self.entity.identifiers[*identifier].name.clone(),
             value: value.clone(),
-            profile_id,
+            profile_id: node.profile.clone(),
         }
     }
 
     fn shared(&self, node: usize) -> Option<ExplainedShared> {
         let node = &self.graph.nodes[node];
-        match &node.home {
-            Home::Shared(sharing) => Some(shared(self.entity, &node.id, sharing)),
-            Home::Profile(_) | Home::Unknown => None,
-        }
+        node.sharing.as_ref().map(|sharing| shared(self.entity, &node.id, sharing, node.profile.clone()))
     }
 
     fn edge(&self, index: usize, bridge: bool, with_parts: bool) -> ExplainedEdge {

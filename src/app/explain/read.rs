@@ -26,8 +26,7 @@ const MAX_MATCHES: u32 = 10_000;
 /// Everything that is known of the values of some profiles, and what may be missing from it.
 pub(super) async fn facts(ready: &Ready, entity: &Entity, profiles: &[&str]) -> Result<(Facts, Vec<String>), AppError> {
     let mut notes = vec![];
-    let mut facts =
-        Facts { shared_above: entity.identifiers.iter().map(|i| i.shared_above).collect(), ..Facts::default() };
+    let mut facts = Facts::default();
     for profile_id in profiles {
         let found = rows(ready, &inspect::identifiers_of(entity, profile_id), MAX_VALUES).await?;
         if found.truncated {
@@ -81,11 +80,7 @@ fn combination(link: &LinkRows, source: usize, row: Vec<Value>) -> Rows {
     };
     let mut all = vec![];
     for (identifier, value) in link.identifiers.iter().zip(values) {
-        let (linked, degree) = (next(), next());
-        let sharing = match linked {
-            Value::String(linked) => Some(Sharing { linked, degree: degree.as_u64().unwrap_or_default() }),
-            _ => None,
-        };
+        let sharing = sharing(next(), &next());
         if let Value::String(value) = value {
             all.push(((*identifier, value), sharing));
         }
@@ -147,7 +142,12 @@ fn id(entity: &Entity, identifier: &Value, value: Value) -> Option<Id> {
     Some((identifier, text(value)?))
 }
 
-fn text(value: Value) -> Option<String> {
+/// The columns `linked_identifier` and `degree`, which are null of a value that is not shared by many.
+pub(super) fn sharing(linked: Value, degree: &Value) -> Option<Sharing> {
+    Some(Sharing { linked: text(linked)?, degree: degree.as_u64().unwrap_or_default() })
+}
+
+pub(super) fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         _ => None,

@@ -3,7 +3,7 @@
 use kinfold_base::Timestamp;
 
 use super::facts::{Evidence, Facts, Id, Refusal, Rows, Sharing, Teller, Told};
-use super::graph::{EdgeKind, Graph, Home};
+use super::graph::{Edge, EdgeKind, Graph};
 
 /// Strongest first.
 const IDENTIFIERS: [&str; 4] = ["user", "crm", "email", "cookie"];
@@ -25,7 +25,7 @@ struct Case(Facts);
 impl Case {
     fn new() -> Self {
         let sources = vec!["crm".to_owned(), "web".to_owned()];
-        Self(Facts { shared_above: vec![None, None, None, Some(2)], sources, ..Facts::default() })
+        Self(Facts { sources, ..Facts::default() })
     }
 
     fn profile(mut self, name: &str, values: &[&str]) -> Self {
@@ -77,6 +77,10 @@ fn name(graph: &Graph, node: usize) -> String {
 fn edge(graph: &Graph, edge: usize) -> String {
     let [a, b] = graph.edges[edge].ends;
     format!("{} - {}", name(graph, a), name(graph, b))
+}
+
+fn edge_has(graph: &Graph, edge: &Edge, value: &str) -> bool {
+    edge.ends.iter().any(|end| graph.nodes[*end].id == id(value))
 }
 
 /// The values along a chain; none if there is no chain.
@@ -217,11 +221,15 @@ fn a_pinned_value_that_many_share_is_linked_by_its_pin_alone() {
         .rows(0, 1, 1, &["user 1", "email a"])
         .rows(1, 1, 1, &["email a", "cookie x"])
         .rows(1, 1, 1, &["email other", "cookie x"])
-        .rows(1, 1, 1, &["email third", "cookie x"])
+        .shared("cookie x", 3)
         .pinned("cookie x", "user 1")
         .graph();
     assert_eq!(chain(&graph, "email a", "cookie x", false).unwrap(), ["email a", "user 1", "cookie x"]);
     assert_eq!(chain(&graph, "email a", "cookie x", true).unwrap(), ["email a", "user 1", "cookie x"]);
+    // Others on its rows are told to be strangers, and not to be news.
+    assert_eq!((graph.unseen, graph.islands("P")), (0, 1));
+    let stranger = graph.edges.iter().find(|e| edge_has(&graph, e, "email other")).unwrap();
+    assert_eq!(stranger.rule, "shared by many: seen with 3 values of user; a pin alone links it");
 }
 
 #[test]
@@ -256,7 +264,7 @@ fn a_refused_edge_whose_rows_are_gone_is_told_from_the_table() {
     let refused = &graph.edges[0];
     assert_eq!((refused.kind, refused.rows()), (EdgeKind::Refused, 0));
     assert_eq!((refused.evidence[0].0.as_str(), refused.evidence[0].1.first), ("crm", Some(day(1))));
-    assert_eq!(graph.nodes[graph.node(&id("cookie z")).unwrap()].home, Home::Profile("Z".to_owned()));
+    assert_eq!(graph.nodes[graph.node(&id("cookie z")).unwrap()].profile.as_deref(), Some("Z"));
     assert_eq!(graph.islands("P"), 2);
 }
 

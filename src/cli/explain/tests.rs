@@ -187,6 +187,7 @@ fn a_shared_value_and_a_pair_without_a_way_have_a_picture() {
         value: "kiosk".to_owned(),
         linked_identifier: "user".to_owned(),
         degree: 40,
+        profile_id: None,
     };
     let picture = svg::draw(&Explained::Shared(shared));
     assert!(picture.contains(">kiosk</text>") && picture.contains("40 values of user"), "{picture}");

@@ -128,8 +128,9 @@ fn said(edge: &ExplainedEdge) -> Vec<String> {
 }
 
 fn is_shared(shared: &ExplainedShared) -> String {
+    let belongs = if shared.profile_id.is_some() { "and a pin alone gives it its" } else { "and belongs to no" };
     format!(
-        "{} {} is shared by many: it is seen with {} values of {}, and belongs to no {}",
+        "{} {} is shared by many: it is seen with {} values of {}, {belongs} {}",
         shared.identifier,
         printable(&shared.value),
         HumanCount(shared.degree),

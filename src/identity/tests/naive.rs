@@ -77,15 +77,15 @@ pub(super) fn seen_with_too_many(rules: &Rules, rows: &[Row]) -> BTreeMap<Value,
 }
 
 /// Values that belong to no profile, as they are seen with too many others, and no pin in force links them.
-pub(super) fn shared(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, (usize, u64)> {
+pub(super) fn homeless(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, (usize, u64)> {
     let seen = values(rules, rows);
     let linked: BTreeSet<&Value> = in_force(rules, &seen)
         .filter(|(_, pin)| pin.kind == PinKind::Always)
         .flat_map(|(_, pin)| &pin.values)
         .collect();
-    let mut shared = seen_with_too_many(rules, rows);
-    shared.retain(|value, _| !linked.contains(value));
-    shared
+    let mut homeless = seen_with_too_many(rules, rows);
+    homeless.retain(|value, _| !linked.contains(value));
+    homeless
 }
 
 /// The pins both of whose values are on rows.
@@ -117,7 +117,7 @@ pub(super) struct Clustered {
     pub(super) refused: Vec<(Edge, ConflictReason)>,
 }
 
-/// A partition of the values that are not shared, and the edges refused; or the never-pin that always-pins contradict.
+/// A partition of the values that have a profile, and the edges refused; or the never-pin that always-pins contradict.
 pub(super) fn cluster(rules: &Rules, rows: &[Row]) -> Result<Clustered, usize> {
     let seen = values(rules, rows);
     let mut clusters = pinned_sets(seen.keys().cloned(), in_force(rules, &seen).map(|(_, pin)| pin));
@@ -126,8 +126,8 @@ pub(super) fn cluster(rules: &Rules, rows: &[Row]) -> Result<Clustered, usize> {
     if let Some((pin, _)) = never.find(|(_, pin)| clusters.iter().any(|cluster| has_both(cluster, pin))) {
         return Err(pin);
     }
-    let shared = shared(rules, rows);
-    clusters.retain(|cluster| !cluster.iter().any(|value| shared.contains_key(value)));
+    let homeless = homeless(rules, rows);
+    clusters.retain(|cluster| !cluster.iter().any(|value| homeless.contains_key(value)));
     let too_many = seen_with_too_many(rules, rows);
     let mut refused = Vec::new();
     for edge in edges(rules, rows) {
@@ -203,8 +203,8 @@ pub(super) fn overfull_spans(
 /// Which of the old ids each cluster keeps, and the changes of all of them; new ids are taken from `outcome`.
 pub(super) fn check_ids(rules: &Rules, rows: &[Row], previous: &[(Value, String)], outcome: &Outcome) {
     let mut seen = values(rules, rows);
-    let shared = shared(rules, rows);
-    seen.retain(|value, _| !shared.contains_key(value));
+    let homeless = homeless(rules, rows);
+    seen.retain(|value, _| !homeless.contains_key(value));
     let oldest_first = |value: &Value| (age(seen[value].0), value.clone());
     let cluster_of = |value: &Value| outcome.values[value].0.clone();
     let mut old: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();

@@ -131,7 +131,7 @@ fn a_shared_value_is_linked_by_pins_alone() {
     let mut rules = pinned([None; 3], &[always((0, "u1"), (1, "info@x"))]);
     rules.identifiers[1].shared_above = Some(2);
     let outcome = run(&rules, &rows, &[], PLAIN);
-    assert_eq!(outcome.shared, []);
+    assert_eq!(outcome.shared, [((1, "info@x".to_owned()), 0, 3)]);
     assert!(outcome.is_one((0, "u1"), (1, "info@x")));
     assert_eq!((outcome.profiles.len(), outcome.conflicts.len()), (3, 0));
     // A pin that does nothing changes nothing of it, nor does one that keeps it apart.

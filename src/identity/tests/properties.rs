@@ -103,8 +103,8 @@ proptest! {
         let name = |source: usize| rules.sources[source].name.clone();
         let told = expected.refused.into_iter().map(|((a, b, at, source), reason)| (a, b, reason, name(source), at));
         prop_assert_eq!(outcome.conflicts, told.collect::<Vec<_>>());
-        let mut shared: Vec<_> =
-            naive::shared(&rules, &rows).into_iter().map(|(value, (linked, degree))| (value, linked, degree)).collect();
+        let shared = naive::seen_with_too_many(&rules, &rows).into_iter();
+        let mut shared: Vec<_> = shared.map(|(value, (linked, degree))| (value, linked, degree)).collect();
         shared.sort_by_key(|(value, _, degree)| (value.0, Reverse(*degree), value.1.clone()));
         prop_assert_eq!(outcome.shared, shared);
         let seen = naive::values(&rules, &rows);
@@ -150,13 +150,13 @@ proptest! {
         // Without them on rows, the others end as they did. Those that pins link are on rows of their own.
         let mut unshared = rules.clone();
         unshared.identifiers.iter_mut().for_each(|rule| rule.shared_above = None);
-        let (shared, too_many) = (naive::shared(&rules, &rows), naive::seen_with_too_many(&rules, &rows));
+        let (homeless, too_many) = (naive::homeless(&rules, &rows), naive::seen_with_too_many(&rules, &rows));
         let mut without = rows.clone();
         for (source, row, first, last) in &rows {
             for (column, value) in row.iter().enumerate() {
                 let Some(text) = value else { continue };
                 let value = (rules.sources[*source].identifiers[column], text.clone());
-                if too_many.contains_key(&value) && !shared.contains_key(&value) {
+                if too_many.contains_key(&value) && !homeless.contains_key(&value) {
                     let only = (0..row.len()).map(|c| Some(text.clone()).filter(|_| c == column)).collect();
                     without.push((*source, only, *first, *last));
                 }
@@ -179,10 +179,10 @@ proptest! {
         let seen: BTreeMap<_, _> =
             outcome.values.into_iter().map(|(value, (_, first, last, sources))| (value, (first, last, sources))).collect();
         let name = |source: usize| rules.sources[source].name.clone();
-        let shared = naive::shared(&rules, &rows);
+        let homeless = naive::homeless(&rules, &rows);
         let expected: BTreeMap<_, _> = naive::values(&rules, &rows)
             .into_iter()
-            .filter(|(value, _)| !shared.contains_key(value))
+            .filter(|(value, _)| !homeless.contains_key(value))
             .map(|(value, (first, last, sources))| (value, (first, last, sources.into_iter().map(name).collect::<Vec<_>>())))
             .collect();
         prop_assert_eq!(seen, expected);
