@@ -171,7 +171,7 @@ fn pins_win_over_limits_and_contradict_nobody() {
     let never = "- {pair: [{id: \"2\"}, {email: b@x.org}], reason: somebody else's address}";
     write_rules(&project, &format!("{chain}\n        {always}\n      never:\n        {never}"));
     assert_eq!(told(&project), ["contradictory-pins: this pair is pinned apart, and linked by pins under `always`"]);
-    let twice = "- {pair: [{phone: \"+90 532 123 45 67\"}, {phone: 0532 123 45 67}], reason: two numbers}";
+    let twice = "- {pair: [{phone: \"+90 532 123 45 67\"}, {phone: \"+905321234567\"}], reason: two numbers}";
     let useless = "- {pair: [{id: \"2\"}, {phone: \"12\"}], reason: an old number}";
     write_rules(&project, &format!("{chain}\n        {twice}\n        {useless}"));
     assert_eq!(told(&project), ["bad-pin: a pin holds the same value twice", "bad-pin: a pin holds no usable phone"]);

@@ -38,6 +38,13 @@ entities:
         - {name: email, type: email, shared_above: 4}
         - {name: phone, type: {phone: {region: TR}}, limit: {count: 2, within: 9d}}
       from: [{table: crm.contacts, ids: {id: id, email: email, phone: phone}}]
+      always:
+        - {pair: [{id: u1}, {email: e20@x.org}], reason: one and the same}
+        - {pair: [{id: u40000}, {id: late}], reason: moved}
+        - {pair: [{id: nobody}, {id: u5}], reason: never seen}
+      never:
+        - {pair: [{id: u40000}, {id: u40001}], reason: brothers}
+        - {pair: [{email: e7@x.org}, {phone: \"+905321234517\"}], reason: recycled}
     traits:
       - {name: constant, expression: \"1\"}
 ",
@@ -103,9 +110,8 @@ fn changes_in_place(project: &Project, table: &str) -> usize {
     commits.filter(|path| std::fs::read_to_string(path).unwrap().lines().any(changes)).count()
 }
 
-/// What a run over all rows tells.
-fn told_of_all(project: &Project) -> Vec<Vec<Vec<Value>>> {
-    told(project, &project.kinfold(&["run", "--no-sync", "--full", "--as-of", AS_OF]).expect(0))
+fn run_over_all(project: &Project) -> Ran {
+    project.kinfold(&["run", "--no-sync", "--full", "--as-of", AS_OF]).expect(0)
 }
 
 fn twin(project: &Project) -> Project {
@@ -123,11 +129,18 @@ fn runs_that_change_tables_in_place_end_where_whole_ones_do() {
     for step in 1..=4 {
         // The last one finds nothing new.
         if step < 4 {
-            project.write(&format!("data/contacts/new-{step}.csv"), hard_rows(&mut random, 150));
+            let mut rows = hard_rows(&mut random, 150);
+            if step == 2 {
+                // It is pinned to somebody of whom nothing else is new.
+                writeln!(rows, "late,late@x.org,,2026-01-05\n,late@x.org,+905321239999,2026-01-06").unwrap();
+            }
+            project.write(&format!("data/contacts/new-{step}.csv"), rows);
         }
         let twin = twin(&project);
-        let part = told(&project, &project.run());
-        let all = told_of_all(&twin);
+        let (ran, whole) = (project.run(), run_over_all(&twin));
+        assert_eq!(ran.json["warnings"], whole.json["warnings"]);
+        assert_eq!(ran.json["warnings"].as_array().map(Vec::len), Some(1 + usize::from(step == 1)));
+        let (part, all) = (told(&project, &ran), told(&twin, &whole));
         for (part, all) in part.iter().zip(&all) {
             assert_eq!(part.len(), all.len(), "step {step}");
             for (part, all) in part.iter().zip(all) {
@@ -137,7 +150,15 @@ fn runs_that_change_tables_in_place_end_where_whole_ones_do() {
         assert_eq!(changes_in_place(&project, "person_identifiers"), step.min(3));
         assert!(changes_in_place(&project, "person_conflicts") > 0);
         assert_eq!(changes_in_place(&twin, "person_identifiers"), (step - 1).min(3));
+        let steps = ran.json["steps"].as_array().unwrap();
+        let note = steps.iter().find(|step| step["name"] == "person_identity").unwrap()["note"].as_str().unwrap();
+        assert!(note.ends_with(" known values resolved again"), "{note}");
+        assert_eq!(note.starts_with("0 of "), step == 4, "{note}");
     }
+    let late = project.query(
+        "select count(distinct profile_id) from person_identifiers where value in ('u40000', 'late', '+905321239999')",
+    );
+    assert_eq!(late, [[1]]);
 }
 
 /// Whatever the tables are not what the last run left, or rows are gone: all rows are read.
@@ -152,12 +173,19 @@ fn a_run_that_cannot_change_tables_in_place_writes_them_anew() {
         let part = told(&project, &project.run());
         assert_eq!(changes_in_place(&project, "person_identifiers"), before, "{what}");
         // What changed is told by the run before.
-        let all = told_of_all(&twin(&project));
+        let twin = twin(&project);
+        let all = told(&twin, &run_over_all(&twin));
         assert!(part[..6] == all[..6], "{what}");
     };
     add("one");
     project.edit("models/people.yml", "{name: id, limit: 2}", "{name: id, limit: 3}");
     whole("other rules");
+    add("pins");
+    project.edit("models/people.yml", "brothers", "twins");
+    whole("another reason");
+    add("more pins");
+    project.edit("models/people.yml", "{id: u40001}", "{id: u40002}");
+    whole("another pin");
     add("two");
     std::fs::remove_file(project.path("data/contacts/one.csv")).unwrap();
     whole("rows that are gone");

@@ -15,6 +15,7 @@ mod febrl;
 mod identity;
 mod in_place;
 mod kill;
+mod levels;
 mod match_review;
 mod matching;
 mod matching_report;

@@ -374,7 +374,7 @@ fn what_is_in_doubt_is_said_and_not_written() {
 fn too_few_pairs_and_passes_that_teach_nothing_are_told() {
     let project = records(20);
     let told = problems(&project.kinfold(&["match", "train", "--dry-run"]).expect(0).json);
-    assert!(told.contains("only 0 pairs agree in `zip`"), "{told}");
+    assert!(told.contains("no two records agree in `zip`"), "{told}");
     assert!(told.contains("nothing tells anything of `name`"), "{told}");
     let nobody = records(1).kinfold(&["match", "train"]);
     assert_eq!(nobody.code, Some(1));
@@ -428,7 +428,13 @@ fn more_pairs_than_are_allowed_are_refused_before_any_is_made() {
         "        max_pairs: 20000\n",
         "        max_pairs: 20000\n        max_block: 100\n",
     );
-    project.run();
+    let warned = "person_match_bound: 1 value finds no pairs that agree in `same`: more records have such a value than `max_block`, up to 300";
+    let ran = project.run();
+    assert!(ran.json["warnings"].as_array().unwrap().iter().any(|warning| warning == warned), "{:#}", ran.json);
+    project.edit("models/person.yml", "block_on: [zip, same]", "block_on: [nothing]");
+    let ran = project.run();
+    let warned = "person_match_bound: no two records agree in anything under `block_on`: none are compared";
+    assert!(ran.json["warnings"].as_array().unwrap().iter().any(|warning| warning == warned), "{:#}", ran.json);
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub(crate) async fn execute(
             Ok((index, seconds, Ok(outcome))) => {
                 let report = &mut steps[index];
                 report.rows = outcome.rows;
+                report.note = outcome.note;
                 report.seconds = seconds;
                 report.status = if outcome.warnings.is_empty() { StepStatus::Done } else { StepStatus::Warned };
                 tracing::info!(step = report.name, rows = outcome.rows, seconds, "step done");
@@ -115,46 +116,62 @@ pub(crate) fn planned(step: &Step) -> StepReport {
 }
 
 fn skipped(step: &Step) -> StepReport {
-    StepReport { name: step.name.clone(), kind: step.kind, rows: 0, seconds: 0.0, status: StepStatus::Skipped }
+    StepReport {
+        name: step.name.clone(),
+        kind: step.kind,
+        rows: 0,
+        seconds: 0.0,
+        status: StepStatus::Skipped,
+        note: None,
+    }
 }
 
+#[derive(Default)]
 struct StepOutcome {
     rows: u64,
+    /// How it was done, if that is of interest.
+    note: Option<String>,
     warnings: Vec<String>,
 }
 
 async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: usize) -> Result<StepOutcome, AppError> {
     let dialect = engine.dialect();
-    let told = |rows, warnings| {
-        run.progress.on(ProgressEvent::Finished { task: &step.name, rows });
-        Ok(StepOutcome { rows, warnings })
+    let told = |outcome: StepOutcome| {
+        let StepOutcome { rows, note, .. } = &outcome;
+        run.progress.on(ProgressEvent::Finished { task: &step.name, rows: *rows, note: note.as_deref() });
+        Ok(outcome)
     };
     match &step.work {
         Work::View { name, query } => {
             engine.create_view(name, &render(query, dialect)).await?;
-            Ok(StepOutcome { rows: 0, warnings: vec![] })
+            Ok(StepOutcome::default())
         }
         Work::Table { output, query } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let written = engine.create_table(run, output, &render(query, dialect)).await?;
-            told(written.rows, vec![])
+            told(StepOutcome { rows: written.rows, ..StepOutcome::default() })
         }
         Work::Resolve(resolve) => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let resolved = kinfold_engine::resolve(engine, run, &step.name, threads, resolve).await?;
             let identifiers = &resolve.tables.identifiers.output.name;
             let rows = resolved.written.iter().find(|w| w.table == *identifiers).map_or(0, |w| w.rows);
-            told(rows, resolved.warnings)
+            told(StepOutcome { rows, note: resolved.note, warnings: resolved.warnings })
         }
-        Work::Bound { query, most } => {
+        Work::Bound { query, most, common } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
-            check_pairs(engine, query, *most, "block_on").await?;
-            told(0, vec![])
+            let pairs = check_pairs(engine, query, *most, "block_on").await?;
+            let mut warnings = left_out(engine, common.as_deref()).await?;
+            if pairs == 0 {
+                warnings.push("no two records agree in anything under `block_on`: none are compared".to_owned());
+            }
+            let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", step.name)).collect();
+            told(StepOutcome { warnings, ..StepOutcome::default() })
         }
         Work::Expect { query, message, fail } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let outcome = expect(engine, query, message, *fail).await?;
-            told(outcome.rows, outcome.warnings)
+            told(outcome)
         }
     }
 }
@@ -182,15 +199,31 @@ pub(crate) async fn count_pairs(engine: &dyn Engine, query: &Query) -> Result<Ve
     Ok(rules)
 }
 
-/// Looks whether so many pairs may be compared. `under`: where it is written which.
+/// What records agree in that finds no pairs, as too many do.
+async fn left_out(engine: &dyn Engine, common: Option<&Query>) -> Result<Vec<String>, AppError> {
+    let mut warnings = vec![];
+    let Some(common) = common else { return Ok(warnings) };
+    each_row(engine, common, |row| {
+        let (rule, blocks, records) = (text(&row, "rule"), number(&row, "blocks"), number(&row, "records"));
+        let what = if blocks == 1 { "1 value finds".to_owned() } else { format!("{blocks} values find") };
+        if blocks > 0 {
+            let why = format!("more records have such a value than `max_block`, up to {records}");
+            warnings.push(format!("{what} no pairs that agree in `{rule}`: {why}"));
+        }
+    })
+    .await?;
+    Ok(warnings)
+}
+
+/// Looks whether so many pairs may be compared, and tells how many. `under`: where it is written which.
 ///
 /// # Errors
 /// When more pairs would be compared than `most`, with the values that most of them agree in.
-pub(crate) async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64, under: &str) -> Result<(), AppError> {
+pub(crate) async fn check_pairs(engine: &dyn Engine, query: &Query, most: u64, under: &str) -> Result<u64, AppError> {
     let mut rules = count_pairs(engine, query).await?;
     let all = rules.iter().fold(0_u64, |sum, rule| sum.saturating_add(rule.pairs));
     if all <= most {
-        return Ok(());
+        return Ok(all);
     }
     rules.sort_by_key(|rule| Reverse(rule.pairs));
     let told =
@@ -212,7 +245,7 @@ async fn expect(engine: &dyn Engine, query: &Query, message: &str, fail: bool) -
     })
     .await?;
     if broken == 0 {
-        return Ok(StepOutcome { rows: 0, warnings: vec![] });
+        return Ok(StepOutcome::default());
     }
     let (message, hint) = match newest {
         None => (format!("{message} ({broken} in all)"), "mend the data, or relax the test in the source's columns"),
@@ -227,5 +260,5 @@ async fn expect(engine: &dyn Engine, query: &Query, message: &str, fail: bool) -
     if fail {
         return Err(AppError::input(message).hint(hint));
     }
-    Ok(StepOutcome { rows: broken, warnings: vec![message] })
+    Ok(StepOutcome { rows: broken, note: None, warnings: vec![message] })
 }

@@ -32,8 +32,8 @@ pub use explain::{
     ExplainedShared, ExplainedValue, explain,
 };
 pub use identity::{
-    Change, DiffRequest, EntityDiff, Example, ExamplePart, IdentityDiff, IdentityReport, LargestProfile, SegmentEffect,
-    identity_diff, identity_report,
+    Change, DiffRequest, EntityDiff, Example, ExamplePart, ExampleValues, IdentityDiff, IdentityReport, LargestProfile,
+    SegmentEffect, identity_diff, identity_report,
 };
 pub use init::init;
 pub use kinfold_lang::json_schema;

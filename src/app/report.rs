@@ -38,6 +38,9 @@ pub struct StepReport {
     pub rows: u64,
     pub seconds: f64,
     pub status: StepStatus,
+    /// How it was done, if that is of interest: of how many values identity was resolved again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,7 +12,8 @@ pub enum ProgressEvent<'a> {
     /// The task has come to `rows` rows so far, not since the last event.
     Advanced { task: &'a str, rows: u64 },
     /// The task is done.
-    Finished { task: &'a str, rows: u64 },
+    /// `note`: how it was done, if that is of interest.
+    Finished { task: &'a str, rows: u64, note: Option<&'a str> },
     /// The task failed; the error itself goes to the caller.
     Failed { task: &'a str },
 }

@@ -101,7 +101,10 @@ fn row(name: &str, quality: &Quality) -> [String; 8] {
 
 /// A probability in as many digits as tell it from 1.
 fn share(probability: f64) -> String {
-    let far = (1.0 - probability).max(1e-9);
+    let far = 1.0 - probability;
+    if far < 1e-8 {
+        return "> 0.99999999".to_owned();
+    }
     let digits = (0..9).find(|digits| far >= 0.1_f64.powi(*digits)).unwrap_or(9);
     format!("{probability:.*}", usize::try_from(digits.max(1) + 1).unwrap_or(4))
 }

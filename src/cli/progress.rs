@@ -70,14 +70,13 @@ impl Progress for Bars {
                     bar.set_position(rows);
                 }
             }
-            ProgressEvent::Finished { task, rows } => {
+            ProgressEvent::Finished { task, rows, note } => {
                 if let Some(bar) = tasks.remove(task) {
                     let took = bar.elapsed().as_secs_f64();
                     bar.finish_and_clear();
-                    let _ = self.all.println(format!(
-                        "  \u{2713} {task:32} {:>12} rows  {took:>8.1} s",
-                        HumanCount(rows).to_string()
-                    ));
+                    let note = note.map(|note| format!("  ({note})")).unwrap_or_default();
+                    let rows = HumanCount(rows).to_string();
+                    let _ = self.all.println(format!("  \u{2713} {task:32} {rows:>12} rows  {took:>8.1} s{note}"));
                 }
             }
             ProgressEvent::Failed { task } => {
@@ -181,9 +180,10 @@ impl Progress for Lines {
                     format!("{task}: {rows}{of} rows so far, {:.1} s", t.started.elapsed().as_secs_f64())
                 })
             }),
-            ProgressEvent::Finished { task, rows } => {
-                tasks.remove(task).map(|t| format!("{task}: {rows} rows, {:.1} s", t.started.elapsed().as_secs_f64()))
-            }
+            ProgressEvent::Finished { task, rows, note } => tasks.remove(task).map(|t| {
+                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+                format!("{task}: {rows} rows, {:.1} s{note}", t.started.elapsed().as_secs_f64())
+            }),
             ProgressEvent::Failed { task } => tasks.remove(task).map(|_| format!("{task}: failed")),
         };
         if let Some(line) = line {

@@ -35,7 +35,9 @@ impl Clustering {
             return;
         }
         let mut numbers = vec![0; self.clusters];
-        nodes.iter().for_each(|node| numbers[self.labels[*node as usize] as usize] = NO_CLUSTER);
+        for node in nodes {
+            numbers[self.labels[*node as usize] as usize] = NO_CLUSTER;
+        }
         let mut clusters = 0;
         for number in numbers.iter_mut().filter(|number| **number != NO_CLUSTER) {
             *number = clusters;

@@ -47,7 +47,9 @@ pub(crate) fn set_aside(nodes: &mut Nodes, rows: &Rows, rules: &Rules, pins: &Pi
     aside.extend(shared.iter().map(|value| value.node as usize));
     nodes.set_aside(aside);
     let pinned: HashSet<u32> = pins.always.iter().flatten().copied().collect();
-    shared.iter_mut().for_each(|value| value.is_pinned = pinned.contains(&value.node));
+    for value in &mut shared {
+        value.is_pinned = pinned.contains(&value.node);
+    }
     let rank = |value: &Shared| (nodes.identifier(value.node), Reverse(value.degree));
     shared.sort_unstable_by(|x, y| rank(x).cmp(&rank(y)).then_with(|| nodes.value(x.node).cmp(nodes.value(y.node))));
     shared

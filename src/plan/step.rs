@@ -52,8 +52,9 @@ pub enum Work {
     /// A query that must give no rows; each row it gives breaks a promise about a source.
     Expect { query: ast::Query, message: String, fail: bool },
     /// A query that tells, before pairs are compared, how many there are: `rule`, `pairs`, `worst`, `worst_pairs`. More than `most`
-    /// in all are too many.
-    Bound { query: ast::Query, most: u64 },
+    /// in all are too many; none at all, a mistake. `common` tells what records agree in that is left out: `rule`, `blocks`, and `records`,
+    /// how many the largest has.
+    Bound { query: ast::Query, most: u64, common: Option<Box<ast::Query>> },
 }
 
 /// A table in the schema `kinfold`.

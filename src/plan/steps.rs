@@ -187,7 +187,11 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
             kind: StepKind::Test,
             after: keys,
             reads: vec![],
-            work: Work::Bound { query, most: matching.max_pairs },
+            work: Work::Bound {
+                query,
+                most: matching.max_pairs,
+                common: matching::common_blocks(entity, matching).map(Box::new),
+            },
             carries_on: false,
         }));
     }

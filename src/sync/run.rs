@@ -50,7 +50,7 @@ pub async fn run_sync(job: &SyncJob<'_>) -> Result<SyncReport, SyncError> {
     let task = job.target.sync.as_str();
     let result = if job.dry_run { Box::pin(dry_run(job)).await } else { Box::pin(Run::new(job)?.run()).await };
     job.progress.on(match &result {
-        Ok(report) => ProgressEvent::Finished { task, rows: report.acknowledged },
+        Ok(report) => ProgressEvent::Finished { task, rows: report.acknowledged, note: None },
         Err(_) => ProgressEvent::Failed { task },
     });
     result

@@ -87,8 +87,17 @@ pub struct Example {
 pub struct ExamplePart {
     /// None for values that have no profile there.
     pub profile_id: Option<String>,
-    /// Identifier, how many values of it, and the first of them.
-    pub identifiers: Vec<(String, u64, String)>,
+    /// Strongest first.
+    pub identifiers: Vec<ExampleValues>,
+}
+
+/// The values of one identifier that an example's part has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ExampleValues {
+    pub identifier: String,
+    pub count: u64,
+    /// The first of them.
+    pub value: String,
 }
 
 /// How a segment's members change.
@@ -245,23 +254,24 @@ async fn compare(ready: &Ready, base: &Ready, entity: &Entity, examples: u32) ->
 }
 
 /// By profile and profile of the other version, the identifiers that they share.
-type Found = BTreeMap<String, BTreeMap<Option<String>, Vec<(String, u64, String)>>>;
+type Found = BTreeMap<String, BTreeMap<Option<String>, Vec<ExampleValues>>>;
 
 fn add_part(found: &mut Found, row: &Map<String, Value>) {
     let other = text_opt(row, "other_profile_id");
     let identifiers = found.entry(text(row, "profile_id")).or_default().entry(other).or_default();
-    identifiers.push((text(row, "identifier"), number(row, "count"), text(row, "value")));
+    let (identifier, count, value) = (text(row, "identifier"), number(row, "count"), text(row, "value"));
+    identifiers.push(ExampleValues { identifier, count, value });
 }
 
 /// Those that most profiles are involved in first; in each the largest part first, and values without a profile last; in each of those
 /// the strongest identifiers first.
 fn in_order(entity: &Entity, change: &'static str, found: Found) -> Vec<Example> {
     let rank = |name: &str| entity.identifiers.iter().position(|i| i.name == name);
-    let part = |(profile_id, mut identifiers): (Option<String>, Vec<(String, u64, String)>)| {
-        identifiers.sort_by_key(|(name, ..)| rank(name));
+    let part = |(profile_id, mut identifiers): (Option<String>, Vec<ExampleValues>)| {
+        identifiers.sort_by_key(|of| rank(&of.identifier));
         ExamplePart { profile_id, identifiers }
     };
-    let size = |part: &ExamplePart| part.identifiers.iter().map(|(_, count, _)| count).sum::<u64>();
+    let size = |part: &ExamplePart| part.identifiers.iter().map(|of| of.count).sum::<u64>();
     let mut examples: Vec<Example> = found
         .into_iter()
         .map(|(profile_id, parts)| {

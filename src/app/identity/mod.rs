@@ -3,5 +3,7 @@
 mod diff;
 mod report;
 
-pub use diff::{DiffRequest, EntityDiff, Example, ExamplePart, IdentityDiff, SegmentEffect, identity_diff};
+pub use diff::{
+    DiffRequest, EntityDiff, Example, ExamplePart, ExampleValues, IdentityDiff, SegmentEffect, identity_diff,
+};
 pub use report::{Change, IdentityReport, LargestProfile, identity_report};

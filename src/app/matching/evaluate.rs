@@ -136,7 +136,7 @@ pub(super) async fn evaluate(
     run.progress.on(ProgressEvent::Started { task: "labels", total_rows: None });
     let counts = count(engine, &labels).await?;
     let given = counts.matches + counts.others;
-    run.progress.on(ProgressEvent::Finished { task: "labels", rows: given });
+    run.progress.on(ProgressEvent::Finished { task: "labels", rows: given, note: None });
     if given == 0 {
         return Err(AppError::input("there are no labels").hint("look at the table under `match.labels`"));
     }
@@ -267,7 +267,11 @@ pub(super) async fn spread_of(
         found.push(ComparedClass { bucket: bucket(&row), is_likely, pairs: number(&row, "pairs") });
     })
     .await?;
-    run.progress.on(ProgressEvent::Finished { task: rule, rows: found.iter().map(|class| class.pairs).sum() });
+    run.progress.on(ProgressEvent::Finished {
+        task: rule,
+        rows: found.iter().map(|class| class.pairs).sum(),
+        note: None,
+    });
     Ok(found)
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn make(ready: &Ready, run: &RunContext, tables: &[(Output, Que
         let written = engine.create_table(run, output, &render(query, engine.dialect())).await?;
         rows.get_or_insert(written.rows);
     }
-    run.progress.on(ProgressEvent::Finished { task: "records", rows: rows.unwrap_or_default() });
+    run.progress.on(ProgressEvent::Finished { task: "records", rows: rows.unwrap_or_default(), note: None });
     Ok(())
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn make(ready: &Ready, run: &RunContext, tables: &[(Output, Que
 /// When there are more than `max_pairs`.
 pub(super) async fn check_bound(ready: &Ready, entity: &Entity, matching: &Match) -> Result<(), AppError> {
     match matching::pairs_bound(entity, matching) {
-        Some(query) => check_pairs(ready.engine.as_ref(), &query, matching.max_pairs, "block_on").await,
+        Some(query) => check_pairs(ready.engine.as_ref(), &query, matching.max_pairs, "block_on").await.map(|_| ()),
         None => Ok(()),
     }
 }

@@ -79,6 +79,8 @@ pub struct TrainedPass {
     pub converged: bool,
     /// By how much parameters changed most in the last round.
     pub change: f64,
+    /// In each round.
+    pub changes: Vec<f64>,
 }
 
 /// Learns a model. With a `problem`, or in a dry run, no file is written.
@@ -171,7 +173,7 @@ impl Learner<'_> {
     }
 
     fn finished(&self, task: &str, rows: u64) {
-        self.run.progress.on(ProgressEvent::Finished { task, rows });
+        self.run.progress.on(ProgressEvent::Finished { task, rows, note: None });
     }
 
     /// How many records each table has.
@@ -399,6 +401,7 @@ fn report(entity: &Entity, matching: &Match, parameters: &Parameters, trained: &
         rounds: pass.changes.len(),
         converged: pass.converged,
         change: pass.changes.last().copied().unwrap_or_default(),
+        changes: pass.changes.clone(),
     };
     TrainReport {
         entity: entity.name.clone(),
@@ -422,8 +425,12 @@ fn told(matching: &Match, problem: &Problem) -> String {
     match &problem.trouble {
         Trouble::NotConverged { rounds, change } => {
             format!(
-                "the pass on `{pass}` did not come to rest: after {rounds} rounds parameters still changed by {change:.6}"
+                "the pass on `{pass}` did not come to rest, and nothing is taken over of it: after {rounds} rounds parameters still \
+                 changed by {change:.6}"
             )
+        }
+        Trouble::TooFewPairs { pairs: 0 } => {
+            format!("no two records agree in `{pass}`: nothing can be learned of it")
         }
         Trouble::TooFewPairs { pairs } => {
             format!("only {pairs} pairs agree in `{pass}`, of which nothing can be learned")

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use indicatif::HumanCount;
-use kinfold_app::{EntityDiff, Example, ExamplePart, IdentityDiff, SegmentEffect};
+use kinfold_app::{EntityDiff, Example, ExamplePart, ExampleValues, IdentityDiff, SegmentEffect};
 
 /// Identifiers of one part of an example that are told.
 const TOLD: usize = 4;
@@ -122,7 +122,7 @@ fn title(example: &Example) -> String {
 }
 
 fn part_text(part: &ExamplePart) -> String {
-    let told = part.identifiers.iter().take(TOLD).map(|(identifier, count, value)| match count {
+    let told = part.identifiers.iter().take(TOLD).map(|ExampleValues { identifier, count, value }| match count {
         1 => format!("{identifier}={value}"),
         n => format!("{identifier}={value} and {} more", HumanCount(n - 1)),
     });
@@ -168,7 +168,7 @@ mod tests {
     fn diff() -> IdentityDiff {
         let part = |id: &str, value: &str| ExamplePart {
             profile_id: Some(id.to_owned()),
-            identifiers: vec![("email".to_owned(), 2, value.to_owned())],
+            identifiers: vec![ExampleValues { identifier: "email".to_owned(), count: 2, value: value.to_owned() }],
         };
         let segment =
             |before, after| SegmentEffect { segment: "vip_list".to_owned(), before, after, entered: 1, left: 2 };

@@ -3,6 +3,7 @@
 //! It says which version of each table it goes with, and counts only once its run is done, so that whatever becomes of a run, or of its
 //! tables, none is taken for another.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -13,12 +14,12 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::reuse::{Key, Reading};
 use super::tables::{self, RefusedCounts};
-use super::{Whole, index, read, rules};
+use super::{Whole, index, read};
 use crate::api::{Engine, Kept, RunContext};
 use crate::error::EngineError;
 
 /// Raised when what is kept is of no use to runs of this version any more.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What the last run left.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Last {
     kept: Kept,
     pub(super) summary: Summary,
     pub(super) refused: RefusedCounts,
+    /// Pins without effect: indices into [`Resolve::pins`].
+    pub(super) unused_pins: Vec<usize>,
 }
 
 /// The shelf, which no entity has: no name has a point.
@@ -38,9 +41,9 @@ fn tables(work: &Resolve) -> [&ResolveTable; 3] {
     [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared]
 }
 
-/// Whether it can be told what new rows touch: no values are linked that no row links, and what was read may be kept.
+/// Whether it can be told what new rows touch: no records are linked by likelihood, and what was read may be kept.
 pub(super) fn is_possible(work: &Resolve) -> bool {
-    work.pins.is_empty() && work.matches.is_none() && work.rows.iter().all(|rows| rows.keep)
+    work.matches.is_none() && work.rows.iter().all(|rows| rows.keep)
 }
 
 /// What earlier runs have left; nothing for most projects, whose results are small.
@@ -63,10 +66,11 @@ pub(super) async fn find(
     run: &RunContext,
     work: &Resolve,
     readings: &[Option<Reading>],
+    rules: &Rules,
     all: Vec<Kept>,
 ) -> Result<Option<Last>, EngineError> {
     let versions = versions(engine, run, work).await?;
-    let rules = fingerprint(&rules(work, readings, vec![]));
+    let rules = fingerprint(work, rules);
     let is_same = |about: &Value| {
         let sources = about["sources"].as_array();
         let read = |(source, reading): (&Value, &Option<Reading>)| {
@@ -83,10 +87,10 @@ pub(super) async fn find(
     for kept in all {
         let Ok(about) = serde_json::from_str::<Value>(&kept.about) else { continue };
         if is_same(&about)
-            && let Some((summary, refused)) = summary_of(&about)
+            && let Some((summary, refused, unused_pins)) = summary_of(&about)
             && is_done(engine, about["run_id"].as_str().unwrap_or_default()).await
         {
-            return Ok(Some(Last { kept, summary, refused }));
+            return Ok(Some(Last { kept, summary, refused, unused_pins }));
         }
     }
     Ok(None)
@@ -135,7 +139,7 @@ pub(super) async fn keep(
     whole: Whole<'_>,
 ) -> Result<(), EngineError> {
     let (shelf, before) = (shelf(work), all(engine, work).await?);
-    let Whole { resolution, profiles, summary, told, last } = whole;
+    let Whole { resolution, profiles, summary, unused_pins, told, last } = whole;
     let (last, staying) = last.unzip();
     if is_possible(work) && readings.iter().all(Option::is_some) && is_worth_it(&summary) {
         let profiles = profiles.unwrap_or_else(|| {
@@ -148,10 +152,11 @@ pub(super) async fn keep(
         let sources = readings.iter().flatten();
         let about = json!({
             "run_id": run.run_id.as_str(),
-            "rules": fingerprint(resolution.rules()),
+            "rules": fingerprint(work, resolution.rules()),
             "sources": sources.map(|r| json!({"fingerprint": r.fingerprint, "parts": r.parts()})).collect::<Vec<_>>(),
             "tables": versions(engine, run, work).await?,
             "summary": to_json(&summary),
+            "unused_pins": unused_pins,
             "refused": told.refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),
         });
         let ids = tables::kept_profiles(&profiles, resolution);
@@ -173,9 +178,12 @@ pub(super) fn is_worth_it(summary: &Summary) -> bool {
 }
 
 /// What a result is a function of, beside rows.
-fn fingerprint(rules: &Rules) -> String {
-    // Without pins: whoever has them has no use for it, and they do not print their values.
-    let text = format!("{FORMAT} {} {rules:?}", env!("CARGO_PKG_VERSION"));
+fn fingerprint(work: &Resolve, rules: &Rules) -> String {
+    let mut text = format!("{FORMAT} {} {rules:?}", env!("CARGO_PKG_VERSION"));
+    // Pins do not print their values, and tables tell their reasons.
+    for (pin, written) in rules.pins.iter().zip(&work.pins) {
+        let _ = write!(text, " {:?} {:?}", pin.values, written.reason);
+    }
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
@@ -186,7 +194,7 @@ fn to_json(summary: &Summary) -> Value {
     json!({"values": values, "sizes": sizes, "largest": largest, "edges": edges})
 }
 
-fn summary_of(about: &Value) -> Option<(Summary, RefusedCounts)> {
+fn summary_of(about: &Value) -> Option<(Summary, RefusedCounts, Vec<usize>)> {
     let of = &about["summary"];
     let small = |value: &Value| u32::try_from(value.as_u64()?).ok();
     let index = |value: &Value| usize::try_from(value.as_u64()?).ok();
@@ -208,5 +216,6 @@ fn summary_of(about: &Value) -> Option<(Summary, RefusedCounts)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let refused = about["refused"].as_array()?.iter();
     let refused = refused.map(|v| Some(((text(&v[0])?, text(&v[1])?), v[2].as_u64()?))).collect::<Option<_>>()?;
-    Some((summary, refused))
+    let unused_pins = about["unused_pins"].as_array()?.iter().map(index).collect::<Option<_>>()?;
+    Some((summary, refused, unused_pins))
 }

@@ -36,6 +36,8 @@ const LARGEST_KNOWN: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     pub written: Vec<Written>,
+    /// How much of it was resolved, if not all.
+    pub note: Option<String>,
     /// What a person should look at.
     pub warnings: Vec<String>,
 }
@@ -67,7 +69,7 @@ pub async fn resolve(
     let key = Key::of(&kept);
     if is_shown
         && !run.full
-        && let Some(resolved) = touched::resolve(engine, run, task, threads, work, (&kept, &key)).await?
+        && let Some(resolved) = touched::resolve(engine, run, task, threads, work, &pins, (&kept, &key)).await?
     {
         return Ok(resolved);
     }
@@ -78,13 +80,14 @@ pub async fn resolve(
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = solve(work, threads, graph).await?;
-    warnings.extend(judge(work, &resolution, &summary)?);
+    let unused_pins = resolution.unused_pins().to_vec();
+    warnings.extend(judge(work, &unused_pins, &summary)?);
     let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), None).await?;
     if is_shown {
-        let whole = Whole { resolution: &resolution, profiles: None, summary, told: &told, last: None };
+        let whole = Whole { resolution: &resolution, profiles: None, summary, unused_pins, told: &told, last: None };
         warnings.extend(keep_all(engine, run, work, threads, &readings, (&kept, &key), whole).await);
     }
-    Ok(Resolved { written: told.written, warnings })
+    Ok(Resolved { written: told.written, note: None, warnings })
 }
 
 async fn solve(work: &Resolve, threads: usize, graph: Graph) -> Result<(Arc<Resolution>, Summary), EngineError> {
@@ -111,6 +114,8 @@ struct Whole<'a> {
     /// All, ascending; none if those of the resolution are all.
     profiles: Option<Arc<Vec<ProfileId>>>,
     summary: Summary,
+    /// Indices into [`Resolve::pins`].
+    unused_pins: Vec<usize>,
     told: &'a tables::Told,
     /// What it goes on from, and the files of values that it found there.
     last: Option<(&'a last::Last, &'a [StoredFile])>,
@@ -167,7 +172,7 @@ async fn read_all(
 ///
 /// # Errors
 /// When a profile has more identifiers than the project allows.
-fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<Vec<String>, EngineError> {
+fn judge(work: &Resolve, unused_pins: &[usize], summary: &Summary) -> Result<Vec<String>, EngineError> {
     let mut warnings = Vec::new();
     let too_large = |above: u32| {
         let (largest, size) = summary.largest.first()?;
@@ -184,14 +189,13 @@ fn judge(work: &Resolve, resolution: &Resolution, summary: &Summary) -> Result<V
         return Err(input(message).hint(hint));
     }
     warnings.extend(work.max_cluster.warn_above.and_then(too_large));
-    let unused = resolution.unused_pins();
-    for pin in unused.iter().take(TOLD_PINS).filter_map(|pin| work.pins.get(*pin)) {
+    for pin in unused_pins.iter().take(TOLD_PINS).filter_map(|pin| work.pins.get(*pin)) {
         let [a, b] = pin.identifiers.map(|i| work.identifiers[i].name.as_str());
         let entity = &work.entity;
         let what = format!("{entity}: a pin of {a} and {b} has no effect, as no row has one of its values");
         warnings.push(format!("{what} ({})", pin.reason));
     }
-    if let more @ 1.. = unused.len().saturating_sub(TOLD_PINS) {
+    if let more @ 1.. = unused_pins.len().saturating_sub(TOLD_PINS) {
         let pins = if more == 1 { "1 more pin has".to_owned() } else { format!("{more} more pins have") };
         warnings.push(format!("{}: {pins} no effect, as no row has one of their values", work.entity));
     }

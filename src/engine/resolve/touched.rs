@@ -11,8 +11,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use futures::StreamExt;
 use kinfold_identity::{
-    Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, ProfileId, Resolution, Taken,
-    Takes, TakesFeeder, TextColumn, Touched, Wanted,
+    Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, Pin, ProfileId, Resolution,
+    Taken, Takes, TakesFeeder, TextColumn, Touched, Wanted,
 };
 use kinfold_plan::Resolve;
 use roaring::RoaringTreemap;
@@ -45,6 +45,7 @@ pub(super) async fn resolve(
     task: &str,
     threads: usize,
     work: &Resolve,
+    pins: &[Pin],
     (kept, key): (&[Kept], &Key),
 ) -> Result<Option<Resolved>, EngineError> {
     if !last::is_possible(work) {
@@ -65,7 +66,8 @@ pub(super) async fn resolve(
         Err(e) if e.kind == ErrorKind::Input => return Ok(whole(work, &e.message)),
         tables => tables?,
     };
-    let Some(last) = last::find(engine, run, work, &readings, left).await? else {
+    let rules = rules(work, &readings, pins.to_vec());
+    let Some(last) = last::find(engine, run, work, &readings, &rules, left).await? else {
         return Ok(whole(work, "the last run is not known, or something has changed since"));
     };
     if !last::is_worth_it(&last.summary) || tables.is_worn() {
@@ -74,7 +76,7 @@ pub(super) async fn resolve(
     let Some(index) = index::find(engine, work, key, &tables.identifiers).await? else {
         return Ok(whole(work, "the index of values is not there"));
     };
-    let evidence = Evidence::new(rules(work, &readings, vec![])).map_err(|e| super::identity(&e, &work.entity))?;
+    let evidence = Evidence::new(rules).map_err(|e| super::identity(&e, &work.entity))?;
     let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
     let (evidence, feeding) = (Arc::new(evidence), Feeding::new(run, task, work, memory));
     let (earlier, readings) = (Before { last: &last, tables: &tables, index: &index, key }, &readings[..]);
@@ -82,7 +84,7 @@ pub(super) async fn resolve(
     of.read_fresh().await?;
     let part = match of.part().await {
         Ok(Some(part)) => part,
-        Ok(None) => return Ok(whole(work, "too much is new")),
+        Ok(None) => return Ok(whole(work, "too much is new, or a pin links what many share")),
         // Whatever was not as it was left: a run over all rows does not need it.
         Err(e) if read::is_unreadable(&e) => {
             tracing::warn!(entity = work.entity, error = e.message, "what the last run has left is of no use");
@@ -91,21 +93,25 @@ pub(super) async fn resolve(
         Err(e) => return Err(e),
     };
     // Until the end, as the memory that it holds is.
-    let Part { graph, taken, earlier, conflicts, feeding: _feeding } = part;
+    let Part { is_new, graph, taken, earlier, conflicts, feeding: _feeding } = part;
     let (resolution, of_part) = solve(work, threads, graph).await?;
+    let known = last.summary.value_count();
     let Some(staying) = tables.staying(&taken, &conflicts, &last, &earlier, &resolution) else {
         return Ok(whole(work, "other edges were refused than were counted"));
     };
     let Some(summary) = last.summary.clone().with_part(&taken, &resolution, &of_part, LARGEST) else {
         return Ok(whole(work, "the largest profiles are to be found anew"));
     };
-    let warnings = judge(work, &resolution, &summary)?;
+    // Where nothing is new, no pin was looked for.
+    let unused_pins = if is_new { resolution.unused_pins().to_vec() } else { last.unused_pins.clone() };
+    let warnings = judge(work, &unused_pins, &summary)?;
     let profiles = all_profiles(&staying.profiles, resolution.profiles());
     let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), Some(staying)).await?;
     let (profiles, last) = (Some(Arc::new(profiles)), Some((&last, &tables.identifiers[..])));
-    let whole = Whole { resolution: &resolution, profiles, summary, told: &told, last };
+    let whole = Whole { resolution: &resolution, profiles, summary, unused_pins, told: &told, last };
     let not_kept = keep_all(engine, run, work, threads, readings, (kept, key), whole).await;
-    Ok(Some(Resolved { written: told.written, warnings: warnings.into_iter().chain(not_kept).collect() }))
+    let note = Some(format!("{} of {known} known values resolved again", taken.values.iter().sum::<u64>()));
+    Ok(Some(Resolved { written: told.written, note, warnings: warnings.into_iter().chain(not_kept).collect() }))
 }
 
 /// Ascending. `stay`: ascending, too.
@@ -200,6 +206,8 @@ impl Tables {
 
 /// What new rows touch, ready to be resolved.
 struct Part {
+    /// New rows have values.
+    is_new: bool,
     graph: Graph,
     taken: Taken,
     /// All profiles of the last run, ascending.
@@ -238,12 +246,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// None if new rows touch too much.
+    /// None if new rows touch too much, or it cannot be told what they do.
     async fn part(self) -> Result<Option<Part>, EngineError> {
-        if self.evidence.values().saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
+        let values = self.evidence.values();
+        if values.saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
             return Ok(None);
         }
         let (earlier, conflicts) = self.beside_profiles().await?;
+        if earlier.has_linked_aside() {
+            return Ok(None);
+        }
         let takes = self.look(earlier.look()).await?;
         let touched = self.take(takes).await?;
         let touched = Arc::new(touched);
@@ -267,7 +279,7 @@ impl Run<'_> {
         // Of all profiles there are three lists in the end.
         let lists = 3 * size_of::<ProfileId>() * earlier.len();
         feeding.hold(graph.bytes_to_resolve() + taken.bytes() + lists)?;
-        Ok(Some(Part { graph, taken, earlier, conflicts, feeding }))
+        Ok(Some(Part { is_new: values > 0, graph, taken, earlier, conflicts, feeding }))
     }
 
     fn explain(&self, e: &IdentityError) -> EngineError {
@@ -276,7 +288,7 @@ impl Run<'_> {
 
     /// What the last run told beside profiles.
     async fn beside_profiles(&self) -> Result<(Earlier, Conflicts), EngineError> {
-        let mut earlier = Earlier::new(&self.evidence, self.earlier.key.key).map_err(|e| self.explain(&e))?;
+        let mut earlier = Earlier::new(&self.evidence, self.earlier.key.key);
         let table = &self.work.tables.shared.output.name;
         for file in &self.earlier.tables.shared {
             let columns = ["identifier", "value", "linked_identifier", "degree"];

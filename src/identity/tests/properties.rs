@@ -64,7 +64,7 @@ pub(super) fn said() -> impl Strategy<Value = Said> {
     (limits, shared_above, pins).prop_map(|(limits, shared_above, pins)| Said { limits, shared_above, pins })
 }
 
-fn sound() -> impl Strategy<Value = Said> {
+pub(super) fn sound() -> impl Strategy<Value = Said> {
     said().prop_map(Said::without_contradictions)
 }
 

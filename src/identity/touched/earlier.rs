@@ -12,12 +12,12 @@ use crate::evidence::{Collected, Evidence, Seen};
 use crate::intern::{self, Ref};
 use crate::sieve::{self, Sieve};
 use crate::union_find::UnionFind;
-use crate::{DigestKey, IdentityError, NumberColumn, ProfileId, Rules, TextColumn};
+use crate::{DigestKey, IdentityError, NumberColumn, PinKind, ProfileId, Rules, TextColumn};
 
 /// Tests make do with the first three bits, so that different values often have the same ones.
 const LOW_BITS: u64 = if cfg!(test) { 0x7 << 61 } else { u64::MAX };
 
-/// Stands among the ends of refused edges for a value that new rows have.
+/// Stands among the ends of refused edges for a value that new rows have, or a pin.
 const FRESH: u32 = u32::MAX;
 
 /// The first look at an earlier result: what it told beside profiles.
@@ -50,17 +50,11 @@ pub(super) fn number(rules: &Rules, name: &str, last: &mut usize) -> Result<u8, 
 
 impl Earlier {
     /// `evidence`: holds all new rows, and no feeder of it is open. `key`: of all digests that come.
-    ///
-    /// # Errors
-    /// When the rules have pins: what they link no row does.
-    pub fn new(evidence: &Evidence, key: DigestKey) -> Result<Self, IdentityError> {
+    pub fn new(evidence: &Evidence, key: DigestKey) -> Self {
         let of = Arc::clone(&evidence.shared);
-        if !of.rules().pins.is_empty() {
-            return Err(IdentityError::Misuse("pins, which only a whole result takes into account"));
-        }
         let fresh = of.shards.iter().map(|shard| locked(shard).names().len()).collect();
         let (flush_at, ends) = (evidence.flush_at, HashMap::new());
-        Ok(Self { of, key, flush_at, fresh, aside: vec![], ends, refused: vec![], bytes: 0 })
+        Self { of, key, flush_at, fresh, aside: vec![], ends, refused: vec![], bytes: 0 }
     }
 
     /// Takes in the values that were shared by many: an identifier's name, a value, the name of the identifier of which it was seen with
@@ -112,6 +106,17 @@ impl Earlier {
         Ok(())
     }
 
+    /// Whether a pin may give a profile to a value that is shared by many. All rows that have it are to be known then, of whatever profiles.
+    pub fn has_linked_aside(&self) -> bool {
+        let aside: HashSet<Ref> = self.aside.iter().map(|value| value.at).collect();
+        let always = self.of.rules().pins.iter().filter(|pin| pin.kind == PinKind::Always && !aside.is_empty());
+        let mut linked = always.flat_map(|pin| &pin.values);
+        linked.any(|(identifier, value)| {
+            let at = intern::find_shared(&self.of.shards, *identifier as u8, value);
+            at.is_some_and(|at| aside.contains(&at))
+        })
+    }
+
     /// Ends that input.
     #[must_use]
     pub fn look(self) -> Looks {
@@ -120,7 +125,11 @@ impl Earlier {
             let shard = locked(shard);
             wanted.extend((0..*count).map(|i| (self.key.digest(shard.names().value(i)).low & LOW_BITS, FRESH)));
         }
+        // A pin counts once both of its values are on rows, so that those of all pins are to be known. They are few.
+        let pinned = self.of.rules().pins.iter().flat_map(|pin| &pin.values);
+        wanted.extend(pinned.map(|(_, value)| (self.key.digest(value).low & LOW_BITS, FRESH)));
         wanted.sort_unstable();
+        wanted.dedup();
         let wanted = Ordered::new(wanted);
         let sieve = Sieve::of(wanted.len(), wanted.numbers());
         let bytes = wanted.bytes() + sieve.bytes();
@@ -130,7 +139,7 @@ impl Earlier {
     }
 }
 
-/// Finds the profiles of the values that new rows have, and of the ends of refused edges.
+/// Finds the profiles of the values that new rows and pins have, and of the ends of refused edges.
 ///
 /// By the low halves of digests alone: where two values have the same, profiles are touched that need not be, and none is missed.
 #[derive(Debug)]
@@ -140,7 +149,7 @@ pub struct Looks(Arc<Looking>);
 struct Looking {
     earlier: Earlier,
     is_needed: bool,
-    /// By the low halves of digests: the ends of refused edges, and values that new rows have.
+    /// By the low halves of digests: the ends of refused edges, and values that new rows or pins have.
     wanted: Ordered<u32>,
     sieve: Sieve,
     found: Mutex<Found>,
@@ -150,7 +159,7 @@ struct Looking {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// Of values that new rows have.
+    /// Of values that new rows or pins have.
     profiles: HashSet<ProfileId>,
     /// Of ends of refused edges.
     ends: Vec<(u32, ProfileId)>,

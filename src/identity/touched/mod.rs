@@ -14,7 +14,11 @@
 //!
 //! An index tells of each value of the earlier result where it lies, its digest, and its profile. It passes by twice, as a stream: once to
 //! find the profiles of the values that new rows have, then to tell where all values of the groups lie, of which alone the text is read.
-//! Deliberately absent: matches and pins, which link what no row links.
+//! A pin links what no row links, or keeps it apart, once both of its values are on rows: so groups of pinned values are touched by any new row.
+//! Those that it links are of one profile, those that it keeps apart on two sides of a refused edge, if anything connects them. Where it
+//! links a value that is shared by many, only a whole result will do ([`Earlier::has_linked_aside`]).
+//!
+//! Deliberately absent: matches, which link what no row links and nobody names.
 
 mod digests;
 mod earlier;

@@ -15,8 +15,16 @@ use crate::project::{Comparison, Level, LevelTest};
 use crate::rule::Rule;
 use crate::tables::near_or_all;
 
-pub(crate) const RULES: &[&Rule] =
-    &[&COMPARISON_BODY, &COMPARISON_TYPE, &UNKNOWN_MATCH_COLUMN, &BAD_LEVEL, &DUPLICATE_COMPARISON, &NO_COMPARISONS];
+pub(crate) const RULES: &[&Rule] = &[
+    &COMPARISON_BODY,
+    &COMPARISON_TYPE,
+    &UNKNOWN_MATCH_COLUMN,
+    &BAD_LEVEL,
+    &UNREACHABLE_LEVEL,
+    &UNUSED_TERM_FREQUENCY,
+    &DUPLICATE_COMPARISON,
+    &NO_COMPARISONS,
+];
 
 pub(crate) const COMPARISON_BODY: Rule =
     Rule::error("comparison-body", "a comparison has neither `as` nor `levels`, or both, or no column");
@@ -25,6 +33,10 @@ pub(crate) const COMPARISON_TYPE: Rule =
 pub(crate) const UNKNOWN_MATCH_COLUMN: Rule =
     Rule::error("unknown-match-column", "a name is no column of the records under `match`");
 pub(crate) const BAD_LEVEL: Rule = Rule::error("bad-level", "the number of a level cannot be right");
+pub(crate) const UNREACHABLE_LEVEL: Rule =
+    Rule::warning("unreachable-level", "no pair comes to a level, as an earlier one holds of all that it holds of");
+pub(crate) const UNUSED_TERM_FREQUENCY: Rule =
+    Rule::warning("unused-term-frequency", "`term_frequency` without a level that it adjusts");
 pub(crate) const DUPLICATE_COMPARISON: Rule = Rule::error("duplicate-comparison", "two comparisons have the same name");
 pub(crate) const NO_COMPARISONS: Rule = Rule::error("no-comparisons", "records are compared in nothing");
 
@@ -82,11 +94,19 @@ fn one(
             };
             ready_levels(ready, &columns[index], span, diagnostics)?
         }
-        (None, written @ [_, ..]) => {
+        (None, all @ [_, ..]) => {
             let levels: Vec<Option<Level>> =
-                written.iter().map(|level| self::level(level, compared, columns, parsed, diagnostics)).collect();
+                all.iter().map(|level| self::level(level, compared, columns, parsed, diagnostics)).collect();
             let levels: Option<Vec<Level>> = levels.into_iter().collect();
-            levels?
+            let levels = levels?;
+            unreachable(&levels, all, diagnostics);
+            if written.term_frequency == Some(true) && !levels.iter().any(|level| level.test == LevelTest::Exact) {
+                let message =
+                    format!("the comparison `{}` has no level `exact`, and no other is adjusted", name.as_str());
+                let hint = "begin its `levels` with `exact`, or leave `term_frequency` away";
+                diagnostics.push(UNUSED_TERM_FREQUENCY.at(span, message).hint(hint));
+            }
+            levels
         }
         (None, []) if parsed.has_gaps => return None,
         (given, _) => {
@@ -103,6 +123,39 @@ fn one(
         term_frequency: written.term_frequency.unwrap_or(written.ready == Some(ReadyComparison::Name)),
         span,
     })
+}
+
+/// Tells of levels that an earlier one leaves nothing to.
+fn unreachable(levels: &[Level], written: &[Spanned<ast::Level>], diagnostics: &mut Vec<Diagnostic>) {
+    for (i, (level, at)) in levels.iter().zip(written).enumerate() {
+        if let Some(earlier) = (0..i).find(|earlier| holds_wherever(&levels[*earlier].test, &level.test)) {
+            let message = format!("no pair comes to `{}`: wherever it holds, so does an earlier level", level.label);
+            let diagnostic = UNREACHABLE_LEVEL.at(at.span, message).label(written[earlier].span, "this one");
+            diagnostics.push(diagnostic.hint("list the levels that are most alike first"));
+        }
+    }
+}
+
+/// Whether one test holds wherever another one does, as far as that is plain.
+fn holds_wherever(one: &LevelTest, other: &LevelTest) -> bool {
+    use LevelTest::{
+        DamerauLevenshtein, Difference, Distance, Exact, Intersect, Jaro, JaroWinkler, Levenshtein, Prefix, Within,
+    };
+    let is_no_more = |a: &str, b: &str| a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).is_some_and(|(a, b)| a <= b);
+    match (one, other) {
+        (JaroWinkler(_) | Jaro(_) | Levenshtein(_) | DamerauLevenshtein(_) | Within(_) | Difference(_), Exact) => true,
+        (JaroWinkler(one), JaroWinkler(other) | Jaro(other)) | (Jaro(one), Jaro(other)) => is_no_more(one, other),
+        (Levenshtein(one), Levenshtein(other))
+        | (DamerauLevenshtein(one), DamerauLevenshtein(other) | Levenshtein(other)) => one >= other,
+        (Within(one), Within(other)) => one >= other,
+        (Difference(one), Difference(other)) => is_no_more(other, one),
+        (
+            Distance { latitude, longitude, km },
+            Distance { latitude: latitude_2, longitude: longitude_2, km: other },
+        ) => (latitude, longitude) == (latitude_2, longitude_2) && is_no_more(other, km),
+        (Prefix(one), Prefix(other)) | (Intersect(one), Intersect(other)) => one <= other,
+        _ => one == other,
+    }
 }
 
 fn column(text: &Text, columns: &[Column], parsed: &Parsed, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {

@@ -95,7 +95,7 @@ pub struct Level {
 }
 
 /// What is held against each other are the values of [`Comparison::column`]. Numbers are as SQL spells them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "levels are few")]
 pub enum LevelTest {
     Exact,

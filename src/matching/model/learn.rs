@@ -180,12 +180,13 @@ fn distance(a: &Parameters, b: &Parameters) -> f64 {
 }
 
 /// What all passes have taught together: the median of what they say of each level, of which the sum is made 1 again. Comparisons that
-/// no pass learns stay as they are in `start`.
+/// no pass learns stay as they are in `start`; a pass that has not come to rest has learned none.
 #[must_use]
 pub fn combine(start: &Parameters, passes: &[Trained]) -> (Parameters, Vec<Problem>) {
     let mut problems = Vec::new();
     let comparisons = start.comparisons.iter().enumerate().map(|(i, levels)| {
-        let taught: Vec<&Vec<f64>> = passes.iter().filter_map(|pass| pass.m[i].as_ref()).collect();
+        let taught: Vec<&Vec<f64>> =
+            passes.iter().filter(|pass| pass.converged).filter_map(|pass| pass.m[i].as_ref()).collect();
         if taught.is_empty() {
             problems.push(Problem { pass: None, comparison: Some(i), trouble: Trouble::NotLearned });
             return levels.clone();

@@ -244,10 +244,16 @@ impl Measure {
             }
             LevelTest::Difference(most) => {
                 let [l, r] = sides();
-                let apart = call("abs", vec![binary(l, BinaryOperator::Minus, r)]);
+                let abs = |expr: Expr| call("abs", vec![expr]);
+                let apart = abs(binary(l.clone(), BinaryOperator::Minus, r.clone()));
                 let is_float = column.is_some_and(|column| column.ty == SqlType::Float);
-                let bound = if is_float { cast_double(number(most)) } else { number(most) };
-                Self::Scale { name: "difference", expr: apart, op: BinaryOperator::LtEq, bound }
+                if !is_float {
+                    return at_most("difference", apart, number(most));
+                }
+                // Each of the two is off by up to half of 2^-52 of itself from the decimal number that was written.
+                let size = binary(abs(l), BinaryOperator::Plus, abs(r));
+                let rounding = binary(size, BinaryOperator::Multiply, cast_double(number("2.3e-16")));
+                at_most("difference", binary(apart, BinaryOperator::Minus, rounding), cast_double(number(most)))
             }
             LevelTest::Distance { latitude, longitude, km } => {
                 let place =
@@ -261,11 +267,17 @@ impl Measure {
                 Self::Holds(and([eq(l, r)].into_iter().chain(long)))
             }
             LevelTest::Until(mark) => {
+                // Two that begin with the mark have nothing in common.
                 let [l, r] = sides().map(|side| call("split_part", vec![side, text(mark), int(1)]));
-                Self::Holds(eq(l, r))
+                let is_something = binary(l.clone(), BinaryOperator::NotEq, text(""));
+                Self::Holds(and([eq(l, r), is_something]))
             }
             LevelTest::Intersect(count) => {
-                let common = call("cardinality", vec![call("array_intersect", sides().to_vec())]);
+                let common = call("array_intersect", sides().to_vec());
+                // That an element is missing in both is nothing in common.
+                let is_known = is_null(call("array_position", vec![common.clone(), null()]));
+                let missing = case([(is_known, int(0))], Some(int(1)));
+                let common = binary(call("cardinality", vec![common]), BinaryOperator::Minus, missing);
                 Self::Scale { name: "common", expr: common, op: BinaryOperator::GtEq, bound: int(*count) }
             }
             LevelTest::Swapped(other) => {

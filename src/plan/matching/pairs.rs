@@ -87,8 +87,12 @@ impl Keys {
 
     /// The numbers that more records share than `most`: a few, mostly none.
     pub(super) fn common(&self, entity: &Entity, most: u64) -> Query {
+        self.common_blocks(entity, most).column(BLOCK).query()
+    }
+
+    fn common_blocks(&self, entity: &Entity, most: u64) -> Select {
         let is_common = binary(col(COUNT), BinaryOperator::Gt, int(most));
-        Select::from(kinfold(&blocks_table(entity), "b")).column(BLOCK).filter([self.is_of(), is_common]).query()
+        Select::from(kinfold(&blocks_table(entity), "b")).filter([self.is_of(), is_common])
     }
 
     /// Whether a block is of this rule.
@@ -286,6 +290,17 @@ pub(crate) fn bound(entity: &Entity, matching: &Match, first: usize, blocking: &
         queries.push(one.query());
     }
     union_all(queries).map(|query| stages.finish(query))
+}
+
+/// See [`common_blocks`](super::common_blocks).
+pub(super) fn common(entity: &Entity, matching: &Match) -> Option<Query> {
+    let rules = matching.block_on.iter().enumerate().map(|(rule, blocking)| (keys(rule, blocking), blocking));
+    let counted = rules.filter(|(keys, _)| keys.is_counted());
+    union_all(counted.map(|(keys, blocking)| {
+        let blocks = keys.common_blocks(entity, matching.max_block);
+        let most = cast_big_int(call("max", vec![col(COUNT)]));
+        blocks.item(text(&blocking.label), "rule").item(count_rows().build(), "blocks").item(most, "records").query()
+    }))
 }
 
 impl Keys {

@@ -262,10 +262,15 @@ fn rows(entity: &Entity, matching: &Match, part: &MatchTable, number: u32) -> Qu
         .query()
 }
 
-/// A value in the type that it has in every table. A text of nothing is a missing value.
+/// A value in the type that it has in every table. A text of nothing is a missing value, and so is a list of nothing.
 pub(super) fn value(column: &Column, expr: Option<&Expr>) -> Expr {
     match (expr, &column.ty) {
         (Some(expr), SqlType::Text) => call("nullif", vec![cast_text(expr.clone()), text("")]),
+        (Some(expr), ty @ SqlType::List(_)) => {
+            let list = cast_as(expr.clone(), ty);
+            let is_empty = eq(call("cardinality", vec![list.clone()]), int(0));
+            case([(is_empty, cast_as(null(), ty))], Some(list))
+        }
         (Some(expr), ty) => cast_as(expr.clone(), ty),
         (None, SqlType::Text) => cast_text(null()),
         (None, SqlType::Boolean) => cast(null(), DataType::Boolean),

@@ -39,7 +39,7 @@ fn compiled(dialect: Dialect) -> String {
                 let title = format!("{} {}: {message}", if *fail { "error" } else { "warning" }, step.name);
                 add(&title, &render(query, dialect));
             }
-            Work::Bound { query, most } => {
+            Work::Bound { query, most, .. } => {
                 add(&format!("bound {} by {most}", step.name), &render(query, dialect));
             }
             Work::Resolve(resolve) => {

@@ -139,7 +139,10 @@ fn compiled(dialect: Dialect) -> String {
     for step in plan(&project, &input()).steps {
         match &step.work {
             Work::Table { query, .. } if step.kind == StepKind::Matching => add(&step.name, &render(query, dialect)),
-            Work::Bound { query, most } => add(&format!("at most {most} pairs"), &render(query, dialect)),
+            Work::Bound { query, most, common } => {
+                add(&format!("at most {most} pairs"), &render(query, dialect));
+                add("left out", &render(common.as_ref().expect("there are rules"), dialect));
+            }
             Work::Resolve(resolve) => {
                 add("matches", &render(&resolve.matches.as_ref().expect("it was learned").query, dialect));
             }
