@@ -158,6 +158,12 @@ fn pins_win_over_limits_and_contradict_nobody() {
         texts(&ran.json["warnings"]),
         ["person: a pin of id and phone has no effect, as no row has one of its values (nobody's phone)"]
     );
+    let report = project.kinfold(&["identity", "report"]).expect(0);
+    assert_eq!(report.json["pins"][0]["name"], "always");
+    assert_eq!(
+        (&report.json["pins"][0]["now"], report.json["pins"].as_array().map(Vec::len)),
+        (&Value::from(2), Some(1))
+    );
     let steps = ran.json["steps"].as_array().unwrap();
     assert_eq!(steps.iter().find(|s| s["name"] == "person_identity").unwrap()["status"], "warned");
 

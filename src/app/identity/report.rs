@@ -32,6 +32,8 @@ pub struct IdentityReport {
     /// Pairs of values that are linked by likelihood, refused ones included. None if neither run had any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Change>,
+    /// By kind, `always` and `never`: those whose values are both on rows.
+    pub pins: Vec<Change>,
     /// Edges that were refused, by source and rule.
     pub refused: Vec<Change>,
     /// Values that link nothing because many share them, by identifier.
@@ -109,6 +111,7 @@ pub async fn identity_report(ready: &Ready, entity: Option<&str>) -> Result<Iden
         identifiers,
         edges: counts.of("edges"),
         matches: counts.of("matches").pop(),
+        pins: counts.of("pins"),
         refused: counts.of("refused"),
         shared: counts.of("shared"),
         largest,

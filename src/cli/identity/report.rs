@@ -26,6 +26,9 @@ pub(super) fn text(report: &IdentityReport) -> String {
     if let Some(matches) = &report.matches {
         section(&mut text, "pairs of values linked by likelihood", std::slice::from_ref(matches));
     }
+    if !report.pins.is_empty() {
+        section(&mut text, "pins in force", &report.pins);
+    }
     section(&mut text, "edges refused", &report.refused);
     section(&mut text, "values shared by many, which link nothing", &report.shared);
     if !report.shared_values.rows.is_empty() {

@@ -82,7 +82,7 @@ pub async fn resolve(
     let (resolution, summary) = solve(work, threads, graph).await?;
     let unused_pins = resolution.unused_pins().to_vec();
     warnings.extend(judge(work, &unused_pins, &summary)?);
-    let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), None).await?;
+    let told = tables::write(engine, run, work, threads, &resolution, (summary.clone(), &unused_pins), None).await?;
     if is_shown {
         let whole = Whole { resolution: &resolution, profiles: None, summary, unused_pins, told: &told, last: None };
         warnings.extend(keep_all(engine, run, work, threads, &readings, (&kept, &key), whole).await);

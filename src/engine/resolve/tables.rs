@@ -14,6 +14,7 @@ use kinfold_base::{SqlType, TableSchema};
 use kinfold_identity::{
     ChangeKind, ConflictReason, DigestKey, KeptRow, KeptSource, ProfileId, Resolution, Rules, Summary,
 };
+use kinfold_lang::project::PinKind;
 use kinfold_plan::{Resolve, ResolveRows, ResolveTable, ResolveTables};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
@@ -89,6 +90,24 @@ impl Told {
     }
 }
 
+/// What is counted of all profiles.
+struct Counted {
+    summary: Summary,
+    refused: RefusedCounts,
+    /// By kind.
+    pins: BTreeMap<&'static str, u64>,
+}
+
+/// How many pins of each kind have an effect. `unused`: indices of those that have none, ascending.
+fn pins_in_force(work: &Resolve, unused: &[usize]) -> BTreeMap<&'static str, u64> {
+    let kind = |kind: PinKind| match kind {
+        PinKind::Always => "always",
+        PinKind::Never => "never",
+    };
+    let in_force = work.pins.iter().enumerate().filter(|(i, _)| unused.binary_search(i).is_err());
+    numbers_of(in_force.map(|(_, pin)| kind(pin.kind)))
+}
+
 /// Writes all tables of an entity's identity: whole, or in the place of what does not stay.
 ///
 /// # Errors
@@ -99,7 +118,7 @@ pub(super) async fn write(
     work: &Resolve,
     threads: usize,
     resolution: &Arc<Resolution>,
-    summary: Summary,
+    (summary, unused_pins): (Summary, &[usize]),
     staying: Option<Staying>,
 ) -> Result<Told, EngineError> {
     let context = Context { run_id: run.run_id.to_string(), at: run.as_of.as_microsecond() };
@@ -115,7 +134,7 @@ pub(super) async fn write(
         let of = (source_name(rules, conflict.source).to_owned(), reason(rules, &reasons, conflict.reason));
         *refused.entry(of).or_default() += 1;
     }
-    let refused_counts = refused.clone();
+    let counted = Counted { summary, refused: refused.clone(), pins: pins_in_force(work, unused_pins) };
     // Each part is a file.
     let parts = |rows: usize| threads.clamp(1, 1 + rows / WORTH_A_PART);
     let (parts, parts_of_profiles) =
@@ -132,7 +151,7 @@ pub(super) async fn write(
     };
     let history: Make = Arc::new(move |resolution, part, take| history(resolution, part, &of_history, take));
     let conflicts = small(Box::new(move |resolution, take| conflicts(resolution, &reasons, take)));
-    let health = small(Box::new(move |resolution, take| health(resolution, &summary, &refused_counts, &context, take)));
+    let health = small(Box::new(move |resolution, take| health(resolution, &counted, &context, take)));
     let profiles: Make = Arc::new(move |resolution, part, take| profiles(resolution, &stay, part, take));
     // What goes of a table that is changed in place; of any other, nothing is told.
     let outputs: [(&ResolveTable, usize, Make, Option<Gone>); 6] = [
@@ -419,8 +438,10 @@ fn shared(resolution: &Resolution, take: Take<'_>) {
 /// | `edges` | a table | two identifiers, `email–phone` | pairs of values on its rows |
 /// | `matches` | | | pairs of values that are linked by likelihood, refused ones included |
 /// | `refused` | a table, or `match` | a rule | edges that it refused |
-/// | `shared` | | an identifier | its values that link nothing |
-fn health(resolution: &Resolution, summary: &Summary, refused: &RefusedCounts, context: &Context, take: Take<'_>) {
+/// | `pins` | | `always` or `never` | pins whose values are both on rows |
+/// | `shared` | | an identifier | its values that no row links |
+fn health(resolution: &Resolution, counted: &Counted, context: &Context, take: Take<'_>) {
+    let Counted { summary, refused, pins } = counted;
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.clone();
     let source = |source: usize| Some(rules.sources[source].name.clone());
@@ -443,7 +464,8 @@ fn health(resolution: &Resolution, summary: &Summary, refused: &RefusedCounts, c
     let of_rule =
         |((of, rule), count): (&(String, String), &u64)| ("refused", Some(of.clone()), Some(rule.clone()), *count);
     rows.extend(refused.iter().map(of_rule));
-    let shared = counted(resolution.shared().map(|value| value.value.identifier));
+    rows.extend(pins.iter().map(|(kind, count)| ("pins", None, Some((*kind).to_owned()), *count)));
+    let shared = numbers_of(resolution.shared().map(|value| value.value.identifier));
     rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
 
     let [run_ids, ats] = context.columns(rows.len());
@@ -458,7 +480,7 @@ fn health(resolution: &Resolution, summary: &Summary, refused: &RefusedCounts, c
     take(arrays);
 }
 
-fn counted<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, u64> {
+fn numbers_of<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, u64> {
     let mut counts = BTreeMap::new();
     keys.for_each(|key| *counts.entry(key).or_default() += 1);
     counts

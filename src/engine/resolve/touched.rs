@@ -106,7 +106,8 @@ pub(super) async fn resolve(
     let unused_pins = if is_new { resolution.unused_pins().to_vec() } else { last.unused_pins.clone() };
     let warnings = judge(work, &unused_pins, &summary)?;
     let profiles = all_profiles(&staying.profiles, resolution.profiles());
-    let told = tables::write(engine, run, work, threads, &resolution, summary.clone(), Some(staying)).await?;
+    let told =
+        tables::write(engine, run, work, threads, &resolution, (summary.clone(), &unused_pins), Some(staying)).await?;
     let (profiles, last) = (Some(Arc::new(profiles)), Some((&last, &tables.identifiers[..])));
     let whole = Whole { resolution: &resolution, profiles, summary, unused_pins, told: &told, last };
     let not_kept = keep_all(engine, run, work, threads, readings, (kept, key), whole).await;
