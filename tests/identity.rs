@@ -141,6 +141,49 @@ fn strange_values_link_nobody_and_stop_nothing() {
         "select value, first_seen_at, last_seen_at from person_identifiers where value in ('6', '7') order by 1",
     );
     assert_eq!((&times[0][1], &times[1][1]), (&Value::Null, &Value::from("2999-01-01T00:00:00Z")));
+    let report = project.kinfold(&["identity", "report"]).expect(0).json;
+    assert_eq!(unusable(&report), [("email", 2), ("id", 1), ("phone", 3)]);
+}
+
+/// Identifier and number of rows.
+fn unusable(report: &Value) -> Vec<(&str, u64)> {
+    let counts = report["unusable"].as_array().unwrap().iter();
+    counts.map(|count| (count["name"].as_str().unwrap(), count["now"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn values_of_no_use_are_counted_and_told() {
+    let rows = "id,email,phone,seen_at\n1,,0532 123 45 67,\n1,,0532 123 45 67,\n2,,+905321234567,\n3,a@x.org,12,\n4,,,\n,?,,\n";
+    let project = people(&PLAIN.replace("{phone: {region: TR}}", "phone"), rows);
+    let warning = "person: of 4 rows of crm.contacts with a phone, 3 have none that can be used; numbers without a country need a `region`";
+    // The report may take runs of one second for each other.
+    let counted = |ran: &Ran| {
+        let run_id = ran.json["run_id"].as_str().unwrap();
+        let of_run = format!("from person_health where metric = 'unusable' and run_id = '{run_id}'");
+        project.query(&format!("select source || ' ' || name, value {of_run} order by 1"))
+    };
+    let counts = |counts: &[(&str, u64)]| -> Vec<Vec<Value>> {
+        counts.iter().map(|(of, count)| vec![Value::from(*of), Value::from(*count)]).collect()
+    };
+    // Once with traits, for which rows are grouped, and once without, so that what was read is kept.
+    for is_grouped in [true, false] {
+        if !is_grouped {
+            let trait_over_rows = "default: 0, aggregate: {table: crm.contacts, value: count(*)}";
+            project.edit("models/people.yml", trait_over_rows, "expression: \"1\"");
+        }
+        for _ in 0..2 {
+            let ran = project.run();
+            assert_eq!(texts(&ran.json["warnings"]), [warning]);
+            assert_eq!(counted(&ran), counts(&[("crm.contacts email", 1), ("crm.contacts phone", 3)]));
+        }
+    }
+    project.edit("models/people.yml", "type: phone}", "type: {phone: {region: TR}}}");
+    let ran = project.run();
+    assert_eq!(ran.json["warnings"], Value::Null);
+    assert_eq!(counted(&ran), counts(&[("crm.contacts email", 1), ("crm.contacts phone", 1)]));
+    let report = project.command().args(["identity", "report"]).output().unwrap();
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.contains("rows with a value that is of no use\n  crm.contacts: email  1  "), "{report}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a plan is made of.
 
 use kinfold_base::TableSchema;
-use kinfold_lang::project::{Limit, Linkage, MaxCluster, PinKind};
+use kinfold_lang::project::{IdentifierType, Limit, Linkage, MaxCluster, PinKind};
 use sqlparser::ast;
 
 /// Everything that one run builds, in an order in which it can be built.
@@ -149,6 +149,7 @@ pub struct ResolvePin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveIdentifier {
     pub name: String,
+    pub ty: IdentifierType,
     pub limit: Option<Limit>,
     /// A value of it that is seen with more values of another identifier than this links nothing.
     pub shared_above: Option<u32>,
@@ -156,7 +157,8 @@ pub struct ResolveIdentifier {
 
 /// Combinations of identifiers that occur in one table, some of them more than once. The query's columns, in order: one text column,
 /// normalised, blocked values null, for each entry of `identifiers`; then `first_seen_at`, `last_seen_at` (timestamps, null if
-/// unknown).
+/// unknown); how many rows of the table that is; and again for each entry, whether these have a value of which the identifier's type leaves
+/// nothing (null: no).
 #[derive(Debug, Clone)]
 pub struct ResolveRows {
     /// The table's full name, as it appears in `sources`.

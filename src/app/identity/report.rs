@@ -38,6 +38,8 @@ pub struct IdentityReport {
     pub refused: Vec<Change>,
     /// Values that link nothing because many share them, by identifier.
     pub shared: Vec<Change>,
+    /// Rows with a value of which the identifier's type leaves nothing, by source and identifier.
+    pub unusable: Vec<Change>,
     pub largest: Vec<LargestProfile>,
     /// `identifier`, `value`, `linked_identifier`, `degree`, of those that most share.
     pub shared_values: QueryResult,
@@ -114,6 +116,7 @@ pub async fn identity_report(ready: &Ready, entity: Option<&str>) -> Result<Iden
         pins: counts.of("pins"),
         refused: counts.of("refused"),
         shared: counts.of("shared"),
+        unusable: counts.of("unusable"),
         largest,
         shared_values,
         warn_above: entity.max_cluster.warn_above,

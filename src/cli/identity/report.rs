@@ -31,6 +31,9 @@ pub(super) fn text(report: &IdentityReport) -> String {
     }
     section(&mut text, "edges refused", &report.refused);
     section(&mut text, "values shared by many, which link nothing", &report.shared);
+    if !report.unusable.is_empty() {
+        section(&mut text, "rows with a value that is of no use", &report.unusable);
+    }
     if !report.shared_values.rows.is_empty() {
         text.push_str("\nthe most shared values\n");
         text.extend(table(&report.shared_values).lines().map(|line| format!("  {line}\n")));

@@ -8,6 +8,7 @@ mod read;
 mod reuse;
 mod tables;
 mod touched;
+mod usable;
 
 use std::sync::Arc;
 
@@ -15,10 +16,13 @@ use kinfold_identity::{
     Evidence, Graph, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, ProfileId, Resolution,
     RowSource, Rules, Summary,
 };
-use kinfold_lang::project;
-use kinfold_plan::{KeepTable, Resolve, render};
+use kinfold_lang::project::{self, IdentifierType};
+use kinfold_plan::{KeepTable, Resolve, ResolveIdentifier, ResolveRows, render};
 
+use self::read::Seen;
 use self::reuse::{Key, Reading};
+use self::tables::Counts;
+use self::usable::{RowCounts, Usable};
 use crate::api::{Engine, Kept, MemoryShare, RunContext, StoredFile, Written};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{bug, input};
@@ -74,18 +78,20 @@ pub async fn resolve(
         return Ok(resolved);
     }
     let usable = if run.full { vec![] } else { kept.clone() };
-    let (mut graph, mut memory, readings, mut warnings) =
+    let (mut graph, mut memory, readings, seen, mut warnings) =
         read_all(engine, run, task, work, pins, (usable, &key)).await?;
     read::matches(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = solve(work, threads, graph).await?;
     let unused_pins = resolution.unused_pins().to_vec();
-    warnings.extend(judge(work, &unused_pins, &summary)?);
-    let told = tables::write(engine, run, work, threads, &resolution, (summary.clone(), &unused_pins), None).await?;
+    let values = values(&readings, &seen);
+    warnings.extend(judge(work, &unused_pins, &summary, &values)?);
+    let counts = Counts { summary: summary.clone(), unused_pins: &unused_pins, values };
+    let told = tables::write(engine, run, work, threads, &resolution, counts, None).await?;
     if is_shown {
         let whole = Whole { resolution: &resolution, profiles: None, summary, unused_pins, told: &told, last: None };
-        warnings.extend(keep_all(engine, run, work, threads, &readings, (&kept, &key), whole).await);
+        warnings.extend(keep_all(engine, run, work, threads, (&readings, &seen), (&kept, &key), whole).await);
     }
     Ok(Resolved { written: told.written, note: None, warnings })
 }
@@ -127,12 +133,12 @@ async fn keep_all(
     run: &RunContext,
     work: &Resolve,
     threads: usize,
-    readings: &[Option<Reading>],
+    (readings, seen): (&[Option<Reading>], &[Seen]),
     (kept, key): (&[Kept], &Key),
     whole: Whole<'_>,
 ) -> Option<String> {
     let keep = async {
-        keep(engine, run, work, threads, readings, (kept, key), whole.resolution).await?;
+        keep(engine, run, work, threads, (readings, seen), (kept, key), whole.resolution).await?;
         last::keep(engine, run, work, readings, key, whole).await
     };
     let e = keep.await.err()?;
@@ -147,7 +153,7 @@ async fn read_all(
     work: &Resolve,
     pins: Vec<Pin>,
     (mut kept, key): (Vec<Kept>, &Key),
-) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Option<Reading>>, Vec<String>), EngineError> {
+) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Option<Reading>>, Vec<Seen>, Vec<String>), EngineError> {
     let mut warnings = vec![];
     loop {
         let readings = readings(engine, run, work, (&kept, key), reuse::MANY).await?;
@@ -155,7 +161,7 @@ async fn read_all(
         let evidence = Evidence::new(rules).map_err(|e| identity(&e, &work.entity))?;
         let memory = engine.memory_share(&format!("the identities of `{}`", work.entity));
         match read::rows(engine, run, task, work, &readings, evidence, memory).await {
-            Ok((graph, memory)) => return Ok((graph, memory, readings, warnings)),
+            Ok((graph, memory, seen)) => return Ok((graph, memory, readings, seen, warnings)),
             Err(read::Failed::Other(error)) => return Err(error),
             // Some of it has come in: all over again, and without anything that might fail in the same way.
             Err(read::Failed::Kept { source, error }) => {
@@ -172,7 +178,12 @@ async fn read_all(
 ///
 /// # Errors
 /// When a profile has more identifiers than the project allows.
-fn judge(work: &Resolve, unused_pins: &[usize], summary: &Summary) -> Result<Vec<String>, EngineError> {
+fn judge(
+    work: &Resolve,
+    unused_pins: &[usize],
+    summary: &Summary,
+    values: &[Usable],
+) -> Result<Vec<String>, EngineError> {
     let mut warnings = Vec::new();
     let too_large = |above: u32| {
         let (largest, size) = summary.largest.first()?;
@@ -199,7 +210,33 @@ fn judge(work: &Resolve, unused_pins: &[usize], summary: &Summary) -> Result<Vec
         let pins = if more == 1 { "1 more pin has".to_owned() } else { format!("{more} more pins have") };
         warnings.push(format!("{}: {pins} no effect, as no row has one of their values", work.entity));
     }
+    warnings.extend(work.rows.iter().zip(values).flat_map(|(rows, values)| mostly_unusable(work, rows, values)));
     Ok(warnings)
+}
+
+/// Tells of identifiers of which a source has more values that are of no use than others: of a column that is none of the kind, or is
+/// written in a way that its type does not read.
+fn mostly_unusable(work: &Resolve, rows: &ResolveRows, values: &Usable) -> Vec<String> {
+    let counts = rows.identifiers.iter().zip(values.counts()).filter(|(_, counts)| counts.unusable > counts.usable);
+    let told = counts.map(|(identifier, RowCounts { usable, unusable })| {
+        let ResolveIdentifier { name, ty, .. } = &work.identifiers[*identifier];
+        let (entity, source, given) = (&work.entity, &rows.source, usable + unusable);
+        let why = match ty {
+            IdentifierType::Phone { region: None } => "; numbers without a country need a `region`",
+            _ => "",
+        };
+        format!("{entity}: of {given} rows of {source} with a {name}, {unusable} have none that can be used{why}")
+    });
+    told.collect()
+}
+
+/// What the rows of each source have. `seen`: those that were read anew.
+fn values(readings: &[Option<Reading>], seen: &[Seen]) -> Vec<Usable> {
+    let of = |(reading, seen): (&Option<Reading>, &Seen)| match reading {
+        Some(reading) => reading.values(seen),
+        None => seen.fresh.clone(),
+    };
+    readings.iter().zip(seen).map(of).collect()
 }
 
 fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules {
@@ -258,12 +295,12 @@ async fn keep(
     run: &RunContext,
     work: &Resolve,
     threads: usize,
-    readings: &[Option<Reading>],
+    (readings, seen): (&[Option<Reading>], &[Seen]),
     (kept, key): (&[Kept], &Key),
     resolution: &Arc<Resolution>,
 ) -> Result<(), EngineError> {
     for (source, (rows, reading)) in work.rows.iter().zip(readings).enumerate() {
-        for (novelty, about) in reading.iter().flat_map(Reading::to_keep) {
+        for (novelty, about) in reading.iter().flat_map(|reading| reading.to_keep(&seen[source])) {
             let resolved = Arc::clone(resolution);
             let kept = blocking(move || KeptSource::new(resolved, source, novelty)).await?;
             let tables = tables::kept(&Arc::new(kept), resolution, threads, rows, key.key);

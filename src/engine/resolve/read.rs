@@ -17,6 +17,7 @@ use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
 use tokio::task::{JoinError, JoinSet};
 
 use super::reuse::Reading;
+use super::usable::Usable;
 use super::{blocking, identity};
 use crate::api::{Engine, Kept, MemoryShare, RecordStream, RunContext};
 use crate::error::EngineError;
@@ -33,8 +34,17 @@ pub(super) struct Feeding {
     entity: String,
     rows: AtomicU64,
     memory: Mutex<Box<dyn MemoryShare>>,
+    /// By source, of what was read anew.
+    seen: Mutex<Vec<Seen>>,
     /// What is held beside what [`Feeding::hold`] is told of.
     beside: AtomicUsize,
+}
+
+/// What rows of a source that were read anew have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) fresh: Usable,
+    pub(super) newest: Usable,
 }
 
 /// Memory that is held beside the kernel's.
@@ -57,6 +67,7 @@ impl Feeding {
             entity: work.entity.clone(),
             rows: AtomicU64::new(0),
             memory: Mutex::new(memory),
+            seen: Mutex::new(vec![Seen::default(); work.rows.len()]),
             beside: AtomicUsize::new(0),
         })
     }
@@ -79,6 +90,17 @@ impl Feeding {
 
     pub(super) fn explain(&self, error: &IdentityError) -> EngineError {
         identity(error, &self.entity)
+    }
+
+    fn saw(&self, source: usize, novelty: Novelty, values: &Usable) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut seen[source];
+        if novelty == Novelty::Newest { seen.newest.add(values) } else { seen.fresh.add(values) }
+    }
+
+    /// By source.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -111,7 +133,7 @@ pub(super) async fn rows(
     readings: &[Option<Reading>],
     evidence: Evidence,
     memory: Box<dyn MemoryShare>,
-) -> Result<(Graph, Box<dyn MemoryShare>), Failed> {
+) -> Result<(Graph, Box<dyn MemoryShare>, Vec<Seen>), Failed> {
     let feeding = Feeding::new(run, task, work, memory);
     let evidence = Arc::new(evidence);
     let sources = work.rows.iter().zip(readings).enumerate();
@@ -134,7 +156,8 @@ pub(super) async fn rows(
     let feeding = Arc::into_inner(feeding).ok_or_else(|| bug("rows still come in"))?;
     let evidence = Arc::into_inner(evidence).ok_or_else(|| bug("rows still come in"))?;
     let graph = blocking(move || evidence.seal()).await?.map_err(|e| feeding.explain(&e))?;
-    Ok((graph, feeding.memory.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    let seen = feeding.seen();
+    Ok((graph, feeding.memory.into_inner().unwrap_or_else(PoisonError::into_inner), seen))
 }
 
 /// Gives the number of rows with a usable identifier.
@@ -149,7 +172,7 @@ async fn read_source(
     let rows = &work.rows[source];
     let Some(reading) = reading else {
         let streams = engine.query_streams(&render(&rows.query, engine.dialect()), None).await?;
-        return Ok(feed(streams, source, Novelty::Fresh, evidence, feeding).await?);
+        return Ok(feed(streams, (source, rows), Novelty::Fresh, evidence, feeding).await?);
     };
     let mut usable = 0;
     for (kept, novelty) in [(&reading.known, Novelty::Known), (&reading.merged, Novelty::Fresh)] {
@@ -172,11 +195,12 @@ pub(super) async fn read_fresh(
     evidence: &Evidence,
     feeding: &Arc<Feeding>,
 ) -> Result<usize, EngineError> {
-    let sql = render(&work.rows[source].query, engine.dialect());
+    let rows = &work.rows[source];
+    let sql = render(&rows.query, engine.dialect());
     let mut usable = 0;
     for (parts, novelty) in [(&reading.fresh, Novelty::Fresh), (&reading.newest, Novelty::Newest)] {
         let streams = engine.query_streams(&sql, Some(parts)).await?;
-        usable += feed(streams, source, novelty, evidence, feeding).await?;
+        usable += feed(streams, (source, rows), novelty, evidence, feeding).await?;
     }
     Ok(usable)
 }
@@ -344,16 +368,19 @@ fn no_identifiers(source: &str, entity: &str) -> EngineError {
 
 async fn feed(
     streams: Vec<RecordStream>,
-    source: usize,
+    (source, rows): (usize, &ResolveRows),
     novelty: Novelty,
     evidence: &Evidence,
     feeding: &Arc<Feeding>,
 ) -> Result<usize, EngineError> {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, identifiers) = (JoinSet::new(), rows.identifiers.len());
     for stream in streams {
         let feeder = evidence.feeder(source, novelty).map_err(|e| feeding.explain(&e))?;
         let sharing = Arc::clone(feeding);
-        let push = move |feeder: &mut Feeder, batch: &RecordBatch| push(feeder, batch, &sharing);
+        let push = move |feeder: &mut Feeder, batch: &RecordBatch| {
+            sharing.saw(source, novelty, &Usable::of(batch, identifiers)?);
+            push(feeder, batch, identifiers, &sharing)
+        };
         tasks.spawn(feed_one(stream, feeder, push, Arc::clone(feeding)));
     }
     Ok(all(tasks).await?.into_iter().sum())
@@ -376,10 +403,8 @@ async fn feed_one(
     Ok(usable)
 }
 
-fn push(feeder: &mut Feeder, batch: &RecordBatch, feeding: &Feeding) -> Result<usize, EngineError> {
-    let Some(values) = batch.num_columns().checked_sub(2) else {
-        return Err(bug("a query of identifiers has no columns for times"));
-    };
+/// The columns are known to be all there.
+fn push(feeder: &mut Feeder, batch: &RecordBatch, values: usize, feeding: &Feeding) -> Result<usize, EngineError> {
     let texts = batch.columns()[..values].iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
     let texts: Vec<&dyn TextColumn> = texts.iter().map(|t| t as _).collect();
     let time = |i: usize| Micros::new(batch.column(i));

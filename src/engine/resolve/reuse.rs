@@ -11,6 +11,8 @@ use kinfold_base::{SignedDuration, Timestamp, new_writer_id};
 use kinfold_identity::{DigestKey, Novelty};
 use serde_json::{Value, json};
 
+use super::read::Seen;
+use super::usable::Usable;
 use crate::api::{Kept, KeptTable, QueryPart, QueryParts};
 
 /// When so many things are kept of one source, small ones are put together: of a run that reads all of them again.
@@ -80,6 +82,10 @@ pub(super) struct Reading {
     pub(super) known_parts: Vec<String>,
     /// And `merged`.
     merged_parts: Vec<String>,
+    /// What the rows of `known` have.
+    known_values: Usable,
+    /// And those of `merged`.
+    merged_values: Usable,
 }
 
 impl Reading {
@@ -93,15 +99,23 @@ impl Reading {
         in_order(&[&self.known_parts, &self.merged_parts])
     }
 
-    /// What is to be kept of the run, and what is said of it.
-    pub(super) fn to_keep(&self) -> impl Iterator<Item = (Novelty, String)> {
-        let about = |parts: Vec<&String>| {
-            json!({"key": self.key.as_str(), "fingerprint": self.fingerprint, "parts": parts}).to_string()
+    /// What all rows have. `seen`: those that were read anew.
+    pub(super) fn values(&self, seen: &Seen) -> Usable {
+        [&self.known_values, &self.merged_values, &seen.fresh, &seen.newest].into_iter().collect()
+    }
+
+    /// What is to be kept of the run, and what is said of it. `seen`: what the rows have that were read anew.
+    pub(super) fn to_keep(&self, seen: &Seen) -> impl Iterator<Item = (Novelty, String)> {
+        let about = |parts: Vec<&String>, values: Usable| {
+            let (key, fingerprint, values) = (self.key.as_str(), &self.fingerprint, values.to_json());
+            json!({"key": key, "fingerprint": fingerprint, "parts": parts, "values": values}).to_string()
         };
         let fresh: Vec<&String> = self.fresh.iter().chain(&self.merged_parts).collect();
         let newest: Vec<&String> = self.newest.iter().collect();
-        let all = [(Novelty::Fresh, fresh), (Novelty::Newest, newest)].into_iter();
-        all.filter(|(_, parts)| !parts.is_empty()).map(move |(novelty, parts)| (novelty, about(parts)))
+        let values = [[&seen.fresh, &self.merged_values].into_iter().collect(), seen.newest.clone()];
+        let all = [(Novelty::Fresh, fresh), (Novelty::Newest, newest)].into_iter().zip(values);
+        let all = all.filter(|((_, parts), _)| !parts.is_empty());
+        all.map(move |((novelty, parts), values)| (novelty, about(parts, values)))
     }
 }
 
@@ -115,6 +129,7 @@ fn in_order<'a>(of: &[&'a Vec<String>]) -> Vec<&'a str> {
 struct Known {
     kept: Kept,
     parts: Vec<String>,
+    values: Usable,
 }
 
 /// Decides what is read, and from where. `kept`: all that is there, of this query and others. `many`: of how much of it small ones are
@@ -124,11 +139,11 @@ pub(super) fn plan(query: QueryParts, kept: &[Kept], key: &Key, now: Timestamp, 
     let of_query = kept.iter().filter_map(|kept| {
         let about: Value = serde_json::from_str(&kept.about).ok()?;
         let parts = about["parts"].as_array()?.iter().map(|part| part.as_str().map(str::to_owned));
-        let parts = parts.collect::<Option<Vec<String>>>()?;
+        let (parts, values) = (parts.collect::<Option<Vec<String>>>()?, Usable::parse(&about["values"])?);
         let is_usable = about["key"] == key.text.as_str()
             && about["fingerprint"] == query.fingerprint.as_str()
             && parts.iter().all(|part| current.contains(part.as_str()));
-        is_usable.then(|| Known { kept: kept.clone(), parts })
+        is_usable.then(|| Known { kept: kept.clone(), parts, values })
     });
     let mut usable: Vec<Known> = of_query.collect();
     // Two runs at once may have kept the same parts: what stands for most of them is used.
@@ -148,6 +163,8 @@ pub(super) fn plan(query: QueryParts, kept: &[Kept], key: &Key, now: Timestamp, 
         query.parts.iter().filter(|part| !covered.contains(&part.id)).partition::<Vec<_>, _>(|part| is_new(part));
     let ids = |parts: Vec<&QueryPart>| parts.into_iter().map(|part| part.id.clone()).collect();
     Reading {
+        known_values: usable.iter().map(|known| &known.values).collect(),
+        merged_values: merged.iter().map(|known| &known.values).collect(),
         known_parts: usable.iter().flat_map(|known| known.parts.clone()).collect(),
         known: usable.into_iter().map(|known| known.kept).collect(),
         fresh: ids(fresh),
@@ -190,7 +207,7 @@ mod tests {
     const KEY: &str = "00112233445566778899aabbccddeeff";
 
     fn kept(name: &str, parts: &[&str], rows: u64) -> Kept {
-        let about = json!({"key": KEY, "fingerprint": "f", "parts": parts}).to_string();
+        let about = json!({"key": KEY, "fingerprint": "f", "parts": parts, "values": [[rows, 1]]}).to_string();
         let files = vec![KeptFile { name: String::new(), bytes: 0, rows }];
         Kept { name: name.to_owned(), about, tables: vec![KeptTable { files }] }
     }
@@ -206,6 +223,11 @@ mod tests {
         plan(query, kept, &Key::parse(KEY).unwrap(), now, MANY)
     }
 
+    fn about(novelty: Novelty, parts: &[&str], counts: [u64; 2]) -> (Novelty, String) {
+        let about = json!({"key": KEY, "fingerprint": "f", "parts": parts, "values": [counts]});
+        (novelty, about.to_string())
+    }
+
     fn names(kept: &[Kept]) -> Vec<&str> {
         kept.iter().map(|kept| kept.name.as_str()).collect()
     }
@@ -215,10 +237,11 @@ mod tests {
         let reading = reading(&["a", "b", "c", "n"], &[kept("1", &["a", "b"], 9)]);
         assert_eq!(names(&reading.known), ["1"]);
         assert_eq!((reading.fresh.clone(), reading.newest.clone()), (vec!["c".to_owned()], vec!["n".to_owned()]));
-        let keeps: Vec<_> = reading.to_keep().collect();
-        assert_eq!(keeps.len(), 2);
-        assert_eq!(keeps[0], (Novelty::Fresh, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["c"]}}"#)));
-        assert_eq!(keeps[1], (Novelty::Newest, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["n"]}}"#)));
+        let values = |counts: [u64; 2]| Usable::parse(&json!([counts])).unwrap();
+        let seen = Seen { fresh: values([3, 0]), newest: values([1, 5]) };
+        assert_eq!(reading.values(&seen), values([13, 6]));
+        let keeps: Vec<_> = reading.to_keep(&seen).collect();
+        assert_eq!(keeps, [about(Novelty::Fresh, &["c"], [3, 0]), about(Novelty::Newest, &["n"], [1, 5])]);
     }
 
     #[test]
@@ -269,7 +292,7 @@ mod tests {
         let reading = reading(&parts, &all);
         assert_eq!(names(&reading.merged), ["d", "c"], "5 is more than 3");
         assert_eq!(reading.known.len(), 6);
-        let keeps: Vec<_> = reading.to_keep().collect();
-        assert_eq!(keeps, [(Novelty::Fresh, format!(r#"{{"key":"{KEY}","fingerprint":"f","parts":["d","c"]}}"#))]);
+        let keeps: Vec<_> = reading.to_keep(&Seen::default()).collect();
+        assert_eq!(keeps, [about(Novelty::Fresh, &["d", "c"], [3, 2])]);
     }
 }

@@ -19,6 +19,7 @@ use kinfold_plan::{Resolve, ResolveRows, ResolveTable, ResolveTables};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 
+use super::usable::{RowCounts, Usable};
 use super::{Context, LARGEST, QUEUE, index, read};
 use crate::api::{Engine, NewFile, RecordStream, RunContext, Written};
 use crate::error::EngineError;
@@ -90,12 +91,23 @@ impl Told {
     }
 }
 
-/// What is counted of all profiles.
+/// What is known of all profiles, and of all rows.
+pub(super) struct Counts<'a> {
+    pub(super) summary: Summary,
+    /// Indices into [`Resolve::pins`], ascending.
+    pub(super) unused_pins: &'a [usize],
+    /// By source.
+    pub(super) values: Vec<Usable>,
+}
+
+/// What is told of it.
 struct Counted {
     summary: Summary,
     refused: RefusedCounts,
     /// By kind.
     pins: BTreeMap<&'static str, u64>,
+    /// By source.
+    values: Vec<Usable>,
 }
 
 /// How many pins of each kind have an effect. `unused`: indices of those that have none, ascending.
@@ -118,7 +130,7 @@ pub(super) async fn write(
     work: &Resolve,
     threads: usize,
     resolution: &Arc<Resolution>,
-    (summary, unused_pins): (Summary, &[usize]),
+    Counts { summary, unused_pins, values }: Counts<'_>,
     staying: Option<Staying>,
 ) -> Result<Told, EngineError> {
     let context = Context { run_id: run.run_id.to_string(), at: run.as_of.as_microsecond() };
@@ -134,7 +146,7 @@ pub(super) async fn write(
         let of = (source_name(rules, conflict.source).to_owned(), reason(rules, &reasons, conflict.reason));
         *refused.entry(of).or_default() += 1;
     }
-    let counted = Counted { summary, refused: refused.clone(), pins: pins_in_force(work, unused_pins) };
+    let counted = Counted { summary, refused: refused.clone(), pins: pins_in_force(work, unused_pins), values };
     // Each part is a file.
     let parts = |rows: usize| threads.clamp(1, 1 + rows / WORTH_A_PART);
     let (parts, parts_of_profiles) =
@@ -440,8 +452,9 @@ fn shared(resolution: &Resolution, take: Take<'_>) {
 /// | `refused` | a table, or `match` | a rule | edges that it refused |
 /// | `pins` | | `always` or `never` | pins whose values are both on rows |
 /// | `shared` | | an identifier | its values that no row links |
+/// | `unusable` | a table | an identifier | rows with a value of it of which its type leaves nothing |
 fn health(resolution: &Resolution, counted: &Counted, context: &Context, take: Take<'_>) {
-    let Counted { summary, refused, pins } = counted;
+    let Counted { summary, refused, pins, values } = counted;
     let rules = resolution.rules();
     let name = |identifier: usize| rules.identifiers[identifier].name.clone();
     let source = |source: usize| Some(rules.sources[source].name.clone());
@@ -467,6 +480,14 @@ fn health(resolution: &Resolution, counted: &Counted, context: &Context, take: T
     rows.extend(pins.iter().map(|(kind, count)| ("pins", None, Some((*kind).to_owned()), *count)));
     let shared = numbers_of(resolution.shared().map(|value| value.value.identifier));
     rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
+
+    for (of, values) in rules.sources.iter().zip(values) {
+        let unusable = of.identifiers.iter().zip(values.counts()).filter(|(_, counts)| counts.unusable > 0);
+        let row = |(identifier, counts): (&usize, &RowCounts)| {
+            ("unusable", Some(of.name.clone()), Some(name(*identifier)), counts.unusable)
+        };
+        rows.extend(unusable.map(row));
+    }
 
     let [run_ids, ats] = context.columns(rows.len());
     let arrays: Vec<ArrayRef> = vec![

@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use super::last::{self, Last};
 use super::read::{self, Beside, Feeding, Numbers, Text};
 use super::reuse::{self, Key, Reading};
-use super::tables::{self, Gone, RefusedCounts, Staying};
-use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve};
+use super::tables::{self, Counts, Gone, RefusedCounts, Staying};
+use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve, values};
 use crate::api::{Engine, Kept, RecordStream, RunContext, StoredFile};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{self, bug};
@@ -82,6 +82,7 @@ pub(super) async fn resolve(
     let (earlier, readings) = (Before { last: &last, tables: &tables, index: &index, key }, &readings[..]);
     let of = Run { engine, work, threads, readings, earlier, evidence, feeding };
     of.read_fresh().await?;
+    let seen = of.feeding.seen();
     let part = match of.part().await {
         Ok(Some(part)) => part,
         Ok(None) => return Ok(whole(work, "too much is new, or a pin links what many share")),
@@ -104,13 +105,14 @@ pub(super) async fn resolve(
     };
     // Where nothing is new, no pin was looked for.
     let unused_pins = if is_new { resolution.unused_pins().to_vec() } else { last.unused_pins.clone() };
-    let warnings = judge(work, &unused_pins, &summary)?;
+    let values = values(readings, &seen);
+    let warnings = judge(work, &unused_pins, &summary, &values)?;
     let profiles = all_profiles(&staying.profiles, resolution.profiles());
-    let told =
-        tables::write(engine, run, work, threads, &resolution, (summary.clone(), &unused_pins), Some(staying)).await?;
+    let counts = Counts { summary: summary.clone(), unused_pins: &unused_pins, values };
+    let told = tables::write(engine, run, work, threads, &resolution, counts, Some(staying)).await?;
     let (profiles, last) = (Some(Arc::new(profiles)), Some((&last, &tables.identifiers[..])));
     let whole = Whole { resolution: &resolution, profiles, summary, unused_pins, told: &told, last };
-    let not_kept = keep_all(engine, run, work, threads, readings, (kept, key), whole).await;
+    let not_kept = keep_all(engine, run, work, threads, (readings, &seen), (kept, key), whole).await;
     let note = Some(format!("{} of {known} known values resolved again", taken.values.iter().sum::<u64>()));
     Ok(Some(Resolved { written: told.written, note, warnings: warnings.into_iter().chain(not_kept).collect() }))
 }

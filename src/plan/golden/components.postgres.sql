@@ -32,7 +32,10 @@ WITH "read" AS (
               kinfold_email(CAST("raw_email" AS VARCHAR))
           END AS "id_email",
           kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
-          "at"
+          "at",
+          (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_crm_id" AS VARCHAR)) <> '') AS "unusable_crm_id",
+          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email",
+          (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (btrim(CAST("raw_phone" AS VARCHAR)) <> '') AS "unusable_phone"
         FROM
           "rows"
       )
@@ -41,10 +44,14 @@ WITH "read" AS (
         "id_email",
         "id_phone",
         "at" AS "first_seen_at",
-        "at" AS "last_seen_at"
+        "at" AS "last_seen_at",
+        1 AS "row_count",
+        "unusable_crm_id",
+        "unusable_email",
+        "unusable_phone"
       FROM
         "normalised"
-    ) AS "r" ("i1", "i2", "i3", "first_seen_at", "last_seen_at")
+    ) AS "r" ("i1", "i2", "i3", "first_seen_at", "last_seen_at", "row_count", "unusable_i1", "unusable_i2", "unusable_i3")
   UNION ALL
   SELECT
     CAST("i0" AS VARCHAR) AS "i0",
@@ -65,7 +72,9 @@ WITH "read" AS (
         SELECT
           kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
           kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
-          "at"
+          "at",
+          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
+          (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_cookie" AS VARCHAR)) <> '') AS "unusable_cookie"
         FROM
           "rows"
       )
@@ -73,10 +82,13 @@ WITH "read" AS (
         "id_user_id",
         "id_cookie",
         "at" AS "first_seen_at",
-        "at" AS "last_seen_at"
+        "at" AS "last_seen_at",
+        1 AS "row_count",
+        "unusable_user_id",
+        "unusable_cookie"
       FROM
         "normalised"
-    ) AS "r" ("i0", "i4", "first_seen_at", "last_seen_at")
+    ) AS "r" ("i0", "i4", "first_seen_at", "last_seen_at", "row_count", "unusable_i0", "unusable_i4")
   UNION ALL
   SELECT
     CAST("i0" AS VARCHAR) AS "i0",
@@ -102,7 +114,9 @@ WITH "read" AS (
             ELSE
               kinfold_email(CAST("raw_email" AS VARCHAR))
           END AS "id_email",
-          "at"
+          "at",
+          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
+          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email"
         FROM
           "rows"
       )
@@ -110,10 +124,13 @@ WITH "read" AS (
         "id_user_id",
         "id_email",
         "at" AS "first_seen_at",
-        "at" AS "last_seen_at"
+        "at" AS "last_seen_at",
+        1 AS "row_count",
+        "unusable_user_id",
+        "unusable_email"
       FROM
         "normalised"
-    ) AS "r" ("i0", "i2", "first_seen_at", "last_seen_at")
+    ) AS "r" ("i0", "i2", "first_seen_at", "last_seen_at", "row_count", "unusable_i0", "unusable_i2")
 )
 SELECT
   "i0",

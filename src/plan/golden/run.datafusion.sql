@@ -147,6 +147,7 @@ WITH "rows" AS (
     "raw_cookie",
     min("at") AS "first_seen_at",
     max("at") AS "last_seen_at",
+    count(*) AS "row_count",
     sum("v0") AS "a0_sum",
     count("v0") AS "a0_count",
     sum("v0") AS "a1",
@@ -166,6 +167,7 @@ WITH "rows" AS (
     kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
     "first_seen_at",
     "last_seen_at",
+    "row_count",
     "a0_sum",
     "a0_count",
     "a1",
@@ -174,7 +176,9 @@ WITH "rows" AS (
     "a3",
     "a3_at",
     "a4",
-    "a5"
+    "a5",
+    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
+    (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_cookie" AS VARCHAR)) <> '') AS "unusable_cookie"
   FROM
     "grouped"
 )
@@ -183,7 +187,7 @@ SELECT
 FROM
   "keyed"
 WHERE
-  ("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL);
+  ("id_user_id" IS NOT NULL) OR ("id_cookie" IS NOT NULL) OR "unusable_user_id" OR "unusable_cookie";
 
 -- table _customer_9_contacts_rows (Scratch)
 WITH "rows" AS (
@@ -205,6 +209,7 @@ WITH "rows" AS (
     "raw_phone",
     min("at") AS "first_seen_at",
     max("at") AS "last_seen_at",
+    count(*) AS "row_count",
     kinfold_last("v0", "t1") AS "a0",
     max("t1") FILTER (WHERE "v0" IS NOT NULL) AS "a0_at",
     kinfold_last("v2", "t1") AS "a1",
@@ -229,6 +234,7 @@ WITH "rows" AS (
     kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
     "first_seen_at",
     "last_seen_at",
+    "row_count",
     "a0",
     "a0_at",
     "a1",
@@ -236,7 +242,10 @@ WITH "rows" AS (
     "a2",
     "a2_at",
     "a3",
-    "a3_at"
+    "a3_at",
+    (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_crm_id" AS VARCHAR)) <> '') AS "unusable_crm_id",
+    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email",
+    (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (btrim(CAST("raw_phone" AS VARCHAR)) <> '') AS "unusable_phone"
   FROM
     "grouped"
 )
@@ -245,7 +254,7 @@ SELECT
 FROM
   "keyed"
 WHERE
-  ("id_crm_id" IS NOT NULL) OR ("id_email" IS NOT NULL) OR ("id_phone" IS NOT NULL);
+  ("id_crm_id" IS NOT NULL) OR ("id_email" IS NOT NULL) OR ("id_phone" IS NOT NULL) OR "unusable_crm_id" OR "unusable_email" OR "unusable_phone";
 
 -- identity customer from crm.contacts
 SELECT
@@ -253,7 +262,11 @@ SELECT
   "id_email",
   "id_phone",
   "first_seen_at",
-  "last_seen_at"
+  "last_seen_at",
+  "row_count",
+  "unusable_crm_id",
+  "unusable_email",
+  "unusable_phone"
 FROM
   "kinfold"."_customer_9_contacts_rows" AS "k";
 
@@ -262,7 +275,10 @@ SELECT
   "id_user_id",
   "id_cookie",
   "first_seen_at",
-  "last_seen_at"
+  "last_seen_at",
+  "row_count",
+  "unusable_user_id",
+  "unusable_cookie"
 FROM
   "kinfold"."_customer_2_events_rows" AS "k";
 
@@ -283,7 +299,9 @@ WITH "rows" AS (
       ELSE
         kinfold_email(CAST("raw_email" AS VARCHAR))
     END AS "id_email",
-    "at"
+    "at",
+    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
+    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email"
   FROM
     "rows"
 )
@@ -291,7 +309,10 @@ SELECT
   "id_user_id",
   "id_email",
   "at" AS "first_seen_at",
-  "at" AS "last_seen_at"
+  "at" AS "last_seen_at",
+  1 AS "row_count",
+  "unusable_user_id",
+  "unusable_email"
 FROM
   "normalised";
 

@@ -6,8 +6,8 @@ use kinfold_lang::project::{Block, Entity, EntityTable, Identifier, IdentifierTy
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
-    Select, Stages, and, binary, call, case, cast_text, coalesce, col, col_of, eq, in_list, is_not_null, kinfold, null,
-    or, relation, text,
+    Select, Stages, and, binary, call, case, cast_text, coalesce, col, col_of, eq, in_list, is_not_null, is_null,
+    kinfold, null, or, relation, text,
 };
 
 /// The identifiers by which a table's rows are told apart: an index into [`Entity::identifiers`], ascending, and SQL.
@@ -32,19 +32,41 @@ pub(crate) fn raw_items(entity: &Entity, ids: &Ids) -> Vec<(Expr, String)> {
     ids.iter().map(|(index, expr)| (expr.clone(), raw_name(entity, *index))).collect()
 }
 
+/// Whether a row has a value of an identifier of which nothing is left.
+pub(crate) fn unusable_name(entity: &Entity, index: usize) -> String {
+    format!("unusable_{}", identifier(entity, index).name)
+}
+
 /// Columns `id_…`, null for what is nothing, invalid or blocked, and `keep`, from a stage that has `raw_…` columns.
 pub(crate) fn normalised(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
+    over_raw(entity, ids, stage).columns(keep.iter().map(String::as_str)).query()
+}
+
+/// As [`normalised`], with columns `unusable_…` at the end.
+pub(crate) fn normalised_and_judged(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
+    let unusable = |(index, _): &(usize, Expr)| {
+        let raw = || cast_text(col(&raw_name(entity, *index)));
+        let is_given = binary(call("btrim", vec![raw()]), BinaryOperator::NotEq, text(""));
+        let is_nothing = is_null(normaliser(&identifier(entity, *index).ty, raw()));
+        (and([is_nothing, is_given]), unusable_name(entity, *index))
+    };
+    let normalised = over_raw(entity, ids, stage).columns(keep.iter().map(String::as_str));
+    normalised.items(ids.iter().map(unusable)).query()
+}
+
+fn over_raw(entity: &Entity, ids: &Ids, stage: &str) -> Select {
     let id = |(index, _): &(usize, Expr)| {
         let identifier = identifier(entity, *index);
         let raw = cast_text(col(&raw_name(entity, *index)));
         (allowed(identifier, &raw), id_name(entity, *index))
     };
-    Select::from_stage(stage).items(ids.iter().map(id)).columns(keep.iter().map(String::as_str)).query()
+    Select::from_stage(stage).items(ids.iter().map(id))
 }
 
-/// Whether a row of a stage that has `id_…` columns has any of them.
-pub(crate) fn has_identifier(entity: &Entity, ids: &Ids) -> Expr {
-    or(ids.iter().map(|(index, _)| is_not_null(col(&id_name(entity, *index)))))
+/// Whether a row of a stage that has `id_…` and `unusable_…` columns has a value of any identifier, of use or not.
+pub(crate) fn has_value(entity: &Entity, ids: &Ids) -> Expr {
+    let usable = ids.iter().map(|(index, _)| is_not_null(col(&id_name(entity, *index))));
+    or(usable.chain(ids.iter().map(|(index, _)| col(&unusable_name(entity, *index)))))
 }
 
 /// The normalised value, unless it is blocked.

@@ -17,13 +17,20 @@ use crate::tables::resolve_tables;
 
 pub(crate) use aliases::aliases;
 pub use contraction::{Contraction, MakeTable};
-use keys::{id_name, normalised, normaliser, raw_items};
+use keys::{id_name, normalised_and_judged, normaliser, raw_items, unusable_name};
+
+/// How many rows of a table a row of identifiers stands for.
+pub(crate) const ROW_COUNT: &str = "row_count";
 
 /// What the kernel is given for one entity. `keyed` names, for a link, a scratch table that holds the link's combinations of
 /// identifiers, with `first_seen_at` and `last_seen_at`, if there is one: the link's own table is then not scanned once more.
 pub(crate) fn resolve(entity: &Entity, keyed: impl Fn(&Link) -> Option<String>) -> Resolve {
-    let identifier =
-        |i: &Identifier| ResolveIdentifier { name: i.name.clone(), limit: i.limit, shared_above: i.shared_above };
+    let identifier = |i: &Identifier| ResolveIdentifier {
+        name: i.name.clone(),
+        ty: i.ty.clone(),
+        limit: i.limit,
+        shared_above: i.shared_above,
+    };
     let pin = |pin: &Pin| ResolvePin {
         kind: pin.kind,
         identifiers: pin.values.each_ref().map(|(index, _)| *index),
@@ -75,18 +82,21 @@ pub(crate) fn pinned_values(entity: &Entity) -> Option<Query> {
 
 /// Rows as they are: the kernel keeps each combination of values once, which costs it less than an engine pays for grouping by texts.
 fn link_rows(entity: &Entity, link: &Link, keyed: Option<String>) -> Query {
+    let names = |name: fn(&Entity, usize) -> String| link.ids.iter().map(move |(index, _)| name(entity, *index));
+    let [ids, unusable] = [id_name, unusable_name].map(|name| names(name).collect::<Vec<_>>());
+    let [ids, unusable] = [&ids, &unusable].map(|names| names.iter().map(String::as_str));
     let times = ["first_seen_at", "last_seen_at"];
-    let ids: Vec<String> = link.ids.iter().map(|(index, _)| id_name(entity, *index)).collect();
-    let ids = || ids.iter().map(String::as_str);
     if let Some(name) = keyed {
-        return Select::from(kinfold(&name, "k")).columns(ids().chain(times)).query();
+        let columns = ids.chain(times).chain([ROW_COUNT]).chain(unusable);
+        return Select::from(kinfold(&name, "k")).columns(columns).query();
     }
     let mut stages = Stages::default();
     let rows = Select::from(table(&link.table)).items(raw_items(entity, &link.ids)).item(seen_at(link), "at");
     stages.add("rows", rows.query());
-    stages.add("normalised", normalised(entity, &link.ids, "rows", &["at".to_owned()]));
+    stages.add("normalised", normalised_and_judged(entity, &link.ids, "rows", &["at".to_owned()]));
     let seen = times.map(|name| (col("at"), name.to_owned()));
-    stages.finish(Select::from_stage("normalised").columns(ids()).items(seen).query())
+    let told = Select::from_stage("normalised").columns(ids).items(seen).item(int(1), ROW_COUNT);
+    stages.finish(told.columns(unusable).query())
 }
 
 /// When a row came about; null if the link does not say.

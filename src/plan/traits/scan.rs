@@ -19,9 +19,11 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::call::{Call, Function, time_name};
 use super::frequent::{Counted, Frequent, Question};
-use crate::identity::keys::{Ids, add_owned, has_identifier, id_name, normalised, raw_items, raw_name};
-use crate::identity::seen;
-use crate::sql::{Select, Stages, and, binary, cast_instant, coalesce, col_of, instant, int, or, table};
+use crate::identity::keys::{
+    Ids, add_owned, has_value, id_name, normalised, normalised_and_judged, raw_items, raw_name,
+};
+use crate::identity::{ROW_COUNT, seen};
+use crate::sql::{Select, Stages, and, binary, cast_instant, coalesce, col_of, count_rows, instant, int, or, table};
 
 /// Beyond so many different conditions, rows are not filtered before they are grouped: it costs more than it saves.
 const MAX_PREFILTER: usize = 4;
@@ -244,16 +246,17 @@ impl Scan {
         stages.finish(Select::from_stage("owned").column("profile_id").items(items).group_by(["profile_id"]).query())
     }
 
-    /// One row for each combination of identifiers, hardly any twice: `first_seen_at`, `last_seen_at`, partial aggregates. All of
-    /// the table's rows that have an identifier count, since identity reads it too; `at` says when a row came about.
+    /// One row for each combination of identifiers, hardly any twice: `first_seen_at`, `last_seen_at`, how many rows it stands for, partial
+    /// aggregates, and of which identifiers it has a value that is of no use. All of the table's rows with a value of one count,
+    /// since identity reads it too; `at` says when a row came about.
     pub(crate) fn keyed(&self, entity: &Entity, at: Expr) -> Query {
         let mut stages = Stages::default();
         stages.add("rows", self.rows(entity, vec![], Some(at)));
         stages.add("grouped", self.by_raw(entity, true));
-        let times = ["first_seen_at", "last_seen_at"].map(str::to_owned);
-        let keep: Vec<String> = times.into_iter().chain(self.partial_names()).collect();
-        stages.add("keyed", normalised(entity, &self.ids, "grouped", &keep));
-        stages.finish(Select::from_stage("keyed").all_of("keyed").filter([has_identifier(entity, &self.ids)]).query())
+        let told = ["first_seen_at", "last_seen_at", ROW_COUNT].map(str::to_owned);
+        let keep: Vec<String> = told.into_iter().chain(self.partial_names()).collect();
+        stages.add("keyed", normalised_and_judged(entity, &self.ids, "grouped", &keep));
+        stages.finish(Select::from_stage("keyed").all_of("keyed").filter([has_value(entity, &self.ids)]).query())
     }
 
     fn rows(&self, entity: &Entity, filter: Vec<Expr>, at: Option<Expr>) -> Query {
@@ -265,11 +268,12 @@ impl Scan {
             .query()
     }
 
-    fn by_raw(&self, entity: &Entity, with_times: bool) -> Query {
+    fn by_raw(&self, entity: &Entity, is_told: bool) -> Query {
         let raw = self.raw_names(entity);
         let raw = || raw.iter().map(String::as_str);
-        let times = if with_times { seen("at", "at").to_vec() } else { vec![] };
-        Select::from_stage("rows").columns(raw()).items(times).items(self.partials()).group_by(raw()).query()
+        let count = || (count_rows().build(), ROW_COUNT.to_owned());
+        let told = if is_told { seen("at", "at").into_iter().chain([count()]).collect() } else { vec![] };
+        Select::from_stage("rows").columns(raw()).items(told).items(self.partials()).group_by(raw()).query()
     }
 
     /// Rows that no call counts need not be grouped.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use kinfold_lang::project::IdentifierType;
 use kinfold_plan::{Contraction, Resolve, ResolveIdentifier, ResolveRows};
 
 use super::resolving::{query, resolve_again, work};
@@ -13,14 +14,22 @@ type Row = ([String; 3], bool);
 
 /// No limits, and a source for each condition.
 fn over(identifiers: &[&str], sources: &[(&[usize], &str)]) -> Resolve {
-    let identifier = |name: &&str| ResolveIdentifier { name: (*name).to_owned(), limit: None, shared_above: None };
+    let identifier = |name: &&str| ResolveIdentifier {
+        name: (*name).to_owned(),
+        ty: IdentifierType::Exact,
+        limit: None,
+        shared_above: None,
+    };
     let source = |(of, condition): &(&[usize], &str)| {
         let columns: String = of.iter().map(|i| format!("nullif({}, ''), ", identifiers[*i])).collect();
         let times = "cast(null as timestamp) AS first_seen_at, cast(null as timestamp) AS last_seen_at";
+        let unusable: String = of.iter().map(|i| format!(", false AS unusable_{i}")).collect();
         ResolveRows {
             source: "shop.orders".to_owned(),
             identifiers: of.to_vec(),
-            query: query(&format!("SELECT {columns}{times} FROM shop.orders WHERE {condition}")),
+            query: query(&format!(
+                "SELECT {columns}{times}, 1 AS row_count{unusable} FROM shop.orders WHERE {condition}"
+            )),
             keep: false,
         }
     };

@@ -1,4 +1,4 @@
-use kinfold_lang::project::{Format, Limit, MaxCluster, PinKind};
+use kinfold_lang::project::{Format, IdentifierType, Limit, MaxCluster, PinKind};
 use kinfold_plan::{Resolve, ResolveIdentifier, ResolvePin, ResolveRows, resolve_tables};
 
 use super::{CSV, Lake, batch, check, rows, run, texts};
@@ -16,6 +16,7 @@ pub(super) fn query(sql: &str) -> sqlparser::ast::Query {
 pub(super) fn work() -> Resolve {
     let identifier = |name: &str, limit: Option<u32>| ResolveIdentifier {
         name: name.to_owned(),
+        ty: IdentifierType::Exact,
         limit: limit.map(|count| Limit { count, within: None }),
         shared_above: None,
     };
@@ -26,8 +27,8 @@ pub(super) fn work() -> Resolve {
             source: "shop.orders".to_owned(),
             identifiers: vec![0, 1],
             query: query(
-                "SELECT kinfold_email(email), phone, min(at) AS first_seen_at, max(at) AS last_seen_at \
-                 FROM shop.orders GROUP BY 1, 2",
+                "SELECT kinfold_email(email), phone, min(at) AS first_seen_at, max(at) AS last_seen_at, \
+                 count(*) AS row_count, false AS unusable_0, false AS unusable_1 FROM shop.orders GROUP BY 1, 2",
             ),
             keep: false,
         }],
@@ -197,7 +198,8 @@ async fn memory_of_the_kernel_counts() {
     lake.open("a.parquet", Format::Parquet).await.unwrap();
     let mut work = work();
     work.rows[0].query = query(
-        "SELECT email, CAST(NULL AS VARCHAR) AS b, CAST(NULL AS TIMESTAMP) AS c, CAST(NULL AS TIMESTAMP) AS d FROM shop.orders",
+        "SELECT email, CAST(NULL AS VARCHAR) AS b, CAST(NULL AS TIMESTAMP) AS c, CAST(NULL AS TIMESTAMP) AS d, \
+         1 AS row_count, false AS unusable_0, false AS unusable_1 FROM shop.orders",
     );
     let error = resolve_again(&lake.engine, &run("r1"), &work).await.unwrap_err();
     let message = "the identities of `customer` take more memory than the memory limit allows";

@@ -10,7 +10,8 @@ use super::{CSV, Lake, output, run, source};
 use crate::lake::kept;
 use crate::{Engine, LakeEngine, RunContext};
 
-const ROWS: &str = "SELECT kinfold_email(email), phone, at AS first_seen_at, at AS last_seen_at FROM shop.orders";
+const ROWS: &str = "SELECT kinfold_email(email), phone, at AS first_seen_at, at AS last_seen_at, \
+    1 AS row_count, false AS unusable_0, false AS unusable_1 FROM shop.orders";
 
 fn keeping(sql: &str) -> Resolve {
     let mut work = work();
@@ -123,7 +124,8 @@ async fn what_more_than_one_table_is_needed_for_is_one_part() {
     lake.file("orders/1.csv", "email,phone,at\na@x.org,p1,2026-01-01\n");
     lake.file("orders/2.csv", "email,phone,at\na@x.org,p2,2026-01-01\n");
     let newest = keeping(
-        "SELECT email, max(phone), min(at) AS first_seen_at, max(at) AS last_seen_at FROM shop.orders GROUP BY email",
+        "SELECT email, max(phone), min(at) AS first_seen_at, max(at) AS last_seen_at, \
+         count(*) AS row_count, false AS unusable_0, false AS unusable_1 FROM shop.orders GROUP BY email",
     );
     assert_eq!(resolve(&lake, &run("r1"), &newest).await, ["a@x.org p2"]);
     forge(&lake, "orders/1.csv", "email,phone,at\na@x.org,p9,2026-01-01\n");

@@ -30,6 +30,7 @@ mod script;
 use kinfold_lang::project::{Entity, EntityTable};
 use sqlparser::ast::{BinaryOperator, DataType, Expr, Query, TableFactor};
 
+use crate::identity::ROW_COUNT;
 use crate::sql::{
     Aggregate, Select, Sort, Stages, and, binary, boolean, call, case, case_of, cast, cast_big_int, cast_text,
     coalesce, col, col_of, count_rows, derived_columns, eq, int, is_not_null, null, number, relation, text, union_all,
@@ -191,8 +192,9 @@ impl Contraction {
     fn all_rows(&self) -> Query {
         let of = |rows: &ResolveRows| {
             let own: Vec<String> = rows.identifiers.iter().map(|i| column(*i)).collect();
-            let times = ["first_seen_at".to_owned(), "last_seen_at".to_owned()];
-            let columns: Vec<&str> = own.iter().chain(&times).map(String::as_str).collect();
+            let told = ["first_seen_at", "last_seen_at", ROW_COUNT].map(str::to_owned);
+            let unusable: Vec<String> = own.iter().map(|name| format!("unusable_{name}")).collect();
+            let columns: Vec<&str> = own.iter().chain(&told).chain(&unusable).map(String::as_str).collect();
             let value = |i: usize| if rows.identifiers.contains(&i) { col(&column(i)) } else { null() };
             Select::from(derived_columns(rows.query.clone(), "r", &columns))
                 .items((0..self.identifiers.len()).map(|i| (cast_text(value(i)), column(i))))
