@@ -110,6 +110,14 @@ fn changes_in_place(project: &Project, table: &str) -> usize {
     commits.filter(|path| std::fs::read_to_string(path).unwrap().lines().any(changes)).count()
 }
 
+/// How much was resolved.
+fn note(ran: &Ran) -> String {
+    let steps = ran.json["steps"].as_array().unwrap();
+    let note = steps.iter().find(|step| step["name"] == "person_identity").unwrap()["note"].as_str().unwrap();
+    assert!(note.ends_with(" known values resolved again"), "{note}");
+    note.to_owned()
+}
+
 fn run_over_all(project: &Project) -> Ran {
     project.kinfold(&["run", "--no-sync", "--full", "--as-of", AS_OF]).expect(0)
 }
@@ -150,15 +158,115 @@ fn runs_that_change_tables_in_place_end_where_whole_ones_do() {
         assert_eq!(changes_in_place(&project, "person_identifiers"), step.min(3));
         assert!(changes_in_place(&project, "person_conflicts") > 0);
         assert_eq!(changes_in_place(&twin, "person_identifiers"), (step - 1).min(3));
-        let steps = ran.json["steps"].as_array().unwrap();
-        let note = steps.iter().find(|step| step["name"] == "person_identity").unwrap()["note"].as_str().unwrap();
-        assert!(note.ends_with(" known values resolved again"), "{note}");
+        let note = note(&ran);
         assert_eq!(note.starts_with("0 of "), step == 4, "{note}");
     }
     let late = project.query(
         "select count(distinct profile_id) from person_identifiers where value in ('u40000', 'late', '+905321239999')",
     );
     assert_eq!(late, [[1]]);
+}
+
+const MATCHING: &str = "
+sources:
+  - name: registry
+    location: ./data
+    tables:
+      - {name: people, path: people/, format: csv, unique_key: id,
+         columns: [{name: id, type: text}, {name: name, type: text}, {name: zip, type: text}, {name: born, type: text}]}
+entities:
+  - name: person
+    identity:
+      identifiers:
+        - {name: id, limit: 4}
+        - {name: email, type: email, shared_above: 4}
+        - {name: phone, type: {phone: {region: TR}}, limit: {count: 2, within: 9d}}
+      from:
+        - {table: crm.contacts, ids: {id: id, email: email, phone: phone}}
+        - {table: registry.people, ids: {id: id}}
+      never: [{pair: [{id: h0-1}, {id: h0-2}], reason: twins}]
+      match:
+        records: [{table: registry.people, id: {id: id}, columns: {name: name, zip: zip, born: born}}]
+        comparisons:
+          - {column: name, levels: [exact]}
+          - {column: zip, levels: [exact, {prefix: 2}]}
+          - {column: born, levels: [exact]}
+        block_on: [name, [zip, born]]
+        accept: 0.9
+        review: 0.1
+        linkage: average
+";
+
+const MODEL: &str = "
+match_models:
+  - entity: person
+    probability: 0.01
+    comparisons:
+      - {name: name, levels: [{level: exact, m: 0.9, u: 0.001}, {level: else, m: 0.1, u: 0.999}]}
+      - {name: zip, levels: [{level: exact, m: 0.7, u: 0.01}, {level: prefix 2, m: 0.2, u: 0.1}, {level: else, m: 0.1, u: 0.89}]}
+      - {name: born, levels: [{level: exact, m: 0.9, u: 0.01}, {level: else, m: 0.1, u: 0.99}]}
+";
+
+/// Of those whom nobody matches, and of `hard` among whom many do; some of these are one of the others. Ids begin with `kind`.
+fn people(random: &mut Random, kind: &str, others: u64, hard: u64) -> String {
+    let mut rows = "id,name,zip,born\n".to_owned();
+    let person = |p: u64| format!("n{},{:03},b{}", p % 30_000, p % 97, p % 365);
+    for p in 0..others {
+        writeln!(rows, "u{p},{}", person(p)).unwrap();
+    }
+    for i in 0..hard {
+        let said = match random.below(4) {
+            0 => person(random.below(PEOPLE)),
+            _ => format!("h{},{:03},c{}", random.below(60), random.below(30), random.below(6)),
+        };
+        writeln!(rows, "{kind}-{i},{said}").unwrap();
+    }
+    rows
+}
+
+#[test]
+fn what_matches_is_linked_in_place_as_it_is_in_a_whole_run() {
+    let project = project();
+    let contacts = project.read("models/people.yml");
+    let sources = contacts.split("entities:").next().unwrap().to_owned();
+    project.write("models/people.yml", sources);
+    project.write("models/person.yml", MATCHING);
+    project.write("models/person.match.yml", MODEL);
+    let mut random = Random(3);
+    project.write("data/people/all.csv", people(&mut random, "h0", PEOPLE, 500));
+    project.run();
+    let found = |table: &str| project.query(&format!("select count(*) from {table}"))[0][0].as_u64().unwrap();
+    assert!(found("person_matches") > 200 && found("person_review") > 200);
+    for step in 1..=5 {
+        match step {
+            // People who match, and rows that link some of them; then either; then weights alone; then nothing.
+            1 => {
+                project.write("data/people/1.csv", people(&mut random, "h1", 0, 60));
+                project.write("data/contacts/1.csv", hard_rows(&mut random, 60) + "h1-1,h1@x.org,,\nh0-3,h1@x.org,,\n");
+            }
+            2 => project.write("data/people/2.csv", people(&mut random, "h2", 0, 40)),
+            3 => {
+                project.write("data/contacts/3.csv", hard_rows(&mut random, 60) + "h2-1,h2@x.org,,\nh0-4,h2@x.org,,\n");
+            }
+            4 => project.edit("models/person.match.yml", "m: 0.2, u: 0.1}", "m: 0.8, u: 0.03}"),
+            _ => {}
+        }
+        let twin = twin(&project);
+        let (ran, whole) = (project.run(), run_over_all(&twin));
+        let (part, all) = (told(&project, &ran), told(&twin, &whole));
+        for (part, all) in part.iter().zip(&all) {
+            assert_eq!(part.len(), all.len(), "step {step}");
+            for (part, all) in part.iter().zip(all) {
+                assert_eq!(part, all, "step {step}");
+            }
+        }
+        let refused = project.query("select distinct rule from person_conflicts where source = 'match' order by 1");
+        assert!(refused.len() > 1, "{refused:?}");
+        assert_eq!(changes_in_place(&project, "person_identifiers"), step.min(4), "step {step}");
+        let note = note(&ran);
+        assert_eq!(note.starts_with("0 of "), step == 5, "{note}");
+        assert!(part[7].iter().any(|count| count[0] == "matches"), "{:?}", part[7]);
+    }
 }
 
 /// Whatever the tables are not what the last run left, or rows are gone: all rows are read.

@@ -149,12 +149,79 @@ impl Graph {
         }
         let before = self.matches.list.len();
         for row in 0..rows {
-            let ends = [a, b].map(|[identifier, value]| self.find(identifier.text(row)?, value.text(row)?));
-            if let ([Some(a), Some(b)], Some(weight)) = (ends, weights.weight(row)) {
-                self.matches.list.push(Matched::new([a, b], weight));
+            let Some(weight) = weights.weight(row) else { continue };
+            match self.ends([a, b], row) {
+                [Some(a), Some(b)] => {
+                    self.matches.list.push(Matched::new([a, b], weight));
+                    self.count_match([a, b], weight, 1);
+                }
+                [Some((at, _)), None] | [None, Some((at, _))] => {
+                    self.matches.is_torn |= self.matches.accepts(weight) && self.is_new(at);
+                }
+                [None, None] => {}
             }
         }
         Ok(self.matches.list.len() - before)
+    }
+
+    /// Of a part of all rows: takes in how pairs of values are linked otherwise than in the last run, as [`Graph::add_matches`] does, with
+    /// how many times more each is.
+    ///
+    /// # Errors
+    /// When the columns differ in length.
+    pub fn changed_matches(
+        &mut self,
+        [a, b]: [[&dyn TextColumn; 2]; 2],
+        weights: &dyn WeightColumn,
+        counts: &[i64],
+    ) -> Result<(), IdentityError> {
+        if [a[0], a[1], b[0], b[1]].iter().any(|column| column.len() != counts.len()) {
+            return Err(IdentityError::Misuse("columns of different lengths"));
+        }
+        for (row, count) in counts.iter().enumerate() {
+            if let ([Some(a), Some(b)], Some(weight)) = (self.ends([a, b], row), weights.weight(row)) {
+                self.count_match([a, b], weight, -count);
+            }
+        }
+        Ok(())
+    }
+
+    /// Of a part of all rows: how many pairs the last run linked by likelihood, or refused, once all that are and all that changed have
+    /// come in.
+    pub fn matches_before(&self) -> u64 {
+        self.matches.before()
+    }
+
+    /// Of a part of all rows: whether a match may link it with the rest.
+    ///
+    /// Where one end of a match is at hand and the other is not, the other is on no row, as a rule: it would be in one group with the first
+    /// otherwise. Nobody knows that of a value that was on no row before.
+    pub fn is_torn(&self) -> bool {
+        self.matches.is_torn
+    }
+
+    fn ends(&self, ends: [[&dyn TextColumn; 2]; 2], row: usize) -> [Option<(Ref, u8)>; 2] {
+        ends.map(|[identifier, value]| self.find(identifier.text(row)?, value.text(row)?))
+    }
+
+    fn count_match(&mut self, [(a, _), (b, _)]: [(Ref, u8); 2], weight: f64, count: i64) {
+        let is_edge = self.earlier.is_some() && a != b && self.matches.accepts(weight);
+        if is_edge && self.had_profile(a) && self.had_profile(b) {
+            self.matches.count_before(count);
+        }
+    }
+
+    /// Whether a value had a profile in the last run.
+    fn had_profile(&self, at: Ref) -> bool {
+        let shard = self.shared.shards[at.shard()].lock().unwrap_or_else(PoisonError::into_inner);
+        shard.attributes.previous.get(at.number() as usize).is_some_and(Option::is_some)
+    }
+
+    /// Whether a value of a part of all rows was on none before.
+    fn is_new(&self, at: Ref) -> bool {
+        let Some(earlier) = &self.earlier else { return false };
+        let is_fresh = (at.number() as usize) < earlier.fresh[at.shard()];
+        is_fresh && !self.had_profile(at) && earlier.aside.iter().all(|value| value.at != at)
     }
 
     /// Where a value is kept, and its identifier.

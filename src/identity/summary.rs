@@ -67,6 +67,7 @@ impl Summary {
             let all = all.get_mut(&of)?;
             *all = all.checked_sub(count)?;
         }
+        self.matches = (self.matches + summary.matches).checked_sub(taken.matches)?;
         let count = |((source, identifiers), count)| EdgeCount { source, identifiers, count };
         self.edges = all.into_iter().filter(|(_, count)| *count > 0).map(count).collect();
         (self.largest.len() >= told.min(usize::try_from(profiles).unwrap_or(told))).then_some(self)

@@ -98,6 +98,11 @@ pub struct Resolve {
 pub struct ResolveMatches {
     /// Identifier and value of one, then of the other, then `weight`, a number in bits.
     pub query: ast::Query,
+    /// Those of which the last run had more or fewer: the same columns, and how many times more each is now, which is not 0. From the schema
+    /// `previous`.
+    pub changes: ast::Query,
+    /// The tables that this goes by of the last run.
+    pub told_in: [String; 2],
     /// What pairs must weigh that are linked. The query may give lighter ones, which tell how near others are.
     pub accept: f64,
     pub linkage: Linkage,

@@ -122,7 +122,7 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     });
     let pairs = add_pairs(steps, entity, input.matched_before.contains(&entity.name));
     let linked: Vec<TableName> = entity.links.iter().map(|l| l.table.clone()).collect();
-    let own = shared.iter().map(|s| s.step).chain(pairs);
+    let own = shared.iter().map(|s| s.step).chain(pairs.into_iter().flatten());
     let mut after: Vec<usize> = steps.before(&linked).into_iter().chain(own).collect();
     after.sort_unstable();
     let identity = steps.add(Step {
@@ -167,8 +167,9 @@ fn add_entity(steps: &mut Steps, entity: &Entity, segments: &[&Segment], input: 
     steps.table(name, StepKind::Segments, KeepTable::Append, needs, query);
 }
 
-/// Compares records, if a model was learned; gives the step after which the likely pairs are known. `onward`: the last run's are.
-fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> {
+/// Compares records, if a model was learned; gives the steps after which the likely pairs are known, and told for the next run. `onward`: the
+/// last run's are.
+fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<Vec<usize>> {
     let (matching, model) = matching::learned(entity)?;
     let scratch =
         |steps: &mut Steps, name, needs, query| steps.table(name, StepKind::Matching, KeepTable::Scratch, needs, query);
@@ -207,6 +208,7 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
     let (names, of_rules): (Vec<String>, Vec<usize>) = tables.into_iter().unzip();
     let needs = Needs { steps: of_rules, ..Needs::default() };
     let pairs = scratch(steps, table, needs, matching::likely_pairs(entity, matching, model, &names, onward)?);
+    let mut last = vec![pairs];
     for table in [EntityTable::Matches, EntityTable::Review, EntityTable::Records] {
         // The next run goes on from all three.
         let needs = Needs { steps: vec![pairs], carries_on: true, ..Needs::default() };
@@ -214,9 +216,9 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<usize> 
             EntityTable::Records => matching::known(entity, matching),
             _ => matching::told(entity, matching, table),
         };
-        steps.table(table.of(&entity.name), StepKind::Matching, KeepTable::Replace, needs, query);
+        last.push(steps.table(table.of(&entity.name), StepKind::Matching, KeepTable::Replace, needs, query));
     }
-    Some(pairs)
+    Some(last)
 }
 
 /// A table grouped by identifiers once, for identity and for traits.

@@ -408,7 +408,7 @@ impl Engine for LakeEngine {
         self.patch(run, output, deleted, rows).await
     }
 
-    async fn table_version(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError> {
+    async fn table_version(&self, run: Option<&RunContext>, table: &str) -> Result<Option<String>, EngineError> {
         self.version_of(run, table).await
     }
 

@@ -99,10 +99,14 @@ impl LakeEngine {
         Ok(written)
     }
 
-    pub(super) async fn version_of(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError> {
+    pub(super) async fn version_of(
+        &self,
+        run: Option<&RunContext>,
+        table: &str,
+    ) -> Result<Option<String>, EngineError> {
         let staged: Vec<Staged> = {
             let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_run = staged.get(run.run_id.as_str()).into_iter().flatten();
+            let of_run = run.and_then(|run| staged.get(run.run_id.as_str())).into_iter().flatten();
             of_run.filter(|s| s.table == table).cloned().collect()
         };
         let is_whole = staged.first().is_some_and(|first| first.keep != KeepTable::Append);

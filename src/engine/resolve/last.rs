@@ -19,7 +19,7 @@ use crate::api::{Engine, Kept, RunContext};
 use crate::error::EngineError;
 
 /// Raised when what is kept is of no use to runs of this version any more.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// What the last run left.
 #[derive(Debug)]
@@ -37,13 +37,15 @@ fn shelf(work: &Resolve) -> String {
 }
 
 /// The tables that a run changes in place, and those that it reads.
-fn tables(work: &Resolve) -> [&ResolveTable; 3] {
-    [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared]
+fn tables(work: &Resolve) -> impl Iterator<Item = &str> {
+    let own = [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared];
+    let of_matches = work.matches.iter().flat_map(|matches| &matches.told_in);
+    own.into_iter().map(|table: &ResolveTable| &table.output.name).chain(of_matches).map(String::as_str)
 }
 
-/// Whether it can be told what new rows touch: no records are linked by likelihood, and what was read may be kept.
+/// Whether it can be told what new rows touch: what was read may be kept.
 pub(super) fn is_possible(work: &Resolve) -> bool {
-    work.matches.is_none() && work.rows.iter().all(|rows| rows.keep)
+    work.rows.iter().all(|rows| rows.keep)
 }
 
 /// What earlier runs have left; nothing for most projects, whose results are small.
@@ -51,11 +53,15 @@ pub(super) async fn all(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Kept>
     engine.kept(&shelf(work)).await
 }
 
-/// The versions of [`tables`].
-async fn versions(engine: &dyn Engine, run: &RunContext, work: &Resolve) -> Result<Vec<Option<String>>, EngineError> {
+/// The versions of [`tables`]: see [`Engine::table_version`].
+async fn versions(
+    engine: &dyn Engine,
+    run: Option<&RunContext>,
+    work: &Resolve,
+) -> Result<Vec<Option<String>>, EngineError> {
     let mut versions = vec![];
     for table in tables(work) {
-        versions.push(engine.table_version(run, &table.output.name).await?);
+        versions.push(engine.table_version(run, table).await?);
     }
     Ok(versions)
 }
@@ -63,13 +69,13 @@ async fn versions(engine: &dyn Engine, run: &RunContext, work: &Resolve) -> Resu
 /// Which of `all` the last run left; none if it is not known, or if rules have changed since, tables, or rows that it read.
 pub(super) async fn find(
     engine: &dyn Engine,
-    run: &RunContext,
     work: &Resolve,
     readings: &[Option<Reading>],
     rules: &Rules,
     all: Vec<Kept>,
 ) -> Result<Option<Last>, EngineError> {
-    let versions = versions(engine, run, work).await?;
+    // This run may have told of matches already.
+    let versions = versions(engine, None, work).await?;
     let rules = fingerprint(work, rules);
     let is_same = |about: &Value| {
         let sources = about["sources"].as_array();
@@ -154,7 +160,7 @@ pub(super) async fn keep(
             "run_id": run.run_id.as_str(),
             "rules": fingerprint(work, resolution.rules()),
             "sources": sources.map(|r| json!({"fingerprint": r.fingerprint, "parts": r.parts()})).collect::<Vec<_>>(),
-            "tables": versions(engine, run, work).await?,
+            "tables": versions(engine, Some(run), work).await?,
             "summary": to_json(&summary),
             "unused_pins": unused_pins,
             "refused": told.refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),
@@ -188,10 +194,10 @@ fn fingerprint(work: &Resolve, rules: &Rules) -> String {
 }
 
 fn to_json(summary: &Summary) -> Value {
-    let Summary { values, sizes, largest, edges, matches: _ } = summary;
+    let Summary { values, sizes, largest, edges, matches } = summary;
     let largest: Vec<_> = largest.iter().map(|(id, size)| json!([id.to_string(), size])).collect();
     let edges: Vec<_> = edges.iter().map(|edges| json!([edges.source, edges.identifiers, edges.count])).collect();
-    json!({"values": values, "sizes": sizes, "largest": largest, "edges": edges})
+    json!({"values": values, "sizes": sizes, "largest": largest, "edges": edges, "matches": matches})
 }
 
 fn summary_of(about: &Value) -> Option<(Summary, RefusedCounts, Vec<usize>)> {
@@ -211,7 +217,7 @@ fn summary_of(about: &Value) -> Option<(Summary, RefusedCounts, Vec<usize>)> {
                 Some(EdgeCount { source: index(&v[0])?, identifiers, count: v[2].as_u64()? })
             })
             .collect::<Option<_>>()?,
-        matches: 0,
+        matches: of["matches"].as_u64()?,
     };
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let refused = about["refused"].as_array()?.iter();

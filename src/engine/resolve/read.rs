@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondTyp
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Evidence, Feeder, FindsFeeder, FoundValues, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty,
+    Earlier, Evidence, Feeder, FindsFeeder, FoundValues, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty,
     NumberColumn, Pin, PinKind, PreviousFeeder, ProfileId, TextColumn, TimeColumn, Touched, WeightColumn,
 };
 use kinfold_lang::project;
@@ -439,18 +439,102 @@ pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Gra
     let Some(matches) = &work.matches else { return Ok(()) };
     let mut batches = engine.query(&render(&matches.query, engine.dialect()), &[]).await?.batches;
     while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        let [ends @ .., weights] = batch.columns() else {
-            return Err(bug("a query of matches has no columns"));
-        };
-        let ends = ends.iter().map(Text::new).collect::<Result<Vec<_>, _>>()?;
-        let [identifier_a, value_a, identifier_b, value_b] = ends.as_slice() else {
-            return Err(bug("a query of matches has other columns than were asked for"));
-        };
-        let pairs: [[&dyn TextColumn; 2]; 2] = [[identifier_a, value_a], [identifier_b, value_b]];
-        graph.add_matches(pairs, &Weights::new(weights)?).map_err(|e| identity(&e, &work.entity))?;
+        let Matched { ends, weights, .. } = Matched::new(batch?.columns())?;
+        graph.add_matches(Matched::pairs(&ends), &weights).map_err(|e| identity(&e, &work.entity))?;
     }
     Ok(())
+}
+
+/// Pairs that are linked by likelihood otherwise than in the last run.
+#[derive(Default)]
+pub(super) struct ChangedMatches {
+    batches: Vec<RecordBatch>,
+    /// What they hold counts until it is dropped.
+    held: Vec<Beside>,
+}
+
+impl ChangedMatches {
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// None if there are more than `most`.
+    ///
+    /// # Errors
+    /// When the query fails, or memory does not suffice.
+    pub(super) async fn read(
+        engine: &dyn Engine,
+        work: &Resolve,
+        most: u64,
+        feeding: &Arc<Feeding>,
+    ) -> Result<Option<Self>, EngineError> {
+        let mut all = Self::default();
+        let Some(matches) = &work.matches else { return Ok(Some(all)) };
+        let mut batches = engine.query(&render(&matches.changes, engine.dialect()), &[]).await?.batches;
+        let mut pairs = 0;
+        while let Some(batch) = batches.next().await {
+            let batch = batch?;
+            pairs += batch.num_rows() as u64;
+            if pairs > most {
+                return Ok(None);
+            }
+            if batch.num_rows() > 0 {
+                all.held.push(feeding.beside(batch.get_array_memory_size()));
+                all.batches.push(batch);
+            }
+        }
+        Ok(Some(all))
+    }
+
+    /// Lets it be known what to look for.
+    ///
+    /// # Errors
+    /// When a value is missing.
+    pub(super) fn touch(&self, earlier: &mut Earlier, feeding: &Feeding) -> Result<(), EngineError> {
+        for batch in &self.batches {
+            let Matched { ends: [_, a, _, b], .. } = Matched::new(batch.columns())?;
+            earlier.changed([&a, &b]).map_err(|e| feeding.explain(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Lets a part of all rows know.
+    ///
+    /// # Errors
+    /// When the columns are not what was asked for.
+    pub(super) fn count(&self, graph: &mut Graph, feeding: &Feeding) -> Result<(), EngineError> {
+        for batch in &self.batches {
+            let Matched { ends, weights, times } = Matched::new(batch.columns())?;
+            let times = times.ok_or_else(|| bug("a query of changed matches has no counts"))?;
+            graph
+                .changed_matches(Matched::pairs(&ends), &weights, times.0.values())
+                .map_err(|e| feeding.explain(&e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of pairs that are linked by likelihood.
+struct Matched {
+    /// Identifier and value of one, then of the other.
+    ends: [Text; 4],
+    weights: Weights,
+    times: Option<Numbers>,
+}
+
+impl Matched {
+    fn new(columns: &[ArrayRef]) -> Result<Self, EngineError> {
+        let [identifier_a, value_a, identifier_b, value_b, weights, times @ ..] = columns else {
+            return Err(bug("a query of matches has other columns than were asked for"));
+        };
+        let [a, b, c, d] = [identifier_a, value_a, identifier_b, value_b].map(Text::new);
+        let times = times.first().map(Numbers::new).transpose()?;
+        Ok(Self { ends: [a?, b?, c?, d?], weights: Weights::new(weights)?, times })
+    }
+
+    fn pairs([identifier_a, value_a, identifier_b, value_b]: &[Text; 4]) -> [[&dyn TextColumn; 2]; 2] {
+        [[identifier_a, value_a], [identifier_b, value_b]]
+    }
 }
 
 /// The pins with their values in the form in which rows hold them.

@@ -19,7 +19,7 @@ use roaring::RoaringTreemap;
 use tokio::task::JoinSet;
 
 use super::last::{self, Last};
-use super::read::{self, Beside, Feeding, Numbers, Text};
+use super::read::{self, Beside, ChangedMatches, Feeding, Numbers, Text};
 use super::reuse::{self, Key, Reading};
 use super::tables::{self, Counts, Gone, RefusedCounts, Staying};
 use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve, values};
@@ -67,7 +67,7 @@ pub(super) async fn resolve(
         tables => tables?,
     };
     let rules = rules(work, &readings, pins.to_vec());
-    let Some(last) = last::find(engine, run, work, &readings, &rules, left).await? else {
+    let Some(last) = last::find(engine, work, &readings, &rules, left).await? else {
         return Ok(whole(work, "the last run is not known, or something has changed since"));
     };
     if !last::is_worth_it(&last.summary) || tables.is_worn() {
@@ -85,7 +85,9 @@ pub(super) async fn resolve(
     let seen = of.feeding.seen();
     let part = match of.part().await {
         Ok(Some(part)) => part,
-        Ok(None) => return Ok(whole(work, "too much is new, or a pin links what many share")),
+        Ok(None) => {
+            return Ok(whole(work, "too much is new, or a pin links what many share, or a match what was on no row"));
+        }
         // Whatever was not as it was left: a run over all rows does not need it.
         Err(e) if read::is_unreadable(&e) => {
             tracing::warn!(entity = work.entity, error = e.message, "what the last run has left is of no use");
@@ -209,7 +211,7 @@ impl Tables {
 
 /// What new rows touch, ready to be resolved.
 struct Part {
-    /// New rows have values.
+    /// New rows have values, or values are linked by other likelihoods than before.
     is_new: bool,
     graph: Graph,
     taken: Taken,
@@ -255,10 +257,16 @@ impl Run<'_> {
         if values.saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
             return Ok(None);
         }
-        let (earlier, conflicts) = self.beside_profiles().await?;
+        let most = self.earlier.last.summary.value_count() / FEW as u64;
+        let Some(changed) = ChangedMatches::read(self.engine, self.work, most, &self.feeding).await? else {
+            return Ok(None);
+        };
+        let (mut earlier, conflicts) = self.beside_profiles().await?;
         if earlier.has_linked_aside() {
             return Ok(None);
         }
+        changed.touch(&mut earlier, &self.feeding)?;
+        let is_new = values > 0 || !changed.is_empty();
         let takes = self.look(earlier.look()).await?;
         let touched = self.take(takes).await?;
         let touched = Arc::new(touched);
@@ -273,16 +281,24 @@ impl Run<'_> {
             blocking(move || evidence.end(source)).await?.map_err(|e| self.explain(&e))?;
         }
         let earlier = Arc::new(self.earlier.last.profiles(self.engine, self.work).await?);
-        let Self { evidence, feeding, .. } = self;
+        let Self { engine, work, evidence, feeding, .. } = self;
         let touched = Arc::into_inner(touched).ok_or_else(|| bug("rows still come in"))?;
         let evidence = Arc::into_inner(evidence).ok_or_else(|| bug("rows still come in"))?;
         let profiles = Arc::clone(&earlier);
         let sealed = blocking(move || touched.seal(evidence, profiles)).await?;
-        let (graph, taken) = sealed.map_err(|e| feeding.explain(&e))?;
+        let (mut graph, mut taken) = sealed.map_err(|e| feeding.explain(&e))?;
+        if is_new {
+            read::matches(engine, work, &mut graph).await?;
+            changed.count(&mut graph, &feeding)?;
+            taken.matches = graph.matches_before();
+            if graph.is_torn() {
+                return Ok(None);
+            }
+        }
         // Of all profiles there are three lists in the end.
         let lists = 3 * size_of::<ProfileId>() * earlier.len();
         feeding.hold(graph.bytes_to_resolve() + taken.bytes() + lists)?;
-        Ok(Some(Part { is_new: values > 0, graph, taken, earlier, conflicts, feeding }))
+        Ok(Some(Part { is_new, graph, taken, earlier, conflicts, feeding }))
     }
 
     fn explain(&self, e: &IdentityError) -> EngineError {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Change, ConflictReason, DigestKey, EdgeCount, Evidence, IdentifierRule, IdentityError, KeptRow, KeptSource,
+    Change, ConflictReason, DigestKey, EdgeCount, Evidence, Graph, IdentifierRule, IdentityError, KeptRow, KeptSource,
     KeptValue, KnownValues, Limit, MatchRules, Novelty, NumberColumn, Pin, PinKind, ProfileId, Resolution, RowCursor,
     RowSource, Rules, Touched,
 };
@@ -141,6 +141,10 @@ fn resolve_more(
     previous: &[(Value, String)],
     feeding: Feeding,
 ) -> Result<Resolution, IdentityError> {
+    graph_of(rules, known, rows, previous, feeding).resolve(feeding.threads)
+}
+
+fn graph_of(rules: &Rules, known: &[KeptPart], rows: &[Row], previous: &[(Value, String)], feeding: Feeding) -> Graph {
     let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
     for part in known {
@@ -158,7 +162,7 @@ fn resolve_more(
         }
         feeder.finish().unwrap();
     });
-    graph.resolve(feeding.threads)
+    graph
 }
 
 /// Identifiers' names, values and profiles.

@@ -4,10 +4,44 @@ use proptest::prelude::*;
 
 use super::properties::{feeding, rows, sound};
 use super::*;
-use crate::{Earlier, Summary, Taken};
+use crate::{Earlier, Graph, Linkage, Summary, Taken};
 
 /// Two ends, what forbids it, source, time.
 type Refused = (Value, Value, ConflictReason, String, Option<i64>);
+
+/// Two values and a weight.
+type Match = (Value, Value, i8);
+
+/// Names and values of both ends, and weights.
+type MatchColumns = ([[Vec<Option<String>>; 2]; 2], Vec<f64>);
+
+fn columns_of_matches(matches: &[Match]) -> MatchColumns {
+    let column = |end: fn(&Match) -> &Value| -> [Vec<Option<String>>; 2] {
+        let ends = matches.iter().map(end);
+        [
+            ends.clone().map(|(identifier, _)| Some(format!("id{identifier}"))).collect(),
+            ends.map(|(_, value)| Some(value.clone())).collect(),
+        ]
+    };
+    ([column(|m| &m.0), column(|m| &m.1)], matches.iter().map(|m| f64::from(m.2)).collect())
+}
+
+fn add_matches(graph: &mut Graph, matches: &[Match]) {
+    let ([a, b], weights) = columns_of_matches(matches);
+    graph.add_matches([[&a[0], &a[1]], [&b[0], &b[1]]], &weights).unwrap();
+}
+
+/// How many times more each is there than before.
+fn changed(before: &[Match], now: &[Match]) -> Vec<(Match, i64)> {
+    let mut counts: BTreeMap<&Match, i64> = BTreeMap::new();
+    for m in before {
+        *counts.entry(m).or_default() -= 1;
+    }
+    for m in now {
+        *counts.entry(m).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count != 0).map(|(m, count)| (m.clone(), count)).collect()
+}
 
 /// What a run leaves for the next one, as tables would hold it.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +54,8 @@ struct Stored {
     values: BTreeMap<Value, Seen>,
     summary: Summary,
     kept: Vec<KeptPart>,
+    /// By which values are linked.
+    matches: Vec<Match>,
 }
 
 impl Stored {
@@ -93,7 +129,13 @@ fn index_columns(index: &[Indexed]) -> [Vec<i64>; 3] {
 }
 
 /// None if only a whole result will do.
-fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feeding) -> Option<(Resolution, Taken)> {
+fn resolve_touched(
+    rules: &Rules,
+    stored: &Stored,
+    rows: &[Row],
+    matches: &[Match],
+    feeding: Feeding,
+) -> Option<(Resolution, Taken)> {
     let mut evidence = Evidence::new(rules.clone()).unwrap();
     evidence.flush_at = feeding.flush_at;
     feed_rows(&evidence, rows, feeding);
@@ -111,9 +153,12 @@ fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feedin
     if earlier.has_linked_aside() {
         return None;
     }
+    let (changed, counts): (Vec<Match>, Vec<i64>) = changed(&stored.matches, matches).into_iter().unzip();
+    let (ends, weights) = columns_of_matches(&changed);
+    earlier.changed([&ends[0][1], &ends[1][1]]).unwrap();
 
     let looks = earlier.look();
-    assert_eq!(looks.is_needed(), rows.iter().any(|row| row.1.iter().any(Option::is_some)));
+    assert_eq!(looks.is_needed(), rows.iter().any(|row| row.1.iter().any(Option::is_some)) || !changed.is_empty());
     for file in stored.files.iter().filter(|_| looks.is_needed()) {
         let index = index_of(file);
         in_parts(&index, feeding.threads, |index| {
@@ -144,8 +189,41 @@ fn resolve_touched(rules: &Rules, stored: &Stored, rows: &[Row], feeding: Feedin
     let mut profiles: Vec<_> = stored.rows().iter().map(|(_, id)| ProfileId::parse(id).unwrap()).collect();
     profiles.sort_unstable();
     profiles.dedup();
-    let (graph, taken) = touched.seal(evidence, Arc::new(profiles)).unwrap();
+    let (mut graph, mut taken) = touched.seal(evidence, Arc::new(profiles)).unwrap();
+    add_matches(&mut graph, matches);
+    if graph.is_torn() {
+        return None;
+    }
+    let [a, b] = &ends;
+    graph.changed_matches([[&a[0], &a[1]], [&b[0], &b[1]]], &weights, &counts).unwrap();
+    taken.matches = graph.matches_before();
     Some((graph.resolve(feeding.threads).unwrap(), taken))
+}
+
+/// As it is, with a few pairs more, or less, or of another weight.
+fn matches() -> impl Strategy<Value = Vec<(usize, Option<Match>)>> {
+    let value = || (0..4_usize, 0..10_u8).prop_map(|(identifier, v)| (identifier, format!("v{v}")));
+    let pair = (value(), value(), -3..4_i8);
+    prop::collection::vec((0..12_usize, prop::option::weighted(0.8, pair)), 0..6)
+}
+
+fn matching() -> impl Strategy<Value = MatchRules> {
+    let linkage = prop_oneof![Just(Linkage::Any), Just(Linkage::Average), Just(Linkage::Complete)];
+    let one_of_each = prop::collection::vec((0..6_usize, 0..4_usize), 0..2);
+    (linkage, one_of_each).prop_map(|(linkage, one_of_each)| MatchRules { accept: 0.0, linkage, one_of_each })
+}
+
+/// A whole result.
+fn resolve_all(
+    rules: &Rules,
+    rows: &[Row],
+    matches: &[Match],
+    previous: &[(Value, String)],
+    feeding: Feeding,
+) -> Resolution {
+    let mut graph = graph_of(rules, &[], rows, previous, feeding);
+    add_matches(&mut graph, matches);
+    graph.resolve(feeding.threads).unwrap()
 }
 
 fn sorted<T: Ord + Clone>(rows: &[T]) -> Vec<T> {
@@ -159,23 +237,32 @@ proptest! {
 
     #[test]
     fn to_resolve_what_new_rows_touch_is_to_resolve_all(
-        batches in prop::collection::vec(rows(), 2..5),
+        batches in prop::collection::vec((rows(), matches()), 2..5),
         said in sound(),
+        matching in matching(),
         feeding in feeding(),
     ) {
-        let rules = said.rules();
+        let rules = Rules { matching, ..said.rules() };
         // New rows are of two kinds of novelty.
         let feeding = Feeding { known: 0, ..feeding };
-        let mut read = vec![];
+        let (mut read, mut matches) = (vec![], vec![]);
         let mut stored: Option<Stored> = None;
-        for batch in batches {
+        for (batch, edits) in batches {
+            for (at, pair) in edits {
+                if at < matches.len() {
+                    matches.swap_remove(at);
+                }
+                matches.extend(pair);
+            }
             let previous = stored.as_ref().map_or(vec![], Stored::rows);
             read.extend(batch.clone());
-            let whole = resolve(&rules, &read, &previous, PLAIN).unwrap();
+            let whole = resolve_all(&rules, &read, &matches, &previous, PLAIN);
             let expected = outcome(&whole);
-            let part = stored.as_ref().and_then(|stored| resolve_touched(&rules, stored, &batch, feeding));
+            let part = stored.as_ref().and_then(|stored| resolve_touched(&rules, stored, &batch, &matches, feeding));
             match (&mut stored, part) {
-                (stored, None) => *stored = Some(Stored::after(resolve(&rules, &read, &previous, feeding).unwrap())),
+                (stored, None) => {
+                    *stored = Some(Stored::after(resolve_all(&rules, &read, &matches, &previous, feeding)));
+                }
                 (None, Some(_)) => unreachable!("a part is one of something stored"),
                 (Some(stored), Some((part, taken))) => {
                     let found = outcome(&part);
@@ -191,7 +278,8 @@ proptest! {
                     }
                 }
             }
-            let stored = stored.as_ref().unwrap();
+            let stored = stored.as_mut().unwrap();
+            stored.matches.clone_from(&matches);
             prop_assert_eq!(sorted(&stored.rows()), sorted(&expected.as_previous()));
             for (value, seen) in &expected.values {
                 prop_assert_eq!(Some(seen), stored.values.get(value));
@@ -220,7 +308,7 @@ fn what_new_rows_do_not_touch_is_not_looked_at() {
     // Two profiles that a refused edge keeps apart are one group; the third is another.
     let before = [row(["a", "x", ""], 1), row(["b", "x", ""], 2), row(["c", "y", ""], 3)];
     let stored = Stored::after(resolve(&rules, &before, &[], PLAIN).unwrap());
-    let (part, taken) = resolve_touched(&rules, &stored, &[row(["b", "", "z"], 4)], PLAIN).unwrap();
+    let (part, taken) = resolve_touched(&rules, &stored, &[row(["b", "", "z"], 4)], &[], PLAIN).unwrap();
     assert_eq!(taken.sizes.len(), 2);
     assert_eq!(taken.values, [2, 1, 0]);
     let values: Vec<Value> = outcome(&part).values.into_keys().collect();
@@ -228,8 +316,31 @@ fn what_new_rows_do_not_touch_is_not_looked_at() {
     // Where tests have few bits of digests, others may be looked at in vain.
     let is_another = |new: &str| ["a", "b", "c", "x", "y"].iter().all(|old| top(old) != top(new));
     let new: Vec<String> = (0..1000).map(|i| format!("d{i}")).filter(|new| is_another(new)).take(2).collect();
-    let (part, taken) = resolve_touched(&rules, &stored, &[row([&new[0], "", &new[1]], 4)], PLAIN).unwrap();
+    let (part, taken) = resolve_touched(&rules, &stored, &[row([&new[0], "", &new[1]], 4)], &[], PLAIN).unwrap();
     assert_eq!((taken.sizes.len(), outcome(&part).values.len()), (0, 2));
-    let (part, _) = resolve_touched(&rules, &stored, &[], PLAIN).unwrap();
+    let (part, _) = resolve_touched(&rules, &stored, &[], &[], PLAIN).unwrap();
     assert_eq!(outcome(&part), Outcome::default());
+}
+
+#[test]
+fn a_match_of_a_new_value_may_link_what_is_not_looked_at() {
+    let matching = MatchRules { accept: 0.0, ..MatchRules::default() };
+    let rules = Rules { matching, ..rules(&[None; 3], &[("crm", &[0, 1, 2])]) };
+    let before = [row(["a", "x", ""], 1)];
+    let is_another = |new: &str| ["a", "x"].iter().all(|old| top(old) != top(new));
+    let new = (0..1000).map(|i| format!("d{i}")).find(|new| is_another(new)).unwrap();
+    let pair = |weight: i8| vec![((0, new.clone()), (0, "a".to_owned()), weight)];
+    for (weight, is_torn) in [(3, true), (-3, false)] {
+        // It was there before, and so was the first of its values, but on no row.
+        let matches = pair(weight);
+        let whole = resolve_all(&rules, &before, &matches, &[], PLAIN);
+        let stored = Stored { matches: matches.clone(), ..Stored::after(whole) };
+        let part = resolve_touched(&rules, &stored, &[row([&new, "", ""], 2)], &matches, PLAIN);
+        assert_eq!(part.is_none(), is_torn);
+        // Had it not been there, both its values would be looked at.
+        let stored = Stored { matches: vec![], ..stored };
+        let (part, taken) = resolve_touched(&rules, &stored, &[row([&new, "", ""], 2)], &matches, PLAIN).unwrap();
+        assert_eq!(outcome(&part).profiles.len(), if is_torn { 1 } else { 2 });
+        assert_eq!((taken.sizes.len(), taken.matches, part.summary(1).matches), (1, 0, u64::from(is_torn)));
+    }
 }

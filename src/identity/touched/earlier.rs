@@ -17,7 +17,7 @@ use crate::{DigestKey, IdentityError, NumberColumn, PinKind, ProfileId, Rules, T
 /// Tests make do with the first three bits, so that different values often have the same ones.
 const LOW_BITS: u64 = if cfg!(test) { 0x7 << 61 } else { u64::MAX };
 
-/// Stands among the ends of refused edges for a value that new rows have, or a pin.
+/// Stands among the ends of refused edges for a value that new rows have, or a pin, or a pair that matches otherwise than before.
 const FRESH: u32 = u32::MAX;
 
 /// The first look at an earlier result: what it told beside profiles.
@@ -33,6 +33,8 @@ pub struct Earlier {
     ends: HashMap<u64, u32>,
     /// Of each refused edge.
     refused: Vec<[u32; 2]>,
+    /// The low halves of the digests of values that are linked by other likelihoods than before.
+    changed: Vec<u64>,
     /// How much memory of its own is counted in `of`.
     bytes: usize,
 }
@@ -54,7 +56,7 @@ impl Earlier {
         let of = Arc::clone(&evidence.shared);
         let fresh = of.shards.iter().map(|shard| locked(shard).names().len()).collect();
         let (flush_at, ends) = (evidence.flush_at, HashMap::new());
-        Self { of, key, flush_at, fresh, aside: vec![], ends, refused: vec![], bytes: 0 }
+        Self { of, key, flush_at, fresh, aside: vec![], ends, refused: vec![], changed: vec![], bytes: 0 }
     }
 
     /// Takes in the values that were shared by many: an identifier's name, a value, the name of the identifier of which it was seen with
@@ -100,10 +102,31 @@ impl Earlier {
             });
             self.refused.push(edge);
         }
-        let bytes = self.ends.allocation_size() + self.refused.capacity() * size_of::<[u32; 2]>();
+        self.count_bytes();
+        Ok(())
+    }
+
+    /// Takes in the pairs of values that are linked by another likelihood than before, or were not before, or are not any more: the values
+    /// of both ends.
+    ///
+    /// # Errors
+    /// When one is missing.
+    pub fn changed(&mut self, ends: [&dyn TextColumn; 2]) -> Result<(), IdentityError> {
+        for values in ends {
+            for row in 0..values.len() {
+                let value = values.text(row).ok_or(IdentityError::BrokenKept)?;
+                self.changed.push(self.key.digest(value).low & LOW_BITS);
+            }
+        }
+        self.count_bytes();
+        Ok(())
+    }
+
+    fn count_bytes(&mut self) {
+        let refused = self.refused.capacity() * size_of::<[u32; 2]>();
+        let bytes = self.ends.allocation_size() + refused + self.changed.capacity() * size_of::<u64>();
         self.of.grow(bytes.cast_signed() - self.bytes.cast_signed());
         self.bytes = bytes;
-        Ok(())
     }
 
     /// Whether a pin may give a profile to a value that is shared by many. All rows that have it are to be known then, of whatever profiles.
@@ -128,18 +151,20 @@ impl Earlier {
         // A pin counts once both of its values are on rows, so that those of all pins are to be known. They are few.
         let pinned = self.of.rules().pins.iter().flat_map(|pin| &pin.values);
         wanted.extend(pinned.map(|(_, value)| (self.key.digest(value).low & LOW_BITS, FRESH)));
+        wanted.extend(self.changed.iter().map(|low| (*low, FRESH)));
         wanted.sort_unstable();
         wanted.dedup();
         let wanted = Ordered::new(wanted);
         let sieve = Sieve::of(wanted.len(), wanted.numbers());
         let bytes = wanted.bytes() + sieve.bytes();
         self.of.grow(bytes.cast_signed());
-        let is_needed = self.fresh.iter().any(|values| *values > 0);
+        let is_needed = self.fresh.iter().any(|values| *values > 0) || !self.changed.is_empty();
         Looks(Arc::new(Looking { earlier: self, is_needed, wanted, sieve, found: Mutex::default(), bytes }))
     }
 }
 
-/// Finds the profiles of the values that new rows and pins have, and of the ends of refused edges.
+/// Finds the profiles of the values that new rows and pins have and of pairs that match otherwise than before, and of the ends of refused
+/// edges.
 ///
 /// By the low halves of digests alone: where two values have the same, profiles are touched that need not be, and none is missed.
 #[derive(Debug)]
@@ -149,7 +174,7 @@ pub struct Looks(Arc<Looking>);
 struct Looking {
     earlier: Earlier,
     is_needed: bool,
-    /// By the low halves of digests: the ends of refused edges, and values that new rows or pins have.
+    /// By the low halves of digests: the ends of refused edges, and values that touch their groups.
     wanted: Ordered<u32>,
     sieve: Sieve,
     found: Mutex<Found>,
@@ -159,7 +184,7 @@ struct Looking {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// Of values that new rows or pins have.
+    /// Of values that touch their groups.
     profiles: HashSet<ProfileId>,
     /// Of ends of refused edges.
     ends: Vec<(u32, ProfileId)>,
@@ -179,7 +204,7 @@ pub struct LooksFeeder {
 }
 
 impl Looks {
-    /// Whether there are any new rows.
+    /// Whether there are any new rows, or pairs that match otherwise than before.
     pub fn is_needed(&self) -> bool {
         self.0.is_needed
     }

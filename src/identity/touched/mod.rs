@@ -18,7 +18,9 @@
 //! Those that it links are of one profile, those that it keeps apart on two sides of a refused edge, if anything connects them. Where it
 //! links a value that is shared by many, only a whole result will do ([`Earlier::has_linked_aside`]).
 //!
-//! Deliberately absent: matches, which link what no row links and nobody names.
+//! So it is with pairs that match: the two are of one profile, or on two sides of a refused edge, or match too little to be linked, which
+//! counts only where something else does. Pairs that match otherwise than before touch the groups of their values; all others lie
+//! within groups, or outside of what is touched ([`Graph::is_torn`]).
 
 mod digests;
 mod earlier;

@@ -65,6 +65,8 @@ pub struct Taken {
     pub sizes: Vec<(ProfileId, u32)>,
     /// Which of the refused edges, by their order of arrival.
     pub refused: FixedBitSet,
+    /// Pairs that were linked by likelihood, refused ones included: [`Graph::matches_before`](crate::Graph::matches_before).
+    pub matches: u64,
 }
 
 impl Taken {
@@ -197,7 +199,7 @@ impl Takes {
         threads.install(|| of_values.par_sort_unstable());
         let sizes = of_values.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u32)).collect();
         drop(of_values);
-        let taken = Taken { values, sizes, refused };
+        let taken = Taken { values, sizes, refused, matches: 0 };
         let is_twice = of.shards.iter().any(|shard| locked(shard).attributes.has_two_places);
         if taken.sizes.len() != profiles.len() || is_twice {
             return Err(IdentityError::BrokenKept);

@@ -159,17 +159,40 @@ pub(crate) fn matched(entity: &Entity, matching: &Match) -> ResolveMatches {
     let accept = weight_of(matching.accept);
     // An average is one of all likely pairs, of those too that are not linked.
     let least = if matching.linkage == Linkage::Average { weight_of(matching.review) } else { accept };
-    let query = Select::from(kinfold(&table_name(entity), "p"))
-        .columns(PAIR)
-        .item(col("_weight"), "weight")
-        .filter([binary(col("_weight"), BinaryOperator::GtEq, float(least))])
-        .query();
+    let is_likely = |weight: &str| binary(col(weight), BinaryOperator::GtEq, float(least));
+    let now = || {
+        let pairs = Select::from(kinfold(&table_name(entity), "p")).columns(PAIR).item(col("_weight"), "weight");
+        pairs.filter([is_likely("_weight")])
+    };
+    let told_in = [EntityTable::Matches, EntityTable::Review].map(|table| table.of(&entity.name));
+    let before = told_in.iter().map(|table| {
+        let pairs = Select::from(previous(table, "b")).items(NAMES.map(col).into_iter().zip(PAIR.map(str::to_owned)));
+        pairs.column("weight").item(int(-1), "times").filter([is_likely("weight")]).query()
+    });
+    let both = union_all([now().item(int(1), "times").query()].into_iter().chain(before));
     let record = |table: &MatchTable| {
         let is_of = |link: &Link| link.table == table.table && link.ids.iter().any(|id| id.0 == table.id.0);
         Some((entity.links.iter().position(is_of)?, table.id.0))
     };
     let tables = matching.tables.iter().filter(|_| matching.one_to_one);
-    ResolveMatches { query, accept, linkage: matching.linkage, one_of_each: tables.filter_map(record).collect() }
+    ResolveMatches {
+        query: now().query(),
+        changes: more_or_fewer(both.expect("there are three")),
+        told_in,
+        accept,
+        linkage: matching.linkage,
+        one_of_each: tables.filter_map(record).collect(),
+    }
+}
+
+/// Each pair and weight once, with how many `times` there is one more.
+fn more_or_fewer(pairs: Query) -> Query {
+    let mut stages = Stages::default();
+    stages.add("pairs", pairs);
+    let names = || PAIR.into_iter().chain(["weight"]);
+    let times = || Aggregate::new("sum", vec![col("times")]).build();
+    let counted = Select::from_stage("pairs").columns(names()).item(cast_big_int(times()), "times").group_by(names());
+    stages.finish(counted.having(binary(times(), BinaryOperator::NotEq, int(0))).query())
 }
 
 /// The rows of `<entity>_matches`, which are linked, or of `<entity>_review`, which are for people to look at.
