@@ -13,8 +13,8 @@ use super::pairs::{Which, found, pairs};
 use super::records::{FRESH, ID, frequencies, frequency, is_named, with_frequencies};
 use super::{keys_table, pairs_table as table_name};
 use crate::sql::{
-    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, int, kinfold, not,
-    null, number, previous, relation, union_all,
+    Aggregate, Select, Stages, array, binary, call, case, case_of, cast_big_int, cast_double, col, col_of, eq, int,
+    kinfold, null, number, previous, relation, union_all,
 };
 use crate::step::ResolveMatches;
 
@@ -101,7 +101,17 @@ pub(crate) fn likely_pairs(
 ) -> Option<Query> {
     let columns = || PAIR.into_iter().chain(SCORE);
     let mut stages = Stages::default();
-    let mut all = vec![add_likely(&mut stages, entity, matching, model, tables)];
+    let likely = add_likely(&mut stages, entity, matching, model, tables);
+    let mut all = vec![if onward || matching.tables.iter().any(|table| !table.is_unique) {
+        // Rows of one id that differ are compared each; the likeliest counts.
+        stages.add("likely", likely);
+        let best =
+            [SCORE[0], SCORE[1]].map(|name| (Aggregate::last(col(name), col("_weight")).build(), name.to_owned()));
+        let grouped = Select::from_stage("likely").columns(PAIR).items(best);
+        grouped.item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight").group_by(PAIR).query()
+    } else {
+        likely
+    }];
     if onward {
         let names: Vec<&str> = NAMES.into_iter().chain(TOLD).collect();
         let before = [EntityTable::Matches, EntityTable::Review].map(|table| {
@@ -109,28 +119,17 @@ pub(crate) fn likely_pairs(
             Select::from(previous(&table.of(&entity.name), "b")).items(items).query()
         });
         stages.add("before", union_all(before)?);
-        // Each once, even where a key that was said to be unique is not: a pair must not become two with each run.
-        let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
-        stages.add("settled", settled.group_by(ID).query());
+        // Each once and all of it, even where a key that was said to be unique is not: no pair is kept that is made anew as well.
+        let is_fresh = Aggregate::new("max", vec![case([(col(FRESH), int(1))], Some(int(0)))]).build();
+        let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).group_by(ID);
+        stages.add("settled", settled.having(eq(is_fresh, int(0))).query());
         let kept = Select::from_stage("before")
             .items(columns().map(|name| (col_of("before", name), name.to_owned())))
             .join(relation(None, "settled", Some("l")), is_named("l", "before", [PAIR[0], PAIR[1]]))
             .join(relation(None, "settled", Some("r")), is_named("r", "before", [PAIR[2], PAIR[3]]));
         all.push(kept.query());
     }
-    let all = union_all(all)?;
-    if !onward && matching.tables.iter().all(|table| table.is_unique) {
-        return Some(stages.finish(all));
-    }
-    // Rows of one id that differ are compared each; the likeliest counts.
-    stages.add("likely", all);
-    let best = [SCORE[0], SCORE[1]].map(|name| (Aggregate::last(col(name), col("_weight")).build(), name.to_owned()));
-    let grouped = Select::from_stage("likely")
-        .columns(PAIR)
-        .items(best)
-        .item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight")
-        .group_by(PAIR);
-    Some(stages.finish(grouped.query()))
+    Some(stages.finish(union_all(all)?))
 }
 
 /// What each comparison adds to a pair's weight, over its levels.

@@ -144,7 +144,9 @@ fn compiled(dialect: Dialect) -> String {
                 add("left out", &render(common.as_ref().expect("there are rules"), dialect));
             }
             Work::Resolve(resolve) => {
-                add("matches", &render(&resolve.matches.as_ref().expect("it was learned").query, dialect));
+                let matches = resolve.matches.as_ref().expect("it was learned");
+                add("matches", &render(&matches.query, dialect));
+                add("matches that changed", &render(&matches.changes, dialect));
             }
             _ => {}
         }
