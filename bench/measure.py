@@ -20,7 +20,7 @@ class Failed(SystemExit):
 
 
 def run(name: str, command: list, cap_secs: float | None = None) -> dict:
-    """Runs a tool to its end. Tools print a line on standard error as a step ends: `name: …, 1.2 s`.
+    """Runs a tool to its end. Tools print a line on standard error as a step ends: `name: …, 1.2 s`, and perhaps more in brackets.
 
     One that takes longer than `cap_secs` is killed with the processes that it started, and a `TimeoutError` says so.
     """
@@ -34,7 +34,7 @@ def run(name: str, command: list, cap_secs: float | None = None) -> dict:
     log, steps = [], {}
     for line in process.stderr:
         log.append(line)
-        if found := re.fullmatch(r"([^:]+): .*, ([0-9.]+) s\n", line):
+        if found := re.fullmatch(r"([^:]+): .*, ([0-9.]+) s(?: \(.*\))?\n", line):
             took = float(found[2])
             steps[found[1]] = {"seconds": took, "bytes": watch.peak_since(time.monotonic() - took)}
     _, status, usage = os.wait4(process.pid, 0)
