@@ -375,6 +375,7 @@ fn a_base_that_cannot_be_compared_with_is_said_so() {
     assert!(told(&["--base", "HEAD"]).contains("the project at HEAD has errors"));
 }
 
+/// Two thousand random graphs, 250 in each run.
 #[test]
 fn clusters_without_rules_are_the_components_that_scipy_finds() {
     for seed in 0..8 {

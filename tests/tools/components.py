@@ -16,17 +16,24 @@ from scipy.sparse.csgraph import connected_components
 IDENTIFIERS = ["a", "b", "c"]
 
 
+GRAPHS = 250
+
+
 def make(folder: Path, seed: int) -> None:
-    """Rows over few or many values, so that components are anything from pairs to one giant."""
+    """Rows of many graphs that have no value in common, each over few or many values, so that components are anything from pairs to one
+    giant. The rows of all are mixed."""
     random.seed(seed)
-    values = random.choice([50, 500, 5000])
-    rows = random.choice([values // 2, values, 3 * values])
+    rows = []
+    for graph in range(GRAPHS):
+        values = random.choice([3, 10, 40, 150]) if graph > 0 else 5000
+        density = random.choice([0.3, 0.6, 0.9])
+        for _ in range(random.choice([values // 2, values, 3 * values])):
+            rows.append([f"{name}{graph}-{random.randrange(values)}" if random.random() < density else "" for name in IDENTIFIERS])
+    random.shuffle(rows)
     with open(folder / "rows.csv", "w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["n", *IDENTIFIERS])
-        for n in range(rows):
-            row = [f"{name}{random.randrange(values)}" if random.random() < 0.6 else "" for name in IDENTIFIERS]
-            out.writerow([n, *row])
+        out.writerows([n, *row] for n, row in enumerate(rows))
 
 
 def components(folder: Path) -> dict[tuple[str, str], int]:

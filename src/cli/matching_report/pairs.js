@@ -178,9 +178,9 @@ function sideBySide(pair) {
             "tr",
             {},
             element("th", { scope: "col", class: "name" }, "Column"),
-            element("th", { scope: "col" }, pair.a.identifier),
+            element("th", { scope: "col" }, text(pair.a)),
             element("th", { class: "sign" }, element("span", { class: "spoken" }, "compared")),
-            element("th", { scope: "col" }, pair.b.identifier),
+            element("th", { scope: "col" }, text(pair.b)),
           ),
         ),
         element("tbody", {}, ...rows),
@@ -200,13 +200,14 @@ function waterfall(parent, selected) {
     const range = withText(lowest(edges), highest(edges), plot);
     const { shapes, annotations } = thresholds(colors, range, plot);
     return {
-      height: names.length * 27 + 96,
+      height: names.length * 27 + 116,
       layout: {
         shapes,
         annotations,
         showlegend: false,
         waterfallgap: 0.3,
-        margin: { l: left, t: 38 },
+        // Above the names of thresholds, some of which are raised, is room for what changes the view.
+        margin: { l: left, t: 58 },
         xaxis: { title: { text: "weight in bits" }, range, zeroline: true },
         yaxis: {
           range: [names.length - 0.5, -0.5],

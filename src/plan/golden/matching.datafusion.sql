@@ -62,7 +62,7 @@ WITH "rows" AS (
     kinfold_key("last", "born") AS "_key_0",
     kinfold_key("born") AS "_key_1",
     kinfold_key(left("first", 3)) AS "_key_2",
-    kinfold_key(kinfold_row_hash('42f8915d879e6059', "_part", "first", "last", "born", "lat", "lon", "tags")) AS "_hash"
+    kinfold_key(kinfold_row_hash('ef8e520f08dd5e09', "_part", "first", "last", "born", "lat", "lon", "tags")) AS "_hash"
   FROM
     "records"
 )

@@ -70,9 +70,13 @@ pub(super) fn add_weighed(stages: &mut Stages, matching: &Match, model: &MatchMo
     stages.add("weighed", weighed.query());
 }
 
+/// Raised when functions that compare give other values than before: of them queries tell no more than the name.
+const FUNCTIONS: u8 = 1;
+
 /// What decides which pairs are made, and what they weigh; a text that changes whenever that does, but for what records hold.
 pub(crate) fn fingerprint(entity: &Entity, matching: &Match, model: &MatchModel) -> String {
     let mut hasher = DefaultHasher::new();
+    FUNCTIONS.hash(&mut hasher);
     for query in pairs_of_rules(entity, matching, false) {
         query.to_string().hash(&mut hasher);
     }
