@@ -153,8 +153,10 @@ fn unusable(report: &Value) -> Vec<(&str, u64)> {
 
 #[test]
 fn values_of_no_use_are_counted_and_told() {
-    let rows = "id,email,phone,seen_at\n1,,0532 123 45 67,\n1,,0532 123 45 67,\n2,,+905321234567,\n3,a@x.org,12,\n4,,,\n,?,,\n";
-    let project = people(&PLAIN.replace("{phone: {region: TR}}", "phone"), rows);
+    let rows = "id,email,phone,seen_at\n1,,0532 123 45 67,\n1,,0532 123 45 67,\n2,,+905321234567,\n3,a@x.org,12,\n4,,,\n,?,,\n5, \u{a0},None,\n6,-,+1 NONE,\n";
+    // What is blocked is not counted, nor what nobody sees.
+    let rules = PLAIN.replace("{phone: {region: TR}}", "phone, block: [none, {matches: '^.*NONE$'}]");
+    let project = people(&rules.replace("type: email", "type: email, block: ['-']"), rows);
     let warning = "person: of 4 rows of crm.contacts with a phone, 3 have none that can be used; numbers without a country need a `region`";
     // The report may take runs of one second for each other.
     let counted = |ran: &Ran| {
@@ -177,7 +179,7 @@ fn values_of_no_use_are_counted_and_told() {
             assert_eq!(counted(&ran), counts(&[("crm.contacts email", 1), ("crm.contacts phone", 3)]));
         }
     }
-    project.edit("models/people.yml", "type: phone}", "type: {phone: {region: TR}}}");
+    project.edit("models/people.yml", "type: phone, ", "type: {phone: {region: TR}}, ");
     let ran = project.run();
     assert_eq!(ran.json["warnings"], Value::Null);
     assert_eq!(counted(&ran), counts(&[("crm.contacts email", 1), ("crm.contacts phone", 1)]));

@@ -241,8 +241,12 @@ pub trait Engine: Send + Sync {
     ) -> Result<Written, EngineError>;
 
     /// What tells the content of one of Kinfold's own tables from any other that it had or will have: as `run` has written it, if it has
-    /// and did not commit yet, else as last committed, as it is without a run; none if there is no such table. A commit does not change it.
-    async fn table_version(&self, run: Option<&RunContext>, table: &str) -> Result<Option<String>, EngineError>;
+    /// and did not commit yet, else as last committed; none if there is no such table. A commit does not change it.
+    async fn table_version(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError>;
+
+    /// As [`Engine::table_version`], of what the schema `previous` shows, which a commit by somebody else does not change; none if it shows
+    /// no such table.
+    async fn previous_version(&self, table: &str) -> Result<Option<String>, EngineError>;
 
     /// Shows everything that `run` has written to readers, each table atomically, in the order of writing.
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError>;

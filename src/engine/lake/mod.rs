@@ -97,6 +97,8 @@ pub struct LakeEngine {
     staged: Mutex<HashMap<String, Vec<Staged>>>,
     /// The version of each table whose files were told, as long as no commit of this engine has made another.
     told: Mutex<HashMap<String, u64>>,
+    /// The version of each table that the schema `previous` shows.
+    previous: Mutex<HashMap<String, String>>,
     /// Sources that `source_schema` has opened and `open_sources` will want.
     opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     scratch_store: Place,
@@ -134,6 +136,7 @@ impl LakeEngine {
             clock: options.clock,
             staged: Mutex::default(),
             told: Mutex::default(),
+            previous: Mutex::default(),
             opened: Mutex::default(),
             scratch_store,
             _scratch: scratch,
@@ -270,8 +273,11 @@ impl Engine for LakeEngine {
         let opened: Vec<_> = stream::iter(opens).buffered(CONCURRENT_TABLES).try_collect().await?;
         let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all_gaps = Vec::new();
-        for (name, (table, gaps)) in opened {
+        let mut versions = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, previous::Opened { table, gaps, version }) in opened {
             all_gaps.extend(gaps);
+            versions.remove(&name);
+            versions.extend(version.map(|version| (name.clone(), version)));
             self.names.put(PREVIOUS, &name, Arc::clone(&table), true);
             let mut written = staged.values_mut().flatten().filter(|s| s.table == name).peekable();
             if written.peek().is_none() {
@@ -408,8 +414,12 @@ impl Engine for LakeEngine {
         self.patch(run, output, deleted, rows).await
     }
 
-    async fn table_version(&self, run: Option<&RunContext>, table: &str) -> Result<Option<String>, EngineError> {
+    async fn table_version(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError> {
         self.version_of(run, table).await
+    }
+
+    async fn previous_version(&self, table: &str) -> Result<Option<String>, EngineError> {
+        Ok(self.previous.lock().unwrap_or_else(PoisonError::into_inner).get(table).cloned())
     }
 
     async fn commit(&self, run: &RunContext) -> Result<(), EngineError> {

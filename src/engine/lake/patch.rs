@@ -99,14 +99,10 @@ impl LakeEngine {
         Ok(written)
     }
 
-    pub(super) async fn version_of(
-        &self,
-        run: Option<&RunContext>,
-        table: &str,
-    ) -> Result<Option<String>, EngineError> {
+    pub(super) async fn version_of(&self, run: &RunContext, table: &str) -> Result<Option<String>, EngineError> {
         let staged: Vec<Staged> = {
             let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_run = run.and_then(|run| staged.get(run.run_id.as_str())).into_iter().flatten();
+            let of_run = staged.get(run.run_id.as_str()).into_iter().flatten();
             of_run.filter(|s| s.table == table).cloned().collect()
         };
         let is_whole = staged.first().is_some_and(|first| first.keep != KeepTable::Append);
@@ -115,7 +111,7 @@ impl LakeEngine {
             let dir = self.tables.child(table);
             if let Some(committed) = delta::load(&dir, table).await? {
                 let all = delta::data_files(&committed, &dir)?;
-                files = Some(all.iter().map(|f| file_id(&f.meta.location, f.vector.as_ref())).collect::<Vec<_>>());
+                files = Some(file_ids(&all));
             }
         }
         for staged in &staged {
@@ -129,11 +125,18 @@ impl LakeEngine {
                 files => *files = Some(ids.collect()),
             }
         }
-        Ok(files.map(|mut files| {
-            files.sort_unstable();
-            parts::id(&files.iter().map(String::as_str).collect::<Vec<_>>())
-        }))
+        Ok(files.map(version))
     }
+}
+
+/// The version of a table that is made of files with these ids.
+pub(crate) fn version(mut files: Vec<String>) -> String {
+    files.sort_unstable();
+    parts::id(&files.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub(crate) fn file_ids(files: &[delta::DataFile]) -> Vec<String> {
+    files.iter().map(|file| file_id(&file.meta.location, file.vector.as_ref())).collect()
 }
 
 fn file_id(path: &Path, vector: Option<&DeletionVectorDescriptor>) -> String {

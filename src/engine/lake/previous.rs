@@ -15,9 +15,17 @@ use kinfold_base::{Column, SqlType, TableSchema};
 use crate::api::Gap;
 use crate::error::EngineError;
 use crate::failure;
-use crate::lake::{delta, staged, vectors};
+use crate::lake::{delta, patch, staged, vectors};
 use crate::stores::Place;
 use crate::types::{arrow_schema, sql_type};
+
+/// What was opened.
+pub(crate) struct Opened {
+    pub(crate) table: Arc<dyn TableProvider>,
+    pub(crate) gaps: Vec<Gap>,
+    /// As [`Engine::table_version`](crate::Engine::table_version) tells it; none if there is no table.
+    pub(crate) version: Option<String>,
+}
 
 /// A table with exactly these columns: null where the last version has none, or one of another kind; empty where there is none.
 pub(crate) async fn open(
@@ -25,14 +33,16 @@ pub(crate) async fn open(
     dir: &Place,
     name: &str,
     columns: &TableSchema,
-) -> Result<(Arc<dyn TableProvider>, Vec<Gap>), EngineError> {
+) -> Result<Opened, EngineError> {
     let wanted = arrow_schema(columns);
     let Some(table) = delta::load(dir, name).await? else {
         let gap = Gap { table: name.to_owned(), column: None };
-        return Ok((Arc::new(EmptyTable::new(wanted)), vec![gap]));
+        return Ok(Opened { table: Arc::new(EmptyTable::new(wanted)), gaps: vec![gap], version: None });
     };
     let schema = delta::schema(&table, name)?;
-    let files = vectors::open(dir, delta::data_files(&table, dir)?).await?;
+    let files = delta::data_files(&table, dir)?;
+    let version = Some(patch::version(patch::file_ids(&files)));
+    let files = vectors::open(dir, files).await?;
     let table = staged::table(state, dir, name, &schema, &files).await?;
     let stored = table.schema();
     let shown = |(wanted, column): (&Arc<Field>, &Column)| match stored.fields().find(wanted.name()) {
@@ -45,7 +55,7 @@ pub(crate) async fn open(
     let missing = wanted.fields().iter().filter(|f| usable(&stored, f).is_none());
     let gaps = missing.map(|f| Gap { table: name.to_owned(), column: Some(f.name().clone()) }).collect();
     let shaped = shaped(&table, &wanted).map_err(|e| failure::query(e, &format!("the last version of `{name}`")))?;
-    Ok((shaped, gaps))
+    Ok(Opened { table: shaped, gaps, version })
 }
 
 /// The type of the column that can stand for a wanted one.

@@ -37,10 +37,13 @@ fn shelf(work: &Resolve) -> String {
 }
 
 /// The tables that a run changes in place, and those that it reads.
-fn tables(work: &Resolve) -> impl Iterator<Item = &str> {
-    let own = [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared];
-    let of_matches = work.matches.iter().flat_map(|matches| &matches.told_in);
-    own.into_iter().map(|table: &ResolveTable| &table.output.name).chain(of_matches).map(String::as_str)
+fn tables(work: &Resolve) -> [&ResolveTable; 3] {
+    [&work.tables.identifiers, &work.tables.conflicts, &work.tables.shared]
+}
+
+/// Those that tell of matches. Of the last run's it reads what the schema `previous` shows; it writes its own meanwhile.
+fn tables_of_matches(work: &Resolve) -> impl Iterator<Item = &String> {
+    work.matches.iter().flat_map(|matches| &matches.told_in)
 }
 
 /// Whether it can be told what new rows touch: what was read may be kept.
@@ -53,15 +56,24 @@ pub(super) async fn all(engine: &dyn Engine, work: &Resolve) -> Result<Vec<Kept>
     engine.kept(&shelf(work)).await
 }
 
-/// The versions of [`tables`]: see [`Engine::table_version`].
+/// The versions of [`tables`] and [`tables_of_matches`]: see [`Engine::table_version`]. `is_written`: of what this run has written, not of
+/// what it goes on from.
 async fn versions(
     engine: &dyn Engine,
-    run: Option<&RunContext>,
+    run: &RunContext,
     work: &Resolve,
+    is_written: bool,
 ) -> Result<Vec<Option<String>>, EngineError> {
     let mut versions = vec![];
     for table in tables(work) {
-        versions.push(engine.table_version(run, table).await?);
+        versions.push(engine.table_version(run, &table.output.name).await?);
+    }
+    for table in tables_of_matches(work) {
+        versions.push(if is_written {
+            engine.table_version(run, table).await?
+        } else {
+            engine.previous_version(table).await?
+        });
     }
     Ok(versions)
 }
@@ -69,13 +81,13 @@ async fn versions(
 /// Which of `all` the last run left; none if it is not known, or if rules have changed since, tables, or rows that it read.
 pub(super) async fn find(
     engine: &dyn Engine,
+    run: &RunContext,
     work: &Resolve,
     readings: &[Option<Reading>],
     rules: &Rules,
     all: Vec<Kept>,
 ) -> Result<Option<Last>, EngineError> {
-    // This run may have told of matches already.
-    let versions = versions(engine, None, work).await?;
+    let versions = versions(engine, run, work, false).await?;
     let rules = fingerprint(work, rules);
     let is_same = |about: &Value| {
         let sources = about["sources"].as_array();
@@ -160,7 +172,7 @@ pub(super) async fn keep(
             "run_id": run.run_id.as_str(),
             "rules": fingerprint(work, resolution.rules()),
             "sources": sources.map(|r| json!({"fingerprint": r.fingerprint, "parts": r.parts()})).collect::<Vec<_>>(),
-            "tables": versions(engine, Some(run), work).await?,
+            "tables": versions(engine, run, work, true).await?,
             "summary": to_json(&summary),
             "unused_pins": unused_pins,
             "refused": told.refused.iter().map(|((of, rule), count)| json!([of, rule, count])).collect::<Vec<_>>(),

@@ -448,14 +448,14 @@ pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Gra
 /// Pairs that are linked by likelihood otherwise than in the last run.
 #[derive(Default)]
 pub(super) struct ChangedMatches {
-    batches: Vec<RecordBatch>,
+    pairs: Vec<Matched>,
     /// What they hold counts until it is dropped.
     held: Vec<Beside>,
 }
 
 impl ChangedMatches {
     pub(super) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.pairs.is_empty()
     }
 
     /// None if there are more than `most`.
@@ -466,23 +466,26 @@ impl ChangedMatches {
         engine: &dyn Engine,
         work: &Resolve,
         most: u64,
+        evidence: &Evidence,
         feeding: &Arc<Feeding>,
     ) -> Result<Option<Self>, EngineError> {
         let mut all = Self::default();
         let Some(matches) = &work.matches else { return Ok(Some(all)) };
         let mut batches = engine.query(&render(&matches.changes, engine.dialect()), &[]).await?.batches;
-        let mut pairs = 0;
+        let mut count = 0;
         while let Some(batch) = batches.next().await {
             let batch = batch?;
-            pairs += batch.num_rows() as u64;
-            if pairs > most {
+            count += batch.num_rows() as u64;
+            if count > most {
                 return Ok(None);
             }
-            if batch.num_rows() > 0 {
-                all.held.push(feeding.beside(batch.get_array_memory_size()));
-                all.batches.push(batch);
-            }
+            // Batches of groups may be parts of one large array.
+            let pairs = Matched::new(batch.columns())?.copied();
+            all.held.push(feeding.beside(pairs.bytes()));
+            all.pairs.push(pairs);
+            feeding.hold(evidence.bytes())?;
         }
+        all.pairs.retain(|pairs| pairs.ends[0].len() > 0);
         Ok(Some(all))
     }
 
@@ -491,11 +494,9 @@ impl ChangedMatches {
     /// # Errors
     /// When a value is missing.
     pub(super) fn touch(&self, earlier: &mut Earlier, feeding: &Feeding) -> Result<(), EngineError> {
-        for batch in &self.batches {
-            let Matched { ends: [_, a, _, b], .. } = Matched::new(batch.columns())?;
-            earlier.changed([&a, &b]).map_err(|e| feeding.explain(&e))?;
-        }
-        Ok(())
+        self.pairs
+            .iter()
+            .try_for_each(|Matched { ends: [_, a, _, b], .. }| earlier.changed([a, b]).map_err(|e| feeding.explain(&e)))
     }
 
     /// Lets a part of all rows know.
@@ -503,14 +504,11 @@ impl ChangedMatches {
     /// # Errors
     /// When the columns are not what was asked for.
     pub(super) fn count(&self, graph: &mut Graph, feeding: &Feeding) -> Result<(), EngineError> {
-        for batch in &self.batches {
-            let Matched { ends, weights, times } = Matched::new(batch.columns())?;
-            let times = times.ok_or_else(|| bug("a query of changed matches has no counts"))?;
-            graph
-                .changed_matches(Matched::pairs(&ends), &weights, times.0.values())
-                .map_err(|e| feeding.explain(&e))?;
-        }
-        Ok(())
+        self.pairs.iter().try_for_each(|Matched { ends, weights, times }| {
+            let times = times.as_ref().ok_or_else(|| bug("a query of changed matches has no counts"))?;
+            let changed = graph.changed_matches(Matched::pairs(ends), weights, times.0.values());
+            changed.map_err(|e| feeding.explain(&e))
+        })
     }
 }
 
@@ -530,6 +528,22 @@ impl Matched {
         let [a, b, c, d] = [identifier_a, value_a, identifier_b, value_b].map(Text::new);
         let times = times.first().map(Numbers::new).transpose()?;
         Ok(Self { ends: [a?, b?, c?, d?], weights: Weights::new(weights)?, times })
+    }
+
+    /// Of its own, and no part of anything larger.
+    fn copied(&self) -> Self {
+        let times = self.times.as_ref().map(|times| Numbers(times.0.iter().collect()));
+        Self {
+            ends: self.ends.each_ref().map(|end| Text(end.0.gc())),
+            weights: Weights(self.weights.0.iter().collect()),
+            times,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let numbers = self.weights.0.get_array_memory_size()
+            + self.times.as_ref().map_or(0, |times| times.0.get_array_memory_size());
+        self.ends.iter().map(|end| end.0.get_array_memory_size()).sum::<usize>() + numbers
     }
 
     fn pairs([identifier_a, value_a, identifier_b, value_b]: &[Text; 4]) -> [[&dyn TextColumn; 2]; 2] {

@@ -19,7 +19,7 @@ use kinfold_plan::{Resolve, ResolveRows, ResolveTable, ResolveTables};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 
-use super::usable::{RowCounts, Usable};
+use super::usable::Usable;
 use super::{Context, LARGEST, QUEUE, index, read};
 use crate::api::{Engine, NewFile, RecordStream, RunContext, Written};
 use crate::error::EngineError;
@@ -481,13 +481,18 @@ fn health(resolution: &Resolution, counted: &Counted, context: &Context, take: T
     let shared = numbers_of(resolution.shared().map(|value| value.value.identifier));
     rows.extend(shared.into_iter().map(|(identifier, count)| ("shared", None, Some(name(identifier)), count)));
 
+    // A table may be a source twice.
+    let mut unusable: BTreeMap<(&str, usize), u64> = BTreeMap::new();
     for (of, values) in rules.sources.iter().zip(values) {
-        let unusable = of.identifiers.iter().zip(values.counts()).filter(|(_, counts)| counts.unusable > 0);
-        let row = |(identifier, counts): (&usize, &RowCounts)| {
-            ("unusable", Some(of.name.clone()), Some(name(*identifier)), counts.unusable)
-        };
-        rows.extend(unusable.map(row));
+        for (identifier, counts) in of.identifiers.iter().zip(values.counts()) {
+            *unusable.entry((&of.name, *identifier)).or_default() += counts.unusable;
+        }
     }
+    let unusable = unusable.into_iter().filter(|(_, count)| *count > 0);
+    let row = |((of, identifier), count): ((&str, usize), u64)| {
+        ("unusable", Some(of.to_owned()), Some(name(identifier)), count)
+    };
+    rows.extend(unusable.map(row));
 
     let [run_ids, ats] = context.columns(rows.len());
     let arrays: Vec<ArrayRef> = vec![

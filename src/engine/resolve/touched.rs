@@ -67,7 +67,7 @@ pub(super) async fn resolve(
         tables => tables?,
     };
     let rules = rules(work, &readings, pins.to_vec());
-    let Some(last) = last::find(engine, work, &readings, &rules, left).await? else {
+    let Some(last) = last::find(engine, run, work, &readings, &rules, left).await? else {
         return Ok(whole(work, "the last run is not known, or something has changed since"));
     };
     if !last::is_worth_it(&last.summary) || tables.is_worn() {
@@ -257,14 +257,13 @@ impl Run<'_> {
         if values.saturating_mul(FEW) as u64 > self.earlier.last.summary.value_count() {
             return Ok(None);
         }
-        let most = self.earlier.last.summary.value_count() / FEW as u64;
-        let Some(changed) = ChangedMatches::read(self.engine, self.work, most, &self.feeding).await? else {
-            return Ok(None);
-        };
         let (mut earlier, conflicts) = self.beside_profiles().await?;
         if earlier.has_linked_aside() {
             return Ok(None);
         }
+        let most = self.earlier.last.summary.value_count() / FEW as u64;
+        let changed = ChangedMatches::read(self.engine, self.work, most, &self.evidence, &self.feeding).await?;
+        let Some(changed) = changed else { return Ok(None) };
         changed.touch(&mut earlier, &self.feeding)?;
         let is_new = values > 0 || !changed.is_empty();
         let takes = self.look(earlier.look()).await?;

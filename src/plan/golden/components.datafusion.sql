@@ -27,9 +27,9 @@ WITH "read" AS (
           END AS "id_email",
           kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') AS "id_phone",
           "at",
-          (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_crm_id" AS VARCHAR)) <> '') AS "unusable_crm_id",
-          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email",
-          (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (btrim(CAST("raw_phone" AS VARCHAR)) <> '') AS "unusable_phone"
+          (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (CAST("raw_crm_id" AS VARCHAR) ~ '\S') AS "unusable_crm_id",
+          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (CAST("raw_email" AS VARCHAR) ~ '\S') AND (NOT ((lower(btrim(CAST("raw_email" AS VARCHAR))) IN ('test@test.com')) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$'))) AS "unusable_email",
+          (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (CAST("raw_phone" AS VARCHAR) ~ '\S') AS "unusable_phone"
         FROM
           "rows"
       )
@@ -67,8 +67,8 @@ WITH "read" AS (
           kinfold_exact(CAST("raw_user_id" AS VARCHAR)) AS "id_user_id",
           kinfold_exact(CAST("raw_cookie" AS VARCHAR)) AS "id_cookie",
           "at",
-          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
-          (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_cookie" AS VARCHAR)) <> '') AS "unusable_cookie"
+          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (CAST("raw_user_id" AS VARCHAR) ~ '\S') AS "unusable_user_id",
+          (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (CAST("raw_cookie" AS VARCHAR) ~ '\S') AS "unusable_cookie"
         FROM
           "rows"
       )
@@ -109,8 +109,8 @@ WITH "read" AS (
               kinfold_email(CAST("raw_email" AS VARCHAR))
           END AS "id_email",
           "at",
-          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
-          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email"
+          (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (CAST("raw_user_id" AS VARCHAR) ~ '\S') AS "unusable_user_id",
+          (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (CAST("raw_email" AS VARCHAR) ~ '\S') AND (NOT ((lower(btrim(CAST("raw_email" AS VARCHAR))) IN ('test@test.com')) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$'))) AS "unusable_email"
         FROM
           "rows"
       )

@@ -773,11 +773,13 @@ WITH "keyed" AS (
   SELECT
     "identifier",
     "value",
-    "record_hash"
+    max("record_hash") AS "record_hash"
   FROM
     "previous"."customer_records" AS "b"
   GROUP BY
-    "identifier", "value", "record_hash"
+    "identifier", "value"
+  HAVING
+    count(*) = 1
 ), "of_ids" AS (
   SELECT
     "_identifier",
@@ -1024,10 +1026,10 @@ WITH "found" AS (
     "_value"
   FROM
     "kinfold"."_customer_keys" AS "r"
+  WHERE
+    NOT "_fresh"
   GROUP BY
     "_identifier", "_value"
-  HAVING
-    max(CASE WHEN "_fresh" THEN 1 ELSE 0 END) = 0
 )
 SELECT
   "_identifier_l",

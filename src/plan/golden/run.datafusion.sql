@@ -177,8 +177,8 @@ WITH "rows" AS (
     "a3_at",
     "a4",
     "a5",
-    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
-    (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_cookie" AS VARCHAR)) <> '') AS "unusable_cookie"
+    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (CAST("raw_user_id" AS VARCHAR) ~ '\S') AS "unusable_user_id",
+    (kinfold_exact(CAST("raw_cookie" AS VARCHAR)) IS NULL) AND (CAST("raw_cookie" AS VARCHAR) ~ '\S') AS "unusable_cookie"
   FROM
     "grouped"
 )
@@ -243,9 +243,9 @@ WITH "rows" AS (
     "a2_at",
     "a3",
     "a3_at",
-    (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_crm_id" AS VARCHAR)) <> '') AS "unusable_crm_id",
-    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email",
-    (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (btrim(CAST("raw_phone" AS VARCHAR)) <> '') AS "unusable_phone"
+    (kinfold_digits(CAST("raw_crm_id" AS VARCHAR)) IS NULL) AND (CAST("raw_crm_id" AS VARCHAR) ~ '\S') AS "unusable_crm_id",
+    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (CAST("raw_email" AS VARCHAR) ~ '\S') AND (NOT ((lower(btrim(CAST("raw_email" AS VARCHAR))) IN ('test@test.com')) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$'))) AS "unusable_email",
+    (kinfold_phone(CAST("raw_phone" AS VARCHAR), 'TR') IS NULL) AND (CAST("raw_phone" AS VARCHAR) ~ '\S') AS "unusable_phone"
   FROM
     "grouped"
 )
@@ -300,8 +300,8 @@ WITH "rows" AS (
         kinfold_email(CAST("raw_email" AS VARCHAR))
     END AS "id_email",
     "at",
-    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_user_id" AS VARCHAR)) <> '') AS "unusable_user_id",
-    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (btrim(CAST("raw_email" AS VARCHAR)) <> '') AS "unusable_email"
+    (kinfold_exact(CAST("raw_user_id" AS VARCHAR)) IS NULL) AND (CAST("raw_user_id" AS VARCHAR) ~ '\S') AS "unusable_user_id",
+    (kinfold_email(CAST("raw_email" AS VARCHAR)) IS NULL) AND (CAST("raw_email" AS VARCHAR) ~ '\S') AND (NOT ((lower(btrim(CAST("raw_email" AS VARCHAR))) IN ('test@test.com')) OR (CAST("raw_email" AS VARCHAR) ~ '^(null|n/?a)$'))) AS "unusable_email"
   FROM
     "rows"
 )

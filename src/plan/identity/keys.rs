@@ -7,7 +7,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use crate::sql::{
     Select, Stages, and, binary, call, case, cast_text, coalesce, col, col_of, eq, in_list, is_not_null, is_null,
-    kinfold, null, or, relation, text,
+    kinfold, not, null, or, relation, text,
 };
 
 /// The identifiers by which a table's rows are told apart: an index into [`Entity::identifiers`], ascending, and SQL.
@@ -45,10 +45,12 @@ pub(crate) fn normalised(entity: &Entity, ids: &Ids, stage: &str, keep: &[String
 /// As [`normalised`], with columns `unusable_…` at the end.
 pub(crate) fn normalised_and_judged(entity: &Entity, ids: &Ids, stage: &str, keep: &[String]) -> Query {
     let unusable = |(index, _): &(usize, Expr)| {
-        let raw = || cast_text(col(&raw_name(entity, *index)));
-        let is_given = binary(call("btrim", vec![raw()]), BinaryOperator::NotEq, text(""));
-        let is_nothing = is_null(normaliser(&identifier(entity, *index).ty, raw()));
-        (and([is_nothing, is_given]), unusable_name(entity, *index))
+        let identifier = identifier(entity, *index);
+        let raw = cast_text(col(&raw_name(entity, *index)));
+        let is_nothing = is_null(normaliser(&identifier.ty, raw.clone()));
+        let is_given = binary(raw.clone(), BinaryOperator::PGRegexMatch, text(r"\S"));
+        let is_blocked = blocked_as_written(identifier, &raw).map(not);
+        (and([is_nothing, is_given].into_iter().chain(is_blocked)), unusable_name(entity, *index))
     };
     let normalised = over_raw(entity, ids, stage).columns(keep.iter().map(String::as_str));
     normalised.items(ids.iter().map(unusable)).query()
@@ -76,18 +78,34 @@ pub(crate) fn allowed(identifier: &Identifier, raw: &Expr) -> Expr {
         Block::Value(v) => Some(normaliser(&identifier.ty, text(v))),
         Block::Matches(_) => None,
     };
-    let pattern = |block: &Block| match block {
-        Block::Matches(p) => Some(binary(raw.clone(), BinaryOperator::PGRegexMatch, text(p))),
-        Block::Value(_) => None,
-    };
     let values: Vec<Expr> = identifier.block.iter().filter_map(blocked_value).collect();
-    let patterns = identifier.block.iter().filter_map(pattern);
+    let patterns = blocked_patterns(identifier, raw);
     let listed = (!values.is_empty()).then(|| in_list(value(), values, false));
     let blocked: Vec<Expr> = listed.into_iter().chain(patterns).collect();
     if blocked.is_empty() {
         return value();
     }
     case([(or(blocked), null())], Some(value()))
+}
+
+/// Whether a value of which the identifier's type leaves nothing is blocked: such a one has no form to be known by.
+fn blocked_as_written(identifier: &Identifier, raw: &Expr) -> Option<Expr> {
+    let value = |block: &Block| match block {
+        Block::Value(v) => Some(text(&v.trim().to_lowercase())),
+        Block::Matches(_) => None,
+    };
+    let values: Vec<Expr> = identifier.block.iter().filter_map(value).collect();
+    let written = call("lower", vec![call("btrim", vec![raw.clone()])]);
+    let listed = (!values.is_empty()).then(|| in_list(written, values, false));
+    let blocked: Vec<Expr> = listed.into_iter().chain(blocked_patterns(identifier, raw)).collect();
+    (!blocked.is_empty()).then(|| or(blocked))
+}
+
+fn blocked_patterns<'a>(identifier: &'a Identifier, raw: &'a Expr) -> impl Iterator<Item = Expr> + 'a {
+    identifier.block.iter().filter_map(|block| match block {
+        Block::Matches(p) => Some(binary(raw.clone(), BinaryOperator::PGRegexMatch, text(p))),
+        Block::Value(_) => None,
+    })
 }
 
 /// A value brought into the identifier's form; null where nothing is left of it.

@@ -11,7 +11,7 @@ use super::{blocks_table, keys_table, records_table};
 use crate::identity::keys::allowed;
 use crate::sql::{
     Aggregate, Select, Stages, and, binary, call, case, cast, cast_as, cast_double, cast_text, col, col_of, count_rows,
-    eq, int, is_not_null, is_null, kinfold, null, previous, relation, table, text, union_all, window,
+    eq, int, is_not_null, is_null, kinfold, null, or, previous, relation, table, text, union_all, window,
 };
 use crate::step::{KeepTable, Output};
 
@@ -50,7 +50,7 @@ pub(super) fn as_texts(matching: &Match) -> Vec<&Column> {
     columns.into_iter().map(|column| &matching.columns[column]).filter(|column| column.ty != SqlType::Text).collect()
 }
 
-/// Whether a record is new, or has others rows than it had: the pairs of the others are known.
+/// Whether a record is new, or has other rows than it had, or has several where it was said to have one: the pairs of the others are known.
 pub(super) const FRESH: &str = "_fresh";
 /// What tells whether a record is as it was, and what was said of its pairs still holds.
 const HASH: &str = "_hash";
@@ -178,8 +178,11 @@ fn keys_of_all(
     if is_known {
         let before = Select::from(previous(&EntityTable::Records.of(&entity.name), "b"));
         let names = ["identifier", "value", "record_hash"];
-        // Each once, even where a key that was said to be unique is not.
-        table.stages.add("before", before.columns(names).group_by(names).query());
+        // Those that had one row: where a key that was said to be unique is not, or not in its identifier's form, nobody knows which of an
+        // id's rows its pairs are of.
+        let hash = Aggregate::new("max", vec![col(names[2])]).build();
+        let before = before.columns([names[0], names[1]]).item(hash, names[2]).group_by([names[0], names[1]]);
+        table.stages.add("before", before.having(eq(count_rows().build(), int(1))).query());
         let is_before = |stage: &str| {
             let pairs = names.into_iter().zip([ID[0], ID[1], HASH]);
             and(pairs.map(|(before, now)| eq(col_of("before", before), col_of(stage, now))))
@@ -188,6 +191,11 @@ fn keys_of_all(
         if has_one_row_an_id(matching) {
             let same = is_before(&table.stage);
             table.attach("before", same, (is_fresh, FRESH.to_owned()));
+            let doubled = Select::from(kinfold(&records_table(entity), "r")).columns(ID).group_by(ID);
+            table.stages.add("doubled", doubled.having(more_than_one()).query());
+            let is_fresh = or([col_of(&table.stage, FRESH), is_not_null(col_of("doubled", ID[1]))]);
+            let same = is_named("doubled", &table.stage, ID);
+            table.attach("doubled", same, (is_fresh, FRESH.to_owned()));
         } else {
             table.stages.add("of_ids", of_ids(entity, matching).query());
             let fresh = Select::from(relation(None, "before", None))
@@ -202,8 +210,12 @@ fn keys_of_all(
     table.finish()
 }
 
-/// Whether no two records have the same id, be it in one table or in two.
-fn has_one_row_an_id(matching: &Match) -> bool {
+fn more_than_one() -> Expr {
+    binary(count_rows().build(), BinaryOperator::Gt, int(1))
+}
+
+/// Whether no two records have the same id, be it in one table or in two, as far as is said.
+pub(super) fn has_one_row_an_id(matching: &Match) -> bool {
     let identifiers: BTreeSet<usize> = matching.tables.iter().map(|table| table.id.0).collect();
     identifiers.len() == matching.tables.len() && matching.tables.iter().all(|table| table.is_unique)
 }

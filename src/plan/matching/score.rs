@@ -10,11 +10,11 @@ use sqlparser::ast::{BinaryOperator, Expr, Query};
 
 use super::levels::{PAIR, add_leveled, add_pairs_of_table, level_column};
 use super::pairs::{Which, found, pairs};
-use super::records::{FRESH, ID, frequencies, frequency, is_named, with_frequencies};
+use super::records::{FRESH, ID, frequencies, frequency, has_one_row_an_id, is_named, with_frequencies};
 use super::{keys_table, pairs_table as table_name};
 use crate::sql::{
-    Aggregate, Select, Stages, array, binary, call, case, case_of, cast_big_int, cast_double, col, col_of, eq, int,
-    kinfold, null, number, previous, relation, union_all,
+    Aggregate, Select, Stages, array, binary, call, case_of, cast_big_int, cast_double, col, col_of, int, kinfold, not,
+    null, number, previous, relation, union_all,
 };
 use crate::step::ResolveMatches;
 
@@ -106,7 +106,7 @@ pub(crate) fn likely_pairs(
     let columns = || PAIR.into_iter().chain(SCORE);
     let mut stages = Stages::default();
     let likely = add_likely(&mut stages, entity, matching, model, tables);
-    let mut all = vec![if onward || matching.tables.iter().any(|table| !table.is_unique) {
+    let mut all = vec![if onward || !has_one_row_an_id(matching) {
         // Rows of one id that differ are compared each; the likeliest counts.
         stages.add("likely", likely);
         let best =
@@ -123,10 +123,10 @@ pub(crate) fn likely_pairs(
             Select::from(previous(&table.of(&entity.name), "b")).items(items).query()
         });
         stages.add("before", union_all(before)?);
-        // Each once and all of it, even where a key that was said to be unique is not: no pair is kept that is made anew as well.
-        let is_fresh = Aggregate::new("max", vec![case([(col(FRESH), int(1))], Some(int(0)))]).build();
-        let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).group_by(ID);
-        stages.add("settled", settled.having(eq(is_fresh, int(0))).query());
+        let settled = Select::from(kinfold(&keys_table(entity), "r")).columns(ID).filter([not(col(FRESH))]);
+        // Each once, and none of which any row is fresh: no pair is kept that is made anew as well.
+        let settled = if has_one_row_an_id(matching) { settled } else { settled.group_by(ID) };
+        stages.add("settled", settled.query());
         let kept = Select::from_stage("before")
             .items(columns().map(|name| (col_of("before", name), name.to_owned())))
             .join(relation(None, "settled", Some("l")), is_named("l", "before", [PAIR[0], PAIR[1]]))

@@ -105,7 +105,8 @@ async fn rows_are_deleted_and_added_and_the_others_stay_where_they_are() {
     let (first, second) = (run("r1"), run("r2"));
     let files = engine.stored_files(TABLE).await.unwrap();
     assert!(files.is_sorted_by_key(|file| &file.name));
-    let before = engine.table_version(Some(&first), TABLE).await.unwrap();
+    let before = engine.table_version(&first, TABLE).await.unwrap();
+    assert_eq!(engine.previous_version(TABLE).await.unwrap(), None);
     engine.open_previous(&committed(engine).await).await.unwrap();
     let written = patch(engine, &first, &[0, 3, 9], &[100]).await.unwrap();
     assert_eq!((written.table.as_str(), written.rows), (TABLE, 18));
@@ -113,12 +114,13 @@ async fn rows_are_deleted_and_added_and_the_others_stay_where_they_are() {
     check(engine, &ALL.replace("TABLE", "previous.customer"), &["20|190|0|19|20"]).await;
     check(engine, "select id from customer where id in (3, 4, 100) order by id", &["4", "100"]).await;
     check_readers(&lake, ALL, &["20|190|0|19|20"]).await;
-    let staged = engine.table_version(Some(&first), TABLE).await.unwrap();
+    let staged = engine.table_version(&first, TABLE).await.unwrap();
     assert_ne!(staged, before);
-    assert_eq!(lake.another_engine().table_version(Some(&first), TABLE).await.unwrap(), before);
+    assert_eq!(lake.another_engine().table_version(&first, TABLE).await.unwrap(), before);
     engine.commit(&first).await.unwrap();
+    assert_eq!(engine.previous_version(TABLE).await.unwrap(), before, "as it was opened");
     check_readers(&lake, ALL, &["18|278|1|100|18"]).await;
-    assert_eq!(lake.another_engine().table_version(Some(&second), TABLE).await.unwrap(), staged);
+    assert_eq!(lake.another_engine().table_version(&second, TABLE).await.unwrap(), staged);
     let commit = log(&lake, 1);
     assert!(commit.contains(&files[0].name) && !commit.contains(&files[1].name), "{commit}");
     assert!(
@@ -168,7 +170,7 @@ async fn stored_rows_come_at_their_places() {
     let lake = Lake::new();
     let engine = &lake.engine;
     assert!(engine.stored_files(TABLE).await.unwrap().is_empty());
-    assert_eq!(engine.table_version(Some(&run("r")), TABLE).await.unwrap(), None);
+    assert_eq!(engine.table_version(&run("r"), TABLE).await.unwrap(), None);
     write(engine, "r0", vec![people(0..300_000), people(300_000..300_010)]).await;
     let first = run("r1");
     patch(engine, &first, &[5, 299_999], &[]).await.unwrap();
