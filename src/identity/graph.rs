@@ -39,6 +39,10 @@ struct Beginning {
     profiles: Arc<Vec<ProfileId>>,
     /// For each shard, how many values new rows have: the first ones.
     fresh: Vec<usize>,
+    /// How many matches of its values were edges in the last run.
+    matches: i64,
+    /// Whether a match may link the part with the rest.
+    is_torn: bool,
 }
 
 /// What all feeders look into.
@@ -77,7 +81,7 @@ impl Graph {
     /// Makes it one of a part of all rows. `profiles`: of the last run, ascending. `fresh`: for each shard, how many values new rows have,
     /// which are the first ones.
     pub(crate) fn begin_from(&mut self, aside: Vec<Aside>, profiles: Arc<Vec<ProfileId>>, fresh: Vec<usize>) {
-        self.earlier = Some(Beginning { aside, profiles, fresh });
+        self.earlier = Some(Beginning { aside, profiles, fresh, matches: 0, is_torn: false });
     }
 
     /// Calls `each` with some values that new rows have, and the identifier and digest of each other value on one row with them.
@@ -156,7 +160,10 @@ impl Graph {
                     self.count_match([a, b], weight, 1);
                 }
                 [Some((at, _)), None] | [None, Some((at, _))] => {
-                    self.matches.is_torn |= self.matches.accepts(weight) && self.is_new(at);
+                    let is_open = self.matches.accepts(weight) && self.is_new(at);
+                    if let Some(earlier) = self.earlier.as_mut().filter(|_| is_open) {
+                        earlier.is_torn = true;
+                    }
                 }
                 [None, None] => {}
             }
@@ -189,7 +196,7 @@ impl Graph {
     /// Of a part of all rows: how many pairs the last run linked by likelihood, or refused, once all that are and all that changed have
     /// come in.
     pub fn matches_before(&self) -> u64 {
-        self.matches.before()
+        self.earlier.as_ref().map_or(0, |earlier| earlier.matches).try_into().unwrap_or_default()
     }
 
     /// Of a part of all rows: whether a match may link it with the rest.
@@ -197,7 +204,7 @@ impl Graph {
     /// Where one end of a match is at hand and the other is not, the other is on no row, as a rule: it would be in one group with the first
     /// otherwise. Nobody knows that of a value that was on no row before.
     pub fn is_torn(&self) -> bool {
-        self.matches.is_torn
+        self.earlier.as_ref().is_some_and(|earlier| earlier.is_torn)
     }
 
     fn ends(&self, ends: [[&dyn TextColumn; 2]; 2], row: usize) -> [Option<(Ref, u8)>; 2] {
@@ -205,9 +212,10 @@ impl Graph {
     }
 
     fn count_match(&mut self, [(a, _), (b, _)]: [(Ref, u8); 2], weight: f64, count: i64) {
-        let is_edge = self.earlier.is_some() && a != b && self.matches.accepts(weight);
-        if is_edge && self.had_profile(a) && self.had_profile(b) {
-            self.matches.count_before(count);
+        let is_edge = a != b && self.matches.accepts(weight);
+        let was_edge = self.earlier.is_some() && is_edge && self.had_profile(a) && self.had_profile(b);
+        if let Some(earlier) = self.earlier.as_mut().filter(|_| was_edge) {
+            earlier.matches += count;
         }
     }
 

@@ -10,10 +10,6 @@ pub(crate) struct Matches {
     pub(crate) list: Vec<Matched>,
     /// Those that are lighter, in steps, are no edges.
     least: i64,
-    /// How many edges there were of the values of the last run, where only a part of all is looked at.
-    before: i64,
-    /// Whether one may link what is looked at with something else.
-    pub(crate) is_torn: bool,
 }
 
 /// One pair.
@@ -58,7 +54,7 @@ impl Matched {
 impl Matches {
     /// Pairs lighter than `accept`, in bits, are no edges.
     pub(crate) fn new(accept: f64) -> Self {
-        Self { list: vec![], least: steps(accept), before: 0, is_torn: false }
+        Self { list: vec![], least: steps(accept) }
     }
 
     /// How much memory they hold.
@@ -69,16 +65,6 @@ impl Matches {
     /// Whether a pair of such a weight is an edge.
     pub(crate) fn accepts(&self, weight: f64) -> bool {
         steps(weight) >= self.least
-    }
-
-    /// Counts edges of values of the last run.
-    pub(crate) fn count_before(&mut self, count: i64) {
-        self.before += count;
-    }
-
-    /// How many edges there were of values of the last run.
-    pub(crate) fn before(&self) -> u64 {
-        self.before.try_into().unwrap_or_default()
     }
 
     /// Those that are edges, the heavier first in their order.

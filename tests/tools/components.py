@@ -14,8 +14,6 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 IDENTIFIERS = ["a", "b", "c"]
-
-
 GRAPHS = 250
 
 

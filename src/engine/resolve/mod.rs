@@ -2,8 +2,10 @@
 //!
 //! Nothing is collected: a batch is pushed into the kernel and dropped, and rows of the result are made as they are written.
 
+mod columns;
 mod index;
 mod last;
+mod matches;
 mod read;
 mod reuse;
 mod tables;
@@ -16,13 +18,13 @@ use kinfold_identity::{
     Evidence, Graph, IdentifierRule, IdentityError, KeptSource, Limit, Linkage, MatchRules, Pin, ProfileId, Resolution,
     RowSource, Rules, Summary,
 };
-use kinfold_lang::project::{self, IdentifierType};
-use kinfold_plan::{KeepTable, Resolve, ResolveIdentifier, ResolveRows, render};
+use kinfold_lang::project;
+use kinfold_plan::{KeepTable, Resolve, render};
 
 use self::read::Seen;
 use self::reuse::{Key, Reading};
 use self::tables::Counts;
-use self::usable::{RowCounts, Usable};
+use self::usable::Usable;
 use crate::api::{Engine, Kept, MemoryShare, RunContext, StoredFile, Written};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{bug, input};
@@ -80,12 +82,12 @@ pub async fn resolve(
     let usable = if run.full { vec![] } else { kept.clone() };
     let (mut graph, mut memory, readings, seen, mut warnings) =
         read_all(engine, run, task, work, pins, (usable, &key)).await?;
-    read::matches(engine, work, &mut graph).await?;
+    matches::add(engine, work, &mut graph).await?;
     read::previous(engine, work, &graph).await?;
     memory.hold(graph.bytes_to_resolve())?;
     let (resolution, summary) = solve(work, threads, graph).await?;
     let unused_pins = resolution.unused_pins().to_vec();
-    let values = values(&readings, &seen);
+    let values = usable::of_all(&readings, &seen);
     warnings.extend(judge(work, &unused_pins, &summary, &values)?);
     let counts = Counts { summary: summary.clone(), unused_pins: &unused_pins, values };
     let told = tables::write(engine, run, work, threads, &resolution, counts, None).await?;
@@ -210,33 +212,8 @@ fn judge(
         let pins = if more == 1 { "1 more pin has".to_owned() } else { format!("{more} more pins have") };
         warnings.push(format!("{}: {pins} no effect, as no row has one of their values", work.entity));
     }
-    warnings.extend(work.rows.iter().zip(values).flat_map(|(rows, values)| mostly_unusable(work, rows, values)));
+    warnings.extend(work.rows.iter().zip(values).flat_map(|(rows, values)| values.warnings(work, rows)));
     Ok(warnings)
-}
-
-/// Tells of identifiers of which a source has more values that are of no use than others: of a column that is none of the kind, or is
-/// written in a way that its type does not read.
-fn mostly_unusable(work: &Resolve, rows: &ResolveRows, values: &Usable) -> Vec<String> {
-    let counts = rows.identifiers.iter().zip(values.counts()).filter(|(_, counts)| counts.unusable > counts.usable);
-    let told = counts.map(|(identifier, RowCounts { usable, unusable })| {
-        let ResolveIdentifier { name, ty, .. } = &work.identifiers[*identifier];
-        let (entity, source, given) = (&work.entity, &rows.source, usable + unusable);
-        let why = match ty {
-            IdentifierType::Phone { region: None } => "; numbers without a country need a `region`",
-            _ => "",
-        };
-        format!("{entity}: of {given} rows of {source} with a {name}, {unusable} have none that can be used{why}")
-    });
-    told.collect()
-}
-
-/// What the rows of each source have. `seen`: those that were read anew.
-fn values(readings: &[Option<Reading>], seen: &[Seen]) -> Vec<Usable> {
-    let of = |(reading, seen): (&Option<Reading>, &Seen)| match reading {
-        Some(reading) => reading.values(seen),
-        None => seen.fresh.clone(),
-    };
-    readings.iter().zip(seen).map(of).collect()
 }
 
 fn rules(work: &Resolve, readings: &[Option<Reading>], pins: Vec<Pin>) -> Rules {

@@ -3,26 +3,25 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringViewArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kinfold_base::{ProgressEvent, SqlType, TableSchema};
 use kinfold_identity::{
-    Earlier, Evidence, Feeder, FindsFeeder, FoundValues, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty,
-    NumberColumn, Pin, PinKind, PreviousFeeder, ProfileId, TextColumn, TimeColumn, Touched, WeightColumn,
+    Evidence, Feeder, FindsFeeder, FoundValues, Graph, IdentityError, KnownValues, KnownValuesFeeder, Novelty,
+    NumberColumn, Pin, PinKind, PreviousFeeder, ProfileId, TextColumn, Touched,
 };
 use kinfold_lang::project;
 use kinfold_plan::{Resolve, ResolvePin, ResolveRows, render};
 use tokio::task::{JoinError, JoinSet};
 
+use super::columns::{Micros, Numbers, Text};
 use super::reuse::Reading;
 use super::usable::Usable;
 use super::{blocking, identity};
 use crate::api::{Engine, Kept, MemoryShare, RecordStream, RunContext};
 use crate::error::EngineError;
-use crate::failure::{self, bug, input};
-use crate::types::timestamp_type;
+use crate::failure::{bug, input};
 
 /// How many sources are read at the same time: while the last rows of one come in, the next is begun.
 const SOURCES_AT_ONCE: usize = 2;
@@ -431,126 +430,6 @@ fn push_known(
     pushed.map_err(|e| feeding.explain(&e))
 }
 
-/// Lets the kernel know which values are linked by likelihood.
-///
-/// # Errors
-/// When the query fails.
-pub(super) async fn matches(engine: &dyn Engine, work: &Resolve, graph: &mut Graph) -> Result<(), EngineError> {
-    let Some(matches) = &work.matches else { return Ok(()) };
-    let mut batches = engine.query(&render(&matches.query, engine.dialect()), &[]).await?.batches;
-    while let Some(batch) = batches.next().await {
-        let Matched { ends, weights, .. } = Matched::new(batch?.columns())?;
-        graph.add_matches(Matched::pairs(&ends), &weights).map_err(|e| identity(&e, &work.entity))?;
-    }
-    Ok(())
-}
-
-/// Pairs that are linked by likelihood otherwise than in the last run.
-#[derive(Default)]
-pub(super) struct ChangedMatches {
-    pairs: Vec<Matched>,
-    /// What they hold counts until it is dropped.
-    held: Vec<Beside>,
-}
-
-impl ChangedMatches {
-    pub(super) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
-    /// None if there are more than `most`.
-    ///
-    /// # Errors
-    /// When the query fails, or memory does not suffice.
-    pub(super) async fn read(
-        engine: &dyn Engine,
-        work: &Resolve,
-        most: u64,
-        evidence: &Evidence,
-        feeding: &Arc<Feeding>,
-    ) -> Result<Option<Self>, EngineError> {
-        let mut all = Self::default();
-        let Some(matches) = &work.matches else { return Ok(Some(all)) };
-        let mut batches = engine.query(&render(&matches.changes, engine.dialect()), &[]).await?.batches;
-        let mut count = 0;
-        while let Some(batch) = batches.next().await {
-            let batch = batch?;
-            count += batch.num_rows() as u64;
-            if count > most {
-                return Ok(None);
-            }
-            // Batches of groups may be parts of one large array.
-            let pairs = Matched::new(batch.columns())?.copied();
-            all.held.push(feeding.beside(pairs.bytes()));
-            all.pairs.push(pairs);
-            feeding.hold(evidence.bytes())?;
-        }
-        all.pairs.retain(|pairs| pairs.ends[0].len() > 0);
-        Ok(Some(all))
-    }
-
-    /// Lets it be known what to look for.
-    ///
-    /// # Errors
-    /// When a value is missing.
-    pub(super) fn touch(&self, earlier: &mut Earlier, feeding: &Feeding) -> Result<(), EngineError> {
-        self.pairs
-            .iter()
-            .try_for_each(|Matched { ends: [_, a, _, b], .. }| earlier.changed([a, b]).map_err(|e| feeding.explain(&e)))
-    }
-
-    /// Lets a part of all rows know.
-    ///
-    /// # Errors
-    /// When the columns are not what was asked for.
-    pub(super) fn count(&self, graph: &mut Graph, feeding: &Feeding) -> Result<(), EngineError> {
-        self.pairs.iter().try_for_each(|Matched { ends, weights, times }| {
-            let times = times.as_ref().ok_or_else(|| bug("a query of changed matches has no counts"))?;
-            let changed = graph.changed_matches(Matched::pairs(ends), weights, times.0.values());
-            changed.map_err(|e| feeding.explain(&e))
-        })
-    }
-}
-
-/// Columns of pairs that are linked by likelihood.
-struct Matched {
-    /// Identifier and value of one, then of the other.
-    ends: [Text; 4],
-    weights: Weights,
-    times: Option<Numbers>,
-}
-
-impl Matched {
-    fn new(columns: &[ArrayRef]) -> Result<Self, EngineError> {
-        let [identifier_a, value_a, identifier_b, value_b, weights, times @ ..] = columns else {
-            return Err(bug("a query of matches has other columns than were asked for"));
-        };
-        let [a, b, c, d] = [identifier_a, value_a, identifier_b, value_b].map(Text::new);
-        let times = times.first().map(Numbers::new).transpose()?;
-        Ok(Self { ends: [a?, b?, c?, d?], weights: Weights::new(weights)?, times })
-    }
-
-    /// Of its own, and no part of anything larger.
-    fn copied(&self) -> Self {
-        let times = self.times.as_ref().map(|times| Numbers(times.0.iter().collect()));
-        Self {
-            ends: self.ends.each_ref().map(|end| Text(end.0.gc())),
-            weights: Weights(self.weights.0.iter().collect()),
-            times,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let numbers = self.weights.0.get_array_memory_size()
-            + self.times.as_ref().map_or(0, |times| times.0.get_array_memory_size());
-        self.ends.iter().map(|end| end.0.get_array_memory_size()).sum::<usize>() + numbers
-    }
-
-    fn pairs([identifier_a, value_a, identifier_b, value_b]: &[Text; 4]) -> [[&dyn TextColumn; 2]; 2] {
-        [[identifier_a, value_a], [identifier_b, value_b]]
-    }
-}
-
 /// The pins with their values in the form in which rows hold them.
 ///
 /// # Errors
@@ -638,76 +517,4 @@ pub(super) fn profiles(batch: &RecordBatch, entity: &str) -> Result<Vec<ProfileI
     let numbers = batch.columns().first().and_then(|column| column.as_primitive_opt::<Int64Type>());
     let number = |number: &i64| u64::try_from(*number).ok().and_then(ProfileId::from_number).ok_or_else(foreign);
     numbers.ok_or_else(foreign)?.values().iter().map(number).collect()
-}
-
-/// A column of text, as the kernel reads it.
-pub(super) struct Text(StringViewArray);
-
-impl Text {
-    pub(super) fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &DataType::Utf8View).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
-        Ok(Self(column.as_string_view().clone()))
-    }
-}
-
-impl TextColumn for Text {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn text(&self, row: usize) -> Option<&str> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-}
-
-/// A column of numbers that 32 bits hold.
-pub(super) struct Numbers(PrimitiveArray<Int64Type>);
-
-impl Numbers {
-    pub(super) fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &DataType::Int64).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
-        Ok(Self(column.as_primitive::<Int64Type>().clone()))
-    }
-}
-
-impl NumberColumn for Numbers {
-    fn number(&self, row: usize) -> Option<u32> {
-        u32::try_from(self.0.is_valid(row).then(|| self.0.value(row))?).ok()
-    }
-
-    fn all(&self) -> Option<&[i64]> {
-        Some(self.0.values())
-    }
-}
-
-/// A column of instants, as the kernel reads it.
-struct Micros(PrimitiveArray<TimestampMicrosecondType>);
-
-impl Micros {
-    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &timestamp_type()).map_err(|e| failure::arrow(e, "a query of identifiers"))?;
-        Ok(Self(column.as_primitive::<TimestampMicrosecondType>().clone()))
-    }
-}
-
-impl TimeColumn for Micros {
-    fn micros(&self, row: usize) -> Option<i64> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-}
-
-/// A column of weights, as the kernel reads it.
-struct Weights(PrimitiveArray<Float64Type>);
-
-impl Weights {
-    fn new(column: &ArrayRef) -> Result<Self, EngineError> {
-        let column = cast(column, &DataType::Float64).map_err(|e| failure::arrow(e, "a query of matches"))?;
-        Ok(Self(column.as_primitive::<Float64Type>().clone()))
-    }
-}
-
-impl WeightColumn for Weights {
-    fn weight(&self, row: usize) -> Option<f64> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
 }

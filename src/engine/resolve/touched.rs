@@ -18,11 +18,13 @@ use kinfold_plan::Resolve;
 use roaring::RoaringTreemap;
 use tokio::task::JoinSet;
 
+use super::columns::{Numbers, Text};
 use super::last::{self, Last};
-use super::read::{self, Beside, ChangedMatches, Feeding, Numbers, Text};
+use super::matches::{self, Changed};
+use super::read::{self, Beside, Feeding};
 use super::reuse::{self, Key, Reading};
 use super::tables::{self, Counts, Gone, RefusedCounts, Staying};
-use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve, values};
+use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve, usable};
 use crate::api::{Engine, Kept, RecordStream, RunContext, StoredFile};
 use crate::error::{EngineError, ErrorKind};
 use crate::failure::{self, bug};
@@ -107,7 +109,7 @@ pub(super) async fn resolve(
     };
     // Where nothing is new, no pin was looked for.
     let unused_pins = if is_new { resolution.unused_pins().to_vec() } else { last.unused_pins.clone() };
-    let values = values(readings, &seen);
+    let values = usable::of_all(readings, &seen);
     let warnings = judge(work, &unused_pins, &summary, &values)?;
     let profiles = all_profiles(&staying.profiles, resolution.profiles());
     let counts = Counts { summary: summary.clone(), unused_pins: &unused_pins, values };
@@ -262,7 +264,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let most = self.earlier.last.summary.value_count() / FEW as u64;
-        let changed = ChangedMatches::read(self.engine, self.work, most, &self.evidence, &self.feeding).await?;
+        let changed = Changed::read(self.engine, self.work, most, &self.evidence, &self.feeding).await?;
         let Some(changed) = changed else { return Ok(None) };
         changed.touch(&mut earlier, &self.feeding)?;
         let is_new = values > 0 || !changed.is_empty();
@@ -287,7 +289,7 @@ impl Run<'_> {
         let sealed = blocking(move || touched.seal(evidence, profiles)).await?;
         let (mut graph, mut taken) = sealed.map_err(|e| feeding.explain(&e))?;
         if is_new {
-            read::matches(engine, work, &mut graph).await?;
+            matches::add(engine, work, &mut graph).await?;
             changed.count(&mut graph, &feeding)?;
             taken.matches = graph.matches_before();
             if graph.is_torn() {

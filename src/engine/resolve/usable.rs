@@ -1,9 +1,14 @@
 //! How many rows of a source have a value of an identifier, and how many one that is of no use.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{self, filter};
 use arrow::datatypes::{DataType, Int64Type};
+use kinfold_lang::project::IdentifierType;
+use kinfold_plan::{Resolve, ResolveIdentifier, ResolveRows};
 use serde_json::{Value, json};
 
+use super::read::Seen;
+use super::reuse::Reading;
 use crate::error::EngineError;
 use crate::failure::{self, bug};
 
@@ -30,17 +35,15 @@ impl Usable {
         if unusable.len() != identifiers {
             return Err(misshapen());
         }
-        let rows = arrow::compute::cast(rows, &DataType::Int64).map_err(|e| failure::arrow(e, WHAT))?;
-        let rows = rows.as_primitive::<Int64Type>().values();
-        let sum = |has: &dyn Fn(usize) -> bool| {
-            let rows = rows.iter().enumerate().filter(|(row, _)| has(*row)).map(|(_, rows)| rows.cast_unsigned());
-            rows.sum::<u64>()
+        let rows = compute::cast(rows, &DataType::Int64).map_err(|e| failure::arrow(e, WHAT))?;
+        let sum = |is_counted: &BooleanArray| {
+            let counted = filter(&rows, is_counted).map_err(|e| failure::arrow(e, WHAT))?;
+            Ok::<_, EngineError>(compute::sum(counted.as_primitive::<Int64Type>()).unwrap_or_default().cast_unsigned())
         };
         let counts = values.iter().zip(unusable).map(|(values, unusable)| {
+            let usable = compute::is_not_null(values).map_err(|e| failure::arrow(e, WHAT))?;
             let unusable = unusable.as_boolean_opt().ok_or_else(misshapen)?;
-            let is_unusable = |row: usize| unusable.is_valid(row) && unusable.value(row);
-            let unusable = if unusable.true_count() == 0 { 0 } else { sum(&is_unusable) };
-            Ok(RowCounts { usable: sum(&|row| values.is_valid(row)), unusable })
+            Ok(RowCounts { usable: sum(&usable)?, unusable: sum(unusable)? })
         });
         Ok(Self(counts.collect::<Result<_, EngineError>>()?))
     }
@@ -55,6 +58,22 @@ impl Usable {
 
     pub(super) fn counts(&self) -> &[RowCounts] {
         &self.0
+    }
+
+    /// Tells of identifiers of which a source has more values that are of no use than others: of a column that is none of the kind, or is
+    /// written in a way that its type does not read.
+    pub(super) fn warnings(&self, work: &Resolve, rows: &ResolveRows) -> Vec<String> {
+        let counts = rows.identifiers.iter().zip(&self.0).filter(|(_, counts)| counts.unusable > counts.usable);
+        let told = counts.map(|(identifier, RowCounts { usable, unusable })| {
+            let ResolveIdentifier { name, ty, .. } = &work.identifiers[*identifier];
+            let (entity, source, given) = (&work.entity, &rows.source, usable + unusable);
+            let why = match ty {
+                IdentifierType::Phone { region: None } => "; numbers without a country need a `region`",
+                _ => "",
+            };
+            format!("{entity}: of {given} rows of {source} with a {name}, {unusable} have none that can be used{why}")
+        });
+        told.collect()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -77,6 +96,15 @@ impl<'a> FromIterator<&'a Self> for Usable {
             all
         })
     }
+}
+
+/// What the rows of each source have. `seen`: those that were read anew.
+pub(super) fn of_all(readings: &[Option<Reading>], seen: &[Seen]) -> Vec<Usable> {
+    let of = |(reading, seen): (&Option<Reading>, &Seen)| match reading {
+        Some(reading) => reading.values(seen),
+        None => seen.fresh.clone(),
+    };
+    readings.iter().zip(seen).map(of).collect()
 }
 
 const WHAT: &str = "a query of identifiers";

@@ -49,7 +49,9 @@ pub(crate) fn normalised_and_judged(entity: &Entity, ids: &Ids, stage: &str, kee
         let raw = cast_text(col(&raw_name(entity, *index)));
         let is_nothing = is_null(normaliser(&identifier.ty, raw.clone()));
         let is_given = binary(raw.clone(), BinaryOperator::PGRegexMatch, text(r"\S"));
-        let is_blocked = blocked_as_written(identifier, &raw).map(not);
+        // What has no form is known by how it is written.
+        let written = call("lower", vec![call("btrim", vec![raw.clone()])]);
+        let is_blocked = is_blocked(identifier, &raw, written, |value| text(&value.trim().to_lowercase())).map(not);
         (and([is_nothing, is_given].into_iter().chain(is_blocked)), unusable_name(entity, *index))
     };
     let normalised = over_raw(entity, ids, stage).columns(keep.iter().map(String::as_str));
@@ -74,38 +76,25 @@ pub(crate) fn has_value(entity: &Entity, ids: &Ids) -> Expr {
 /// The normalised value, unless it is blocked.
 pub(crate) fn allowed(identifier: &Identifier, raw: &Expr) -> Expr {
     let value = || normaliser(&identifier.ty, raw.clone());
-    let blocked_value = |block: &Block| match block {
-        Block::Value(v) => Some(normaliser(&identifier.ty, text(v))),
-        Block::Matches(_) => None,
-    };
-    let values: Vec<Expr> = identifier.block.iter().filter_map(blocked_value).collect();
-    let patterns = blocked_patterns(identifier, raw);
-    let listed = (!values.is_empty()).then(|| in_list(value(), values, false));
-    let blocked: Vec<Expr> = listed.into_iter().chain(patterns).collect();
-    if blocked.is_empty() {
-        return value();
+    match is_blocked(identifier, raw, value(), |value| normaliser(&identifier.ty, text(value))) {
+        Some(is_blocked) => case([(is_blocked, null())], Some(value())),
+        None => value(),
     }
-    case([(or(blocked), null())], Some(value()))
 }
 
-/// Whether a value of which the identifier's type leaves nothing is blocked: such a one has no form to be known by.
-fn blocked_as_written(identifier: &Identifier, raw: &Expr) -> Option<Expr> {
-    let value = |block: &Block| match block {
-        Block::Value(v) => Some(text(&v.trim().to_lowercase())),
-        Block::Matches(_) => None,
-    };
-    let values: Vec<Expr> = identifier.block.iter().filter_map(value).collect();
-    let written = call("lower", vec![call("btrim", vec![raw.clone()])]);
-    let listed = (!values.is_empty()).then(|| in_list(written, values, false));
-    let blocked: Vec<Expr> = listed.into_iter().chain(blocked_patterns(identifier, raw)).collect();
+/// Whether a value is blocked; none if nothing is. `value` has the form that `form` gives to what is listed.
+fn is_blocked(identifier: &Identifier, raw: &Expr, value: Expr, form: impl Fn(&str) -> Expr) -> Option<Expr> {
+    let (mut listed, mut blocked) = (vec![], vec![]);
+    for block in &identifier.block {
+        match block {
+            Block::Value(value) => listed.push(form(value)),
+            Block::Matches(pattern) => blocked.push(binary(raw.clone(), BinaryOperator::PGRegexMatch, text(pattern))),
+        }
+    }
+    if !listed.is_empty() {
+        blocked.insert(0, in_list(value, listed, false));
+    }
     (!blocked.is_empty()).then(|| or(blocked))
-}
-
-fn blocked_patterns<'a>(identifier: &'a Identifier, raw: &'a Expr) -> impl Iterator<Item = Expr> + 'a {
-    identifier.block.iter().filter_map(|block| match block {
-        Block::Matches(p) => Some(binary(raw.clone(), BinaryOperator::PGRegexMatch, text(p))),
-        Block::Value(_) => None,
-    })
 }
 
 /// A value brought into the identifier's form; null where nothing is left of it.
