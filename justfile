@@ -54,6 +54,14 @@ bench-identity *args:
     cargo build --release --workspace --bin kinfold --example components
     "{{ cache }}/venv/bin/python" bench/identity.py {{ args }}
 
+# The identity step beside RudderStack's Profiles on PostgreSQL; `just bench-identity-rudderstack --host 10.99.99.1`, an address as `--help` says
+bench-identity-rudderstack *args:
+    bash -c 'source tests/tools.sh; cache="{{ cache }}"; install_tools'
+    [ -x "{{ cache }}/rudderstack/bin/pip" ] || "{{ cache }}/venv/bin/python" -m venv "{{ cache }}/rudderstack"
+    "{{ cache }}/rudderstack/bin/pip" install --quiet --disable-pip-version-check profiles-rudderstack==0.26.4
+    cargo build --release
+    "{{ cache }}/venv/bin/python" bench/identity_rudderstack.py {{ args }}
+
 # Make the sample's data again
 sample-data:
     "{{ cache }}/venv/bin/python" data/generate.py

@@ -363,6 +363,74 @@ fn a_change_of_the_rules_is_seen_before_it_is_merged() {
 }
 
 #[test]
+fn a_profile_in_several_merged_ones_counts_once() {
+    // By email x and y are one profile beside a and b; by phone x is with a, and y with b.
+    let rows = "id,email,phone,seen_at
+x,h@x.org,,2026-01-01
+y,h@x.org,,2026-01-02
+x,,05321234561,2026-01-03
+a,,05321234561,2026-01-04
+y,,05321234562,2026-01-05
+b,,05321234562,2026-01-06
+";
+    let project = people(PLAIN, rows);
+    project.edit("models/people.yml", "email: email, phone: phone}", "email: email}");
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "-m", "by email"]);
+    project.edit("models/people.yml", "id: id, email: email}", "id: id, phone: phone}");
+    let diff = project.kinfold(&["identity", "diff", "--base", "HEAD", "--as-of", AS_OF]).expect(0).json;
+    let entity = &diff["entities"][0];
+    let expected = [
+        ("profiles_before", 3),
+        ("profiles_after", 2),
+        ("merged_from", 3),
+        ("merged_into", 2),
+        ("split_from", 1),
+        ("split_into", 2),
+        ("created", 0),
+        ("gone", 0),
+        ("values_gained", 2),
+        ("values_lost", 1),
+    ];
+    for (count, value) in expected {
+        assert_eq!(entity[count], value, "{count} in {entity:#}");
+    }
+    // Each has values without a profile in the other version: phones before, and the email now.
+    let examples = entity["examples"].as_array().unwrap();
+    let without_profile = |example: &Value| {
+        let parts = example["parts"].as_array().unwrap().iter().filter(|part| part["profile_id"].is_null());
+        parts.map(|part| part["identifiers"][0]["identifier"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let told: Vec<(&str, usize, Vec<String>)> = examples
+        .iter()
+        .map(|e| (e["change"].as_str().unwrap(), e["parts"].as_array().unwrap().len(), without_profile(e)))
+        .collect();
+    let [phone, email] = ["phone", "email"].map(|name| vec![name.to_owned()]);
+    assert_eq!(told, [("merged", 3, phone.clone()), ("merged", 3, phone), ("split", 3, email)]);
+
+    // The other way round, one profile falls into the same number as two do together.
+    git(&project, &["commit", "--quiet", "-a", "-m", "by phone"]);
+    project.edit("models/people.yml", "id: id, phone: phone}", "id: id, email: email}");
+    let back = project.kinfold(&["identity", "diff", "--base", "HEAD", "--as-of", AS_OF]).expect(0).json;
+    let counts = ["merged_from", "merged_into", "split_from", "split_into"].map(|count| &back["entities"][0][count]);
+    assert_eq!(counts, [2, 1, 2, 3], "{back:#}");
+
+    let text = project.command().args(["identity", "diff", "--base", "HEAD~1"]).output().unwrap();
+    assert!(String::from_utf8(text.stdout).unwrap().contains("nothing changes"));
+    let text = project.command().args(["identity", "diff", "--base", "HEAD"]).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    for told in [
+        "is made of 2 profiles",
+        "falls into 2 profiles",
+        "no profile before: email=h@x.org",
+        "no profile now: phone=+905321234561",
+    ] {
+        assert!(text.contains(told), "{told} is not in {text}");
+    }
+}
+
+#[test]
 fn a_base_that_cannot_be_compared_with_is_said_so() {
     let project = people(PLAIN, "id,email,phone,seen_at\n1,a@x.org,,2026-01-01\n");
     let told = |words: &[&str]| project.kinfold(&[&["identity", "diff"], words].concat()).expect(1).told();

@@ -42,8 +42,8 @@ fn label(name: &str) -> &str {
         "within" => "within 31d",
         "day_month" => "day_month_swapped",
         "time" => "within 90m",
-        "km" => "distance 5 km",
-        "swapped" => "swapped",
+        "km" => "distance 5 km of lat, lon",
+        "swapped" => "swapped last",
         "sql" => "l.first = r.last",
         name => panic!("{name} is no comparison"),
     }
@@ -71,7 +71,7 @@ fn project(cases: &[(Values<'_>, &str)]) -> Project {
         let label = label(name);
         writeln!(
             learned,
-            "      - {{name: {name}, levels: [{{level: \"{label}\", m: 0.6, u: 0.4}}, {{level: else, m: 0.4, u: 0.6}}]}}"
+            "      - {{name: {name}, {column}levels: [{{level: \"{label}\", m: 0.6, u: 0.4}}, {{level: else, m: 0.4, u: 0.6}}]}}"
         )
         .unwrap();
     }
@@ -130,6 +130,12 @@ fn every_level_holds_where_it_says() {
         (&[("f", "1000000.1", "999999.9")], "float"),
         (&[("w", "5", "7")], "whole"),
         (&[("w", "8", "5")], ""),
+        (&[("w", "9223372036854775807", "-9223372036854775808")], ""),
+        (&[("w", "0", "-9223372036854775808")], ""),
+        (&[("w", "-9223372036854775806", "-9223372036854775808")], "whole"),
+        (&[("f", "inf", "5")], ""),
+        (&[("f", "-inf", "inf")], ""),
+        (&[("f", "NaN", "5")], ""),
         (&[("d", "2020-01-31", "2020-03-02")], "within"),
         (&[("d", "2020-01-31", "2020-03-03")], ""),
         (&[("d", "1980-04-03", "1980-03-04")], "within day_month"),

@@ -392,16 +392,34 @@ fn what_is_in_doubt_is_said_and_not_written() {
     assert!(told.contains("`same` tells nothing: every pair that was drawn is at `exact`"), "{told}");
     assert_eq!(trained.json["written"], Value::Null);
     assert!(!project.path("models/person.match.yml").exists());
-    project.kinfold(&["match", "train", "--carry-on"]).expect(0);
+    let written = project.kinfold(&["match", "train", "--carry-on"]).expect(0).json;
     assert!(project.path("models/person.match.yml").exists());
+    let same =
+        written["comparisons"].as_array().unwrap().iter().find(|comparison| comparison["name"] == "same").unwrap();
+    let says_nothing = |level: &Value| level["weight"].as_f64().unwrap().abs() < 0.01;
+    assert!(same["levels"].as_array().unwrap().iter().all(says_nothing), "{same:#}");
     project.run();
+}
+
+#[test]
+fn what_finds_no_pairs_to_learn_from_is_said_with_the_reason() {
+    let project = records(300);
+    let train = "train: {block_on: [zip, name]}";
+    let other = "max_block: 100\n        train: {block_on: [zip, same], certain: [nothing]}";
+    project.edit("models/person.yml", train, other);
+    let told = problems(&project.kinfold(&["match", "train"]).expect(1).json);
+    let left_out =
+        "1 value finds no pairs that agree in `same`: more records have such a value than `max_block`, up to 300";
+    assert!(told.contains(left_out), "{told}");
+    assert!(told.contains("the pass on `same` finds no pairs"), "{told}");
+    assert!(told.contains("no two records agree in anything under `train.certain`"), "{told}");
 }
 
 #[test]
 fn too_few_pairs_and_passes_that_teach_nothing_are_told() {
     let project = records(20);
     let told = problems(&project.kinfold(&["match", "train", "--dry-run"]).expect(0).json);
-    assert!(told.contains("no two records agree in `zip`"), "{told}");
+    assert!(told.contains("the pass on `zip` finds no pairs"), "{told}");
     assert!(told.contains("nothing tells anything of `name`"), "{told}");
     let nobody = records(1).kinfold(&["match", "train"]);
     assert_eq!(nobody.code, Some(1));
@@ -487,4 +505,50 @@ fn an_entity_that_is_not_there_or_matches_nothing_is_said_so() {
     let ran = Project::sample().kinfold(&["match", "train"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.told().contains("no entity has a `match`"), "{}", ran.told());
+}
+
+#[test]
+fn a_pair_that_is_labelled_in_both_orders_counts_once() {
+    let project = records(300);
+    // Each pair of one postcode in both orders, and some once more; and a pair that does not match, in both orders, too.
+    let pairs = "select l.id as a, r.id as b, true as same from crm.people l join crm.people r on l.zip = r.zip and l.id <> r.id";
+    let more =
+        "union all select 'p0', 'p100', true union all select 'p0', 'p1', false union all select 'p1', 'p0', false";
+    let labels = format!("\nmodels:\n  - {{name: labels, sql: \"{pairs} {more}\"}}\nentities:");
+    project.edit("models/person.yml", "\nentities:", &labels);
+    let labels = "        labels: {table: labels, pair: [{crm_id: a}, {crm_id: b}], match: same}\n        accept:";
+    project.edit("models/person.yml", "        accept:", labels);
+    let trained = project.kinfold(&["match", "train", "--carry-on"]).expect(0).json;
+    assert_eq!(trained["labelled_pairs"], 300);
+    let report = project.kinfold(&["match", "evaluate"]).expect(0).json;
+    assert_eq!((&report["labels"]["matches"], &report["labels"]["others"]), (&json!(300), &json!(1)));
+    assert_eq!((&report["unused"], &report["labels"]["contradictions"]), (&json!(0), &json!(0)));
+    let accept = &report["accept"];
+    let matches = accept["true_positives"].as_u64().unwrap() + accept["false_negatives"].as_u64().unwrap();
+    assert_eq!(matches, 300, "{accept}");
+}
+
+#[test]
+fn what_is_worth_a_review_is_counted_from_exactly_there() {
+    let project = crate::match_review::project();
+    let labels = "models:\n  - {name: labels, sql: \"select id as a, id as b from crm.contacts\"}\nentities:\n";
+    project.edit("models/person.yml", "entities:\n", labels);
+    // Two pairs have 2.18 bits; 0.81 are 2.09. The curve goes by 1.75 and 2.25 bits.
+    let thresholds = "        labels: {table: labels, pair: [{crm_id: a}, {shop_id: b}], complete: true}\n        accept: 0.95\n        review: 0.81\n";
+    project.edit("models/person.yml", "        accept: 0.95\n        review: 0.05\n", thresholds);
+    project.run();
+    let report = project.kinfold(&["match", "evaluate"]).expect(0).json;
+    let counts = |at: &str| {
+        let counts = ["true_positives", "false_positives", "false_negatives"];
+        counts.map(|name| report[at][name].as_u64().unwrap())
+    };
+    assert_eq!((counts("accept"), counts("review")), ([0, 0, 6], [2, 0, 4]));
+    assert_eq!(pairs(&project, "person_review")[0], 2);
+    assert_eq!(report["review"]["probability"], 0.81);
+    let weight = report["review"]["weight"].as_f64().unwrap();
+    assert!((weight - (0.81_f64 / 0.19).log2()).abs() < 1e-9, "{weight}");
+    // Among labelled pairs alone it is the same.
+    project.edit("models/person.yml", ", complete: true", "");
+    let report = project.kinfold(&["match", "evaluate"]).expect(0).json;
+    assert_eq!((&report["review"]["true_positives"], &report["review"]["false_negatives"]), (&json!(2), &json!(4)));
 }

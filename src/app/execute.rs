@@ -161,7 +161,10 @@ async fn run_step(engine: &dyn Engine, step: &Step, run: &RunContext, threads: u
         Work::Bound { query, most, common } => {
             run.progress.on(ProgressEvent::Started { task: &step.name, total_rows: None });
             let pairs = check_pairs(engine, query, *most, "block_on").await?;
-            let mut warnings = left_out(engine, common.as_deref()).await?;
+            let mut warnings: Vec<String> = match common.as_deref() {
+                Some(common) => left_out(engine, common).await?.into_iter().map(|(_, warning)| warning).collect(),
+                None => vec![],
+            };
             if pairs == 0 {
                 warnings.push("no two records agree in anything under `block_on`: none are compared".to_owned());
             }
@@ -199,16 +202,17 @@ pub(crate) async fn count_pairs(engine: &dyn Engine, query: &Query) -> Result<Ve
     Ok(rules)
 }
 
-/// What records agree in that finds no pairs, as too many do.
-async fn left_out(engine: &dyn Engine, common: Option<&Query>) -> Result<Vec<String>, AppError> {
+/// What records agree in that finds no pairs, as too many do: by rule, in words. `common`: see
+/// [`Training::common`](kinfold_plan::matching::Training::common).
+pub(crate) async fn left_out(engine: &dyn Engine, common: &Query) -> Result<Vec<(String, String)>, AppError> {
     let mut warnings = vec![];
-    let Some(common) = common else { return Ok(warnings) };
     each_row(engine, common, |row| {
         let (rule, blocks, records) = (text(&row, "rule"), number(&row, "blocks"), number(&row, "records"));
         let what = if blocks == 1 { "1 value finds".to_owned() } else { format!("{blocks} values find") };
         if blocks > 0 {
             let why = format!("more records have such a value than `max_block`, up to {records}");
-            warnings.push(format!("{what} no pairs that agree in `{rule}`: {why}"));
+            let warning = format!("{what} no pairs that agree in `{rule}`: {why}");
+            warnings.push((rule, warning));
         }
     })
     .await?;

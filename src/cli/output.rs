@@ -48,7 +48,9 @@ impl Printer {
     /// Text for people, on standard output, as it is.
     #[expect(clippy::unused_self, reason = "what prints is the printer")]
     pub(crate) fn text(self, text: &str) {
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        let mut out = std::io::stdout().lock();
+        // A prompt has no line end, and is to be seen before its answer.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// A remark that is not part of a result.

@@ -288,35 +288,56 @@ impl Rows {
         self.sources.iter().flat_map(|source| source.tables.iter().flatten()).map(RowTable::bytes).sum()
     }
 
-    /// How many pairs of values the distinct rows hold that are of some novelties, by source and identifiers. `same_as`: the number under
-    /// which each source counts.
+    /// How many edges rows hold that are of some novelties, by source and identifiers; an edge that several rows tell of counts once.
+    /// `same_as`: the number under which each source counts.
     pub(crate) fn count_edges(&self, nodes: &Nodes, same_as: &[u16], of: &[Novelty]) -> Vec<EdgeCount> {
-        let mut counts = BTreeMap::new();
+        let mut kinds: BTreeMap<(u16, u8, u8), Vec<Ends<'_>>> = BTreeMap::new();
         for (source, same) in self.sources.iter().zip(same_as) {
             let columns = &source.identifiers;
-            // One number for each two columns.
-            let none = || vec![0; columns.len().pow(2)];
-            let count = |mut pairs: Vec<u64>, row: &[Ref]| {
-                for (i, a) in row.iter().enumerate().filter(|(_, a)| nodes.node(**a).is_some()) {
-                    for (j, b) in row.iter().enumerate().skip(i + 1) {
-                        pairs[i * row.len() + j] += u64::from(a != b && nodes.node(*b).is_some());
-                    }
+            for (i, a) in columns.iter().enumerate() {
+                for (j, b) in columns.iter().enumerate().skip(i + 1) {
+                    let columns = if a <= b { [i, j] } else { [j, i] };
+                    kinds.entry((*same, *a.min(b), *a.max(b))).or_default().push(Ends { source, columns });
                 }
-                pairs
-            };
-            let add = |x: Vec<u64>, y: Vec<u64>| x.into_iter().zip(y).map(|(x, y)| x + y).collect();
-            let pairs = source.distinct(of).fold(none, count).reduce(none, add);
-            for (place, count) in pairs.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-                let (a, b) = (columns[place / columns.len()], columns[place % columns.len()]);
-                *counts.entry((*same, a.min(b), a.max(b))).or_default() += count;
             }
         }
-        let count = |((source, a, b), count)| EdgeCount {
-            source: usize::from(source),
-            identifiers: [usize::from(a), usize::from(b)],
-            count,
+        let count = |((source, a, b), ends): ((u16, u8, u8), Vec<Ends<'_>>)| {
+            let edges = ends.par_iter().flat_map(|ends| ends.edges(nodes, of));
+            let count = match ends.as_slice() {
+                // Rows are distinct, and hold nothing else.
+                [one] if one.source.identifiers.len() == 2 && a != b => edges.count(),
+                _ => {
+                    let mut edges: Vec<_> = edges.collect();
+                    edges.par_sort_unstable();
+                    edges.dedup();
+                    edges.len()
+                }
+            };
+            EdgeCount { source: usize::from(source), identifiers: [a, b].map(usize::from), count: count as u64 }
         };
-        counts.into_iter().map(count).collect()
+        kinds.into_iter().map(count).filter(|edges| edges.count > 0).collect()
+    }
+}
+
+/// Two columns of a source, that of the stronger identifier first.
+struct Ends<'a> {
+    source: &'a SourceRows,
+    columns: [usize; 2],
+}
+
+impl Ends<'_> {
+    /// The two values of each row that has both.
+    fn edges(&self, nodes: &Nodes, of: &[Novelty]) -> impl ParallelIterator<Item = [u32; 2]> {
+        let is_one = self.columns.map(|column| self.source.identifiers[column]);
+        let is_one = is_one[0] == is_one[1];
+        self.source.distinct(of).filter_map(move |row| {
+            let mut edge = self.columns.map(|column| row[column]);
+            let is_edge = edge[0] != edge[1] && edge.iter().all(|value| nodes.node(*value).is_some());
+            if is_one && edge[0].0 > edge[1].0 {
+                edge.swap(0, 1);
+            }
+            is_edge.then_some(edge.map(|value| value.0))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use crate::cluster::NO_CLUSTER;
 use crate::{ProfileId, Resolution, Taken};
 
-/// How many pairs of values of two identifiers the rows of a source hold, each combination of values taken once.
+/// How many edges the rows of a source tell of between values of two identifiers; one that several rows tell of counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EdgeCount {
     /// An index into [`Rules::sources`](crate::Rules::sources); of sources with one name, the first stands for all.

@@ -140,6 +140,12 @@ impl<'a> Walk<'a> {
                         let value = self.node(value, schema, &Context { name: context.name, root: false })?;
                         Some(Node { span: node.span, value: Value::Map(vec![(key.clone(), value)]) })
                     }
+                    None if words.contains(&key.text.as_str()) => {
+                        let message = format!("`{}` takes no value", key.text);
+                        let hint = format!("write it as a plain word: `{}`", key.text);
+                        self.diagnostics.push(NOT_ONE_CHOICE.at(key.span, message).hint(hint));
+                        None
+                    }
                     None => self.unknown_choice(&key.text, key.span, &words, &tags, context),
                 },
                 [] => {

@@ -65,27 +65,33 @@ pub enum Fate {
 }
 
 /// `metric`, `value`: `profiles_before`, `profiles_after`, `merged_from`, `merged_into`, `split_from`, `split_into`, `created`,
-/// `gone`, `values_gained`, `values_lost`; each a number of profiles, but the last two, which are identifiers' values.
+/// `gone`, `values_gained`, `values_lost`; each a number of profiles, but the last two, which are identifiers' values. A profile counts
+/// once, however many profiles of the other version have values of it.
 #[must_use]
 pub fn counts(entity: &Entity) -> Query {
     let mut stages = stages(entity);
     let rows = |stage: &str| Select::from_stage(stage);
     let count = |metric: &str, select: Select| select.item(text(metric), "metric").item(count_rows().build(), "value");
-    let sum = |metric: &str, stage: &str| {
-        let parts = Aggregate::new("sum", vec![col("parts")]).build();
-        rows(stage).item(text(metric), "metric").item(parts, "value").filter([several()])
-    };
     let distinct =
         |side: &'static str| Select::from_stage("pairs").column(side).filter([is_not_null(col(side))]).group_by([side]);
     stages.add("before", distinct("base_id").query());
     stages.add("after", distinct("head_id").query());
+    // One profile may have parts in several merged ones, and be a part of several split ones.
+    for (name, group, own, other) in
+        [("merged", "heads", "head_id", "base_id"), ("split", "bases", "base_id", "head_id")]
+    {
+        let involved = distinct(other)
+            .join(relation(None, group, None), eq(col_of("pairs", own), col_of(group, own)))
+            .filter([several()]);
+        stages.add(name, involved.query());
+    }
     let metrics = [
         count("profiles_before", rows("before")),
         count("profiles_after", rows("after")),
-        sum("merged_from", "heads"),
+        count("merged_from", rows("merged")),
         count("merged_into", rows("heads").filter([several()])),
         count("split_from", rows("bases").filter([several()])),
-        sum("split_into", "bases"),
+        count("split_into", rows("split")),
         count("created", rows("created")),
         count("gone", rows("gone")),
         Select::from_stage("pairs")

@@ -1,5 +1,6 @@
 //! What the tables and the sources say of the values of profiles.
 
+use kinfold_base::{Timestamp, parse_instant};
 use kinfold_lang::project::{Entity, PinKind};
 use kinfold_matching::model::weight_of;
 use kinfold_plan::explain::{self, KEY_SEPARATOR, LinkRows};
@@ -154,6 +155,27 @@ pub(super) fn text(value: Value) -> Option<String> {
     }
 }
 
-fn instant(value: &Value) -> Option<kinfold_base::Timestamp> {
-    value.as_str().and_then(kinfold_base::parse_instant)
+/// One before the first that we can hold, or after the last, is that one: `9999-12-31` often stands for a day that never comes, and it
+/// is no less known than others.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?;
+    let nearest = if text.starts_with('-') { Timestamp::MIN } else { Timestamp::MAX };
+    Some(parse_instant(text).unwrap_or(nearest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_of_range_is_the_nearest_in_range() {
+        let read = |text: &str| instant(&Value::from(text));
+        assert_eq!(read("2026-01-31T12:00:00.5Z"), Some("2026-01-31T12:00:00.5Z".parse().unwrap()));
+        assert_eq!(read("9999-12-30T00:00:00Z"), Some("9999-12-30T00:00:00Z".parse().unwrap()));
+        for late in ["9999-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z", "+10000-01-01T00:00:00Z"] {
+            assert_eq!(read(late), Some(Timestamp::MAX), "{late}");
+        }
+        assert_eq!(read("-10000-01-01T00:00:00Z"), Some(Timestamp::MIN));
+        assert_eq!(instant(&Value::Null), None);
+    }
 }

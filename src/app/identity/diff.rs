@@ -48,10 +48,10 @@ pub struct EntityDiff {
     pub entity: String,
     pub profiles_before: u64,
     pub profiles_after: u64,
-    /// So many profiles become `merged_into`.
+    /// So many profiles have values in `merged_into`, which are made of several.
     pub merged_from: u64,
     pub merged_into: u64,
-    /// So many profiles fall into `split_into`.
+    /// So many profiles fall into several, `split_into` in all.
     pub split_from: u64,
     pub split_into: u64,
     pub created: u64,
@@ -80,6 +80,14 @@ pub struct Example {
     /// Of the newer version where profiles are merged or created, and of the base otherwise.
     pub profile_id: String,
     pub parts: Vec<ExamplePart>,
+}
+
+impl Example {
+    /// How many profiles of the other version it shares values with.
+    #[must_use]
+    pub fn profiles(&self) -> usize {
+        self.parts.iter().filter(|part| part.profile_id.is_some()).count()
+    }
 }
 
 /// What an example shares with a profile of the other version.
@@ -280,6 +288,6 @@ fn in_order(entity: &Entity, change: &'static str, found: Found) -> Vec<Example>
             Example { change, profile_id, parts }
         })
         .collect();
-    examples.sort_by_key(|example| Reverse(example.parts.len()));
+    examples.sort_by_key(|example| Reverse(example.profiles()));
     examples
 }

@@ -29,7 +29,7 @@ pub struct EvaluateReport {
     pub complete: bool,
     /// If all pairs were linked that are at least as likely as `accept` says.
     pub accept: Quality,
-    /// If those were linked, too, that are kept for people to look at; by the threshold of the curve that is next to `review`.
+    /// If those were linked, too, that are kept for people to look at: at least as likely as `review` says.
     pub review: Quality,
     /// Where F1 is largest.
     pub best: Quality,
@@ -82,11 +82,22 @@ pub struct WrongPair {
     pub probability: f64,
 }
 
-/// Labelled pairs of one weight.
+/// Labelled pairs of one weight, or from one weight on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Class {
     matches: u64,
     others: u64,
+}
+
+impl Class {
+    fn add(&mut self, is_match: bool, pairs: u64) {
+        *(if is_match { &mut self.matches } else { &mut self.others }) += pairs;
+    }
+
+    /// Every other pair of so many that are compared is a wrong one.
+    fn with_all(self, compared: u64) -> Self {
+        Self { others: compared.saturating_sub(self.matches), ..self }
+    }
 }
 
 /// Holds labels against the model that was learned.
@@ -127,7 +138,7 @@ pub(super) async fn evaluate(
     entity: &Entity,
     matching: &Match,
     model: &MatchModel,
-    compared: Option<&Classes>,
+    compared: Option<&Spread>,
 ) -> Result<EvaluateReport, AppError> {
     let engine = ready.engine.as_ref();
     let missing = || AppError::input(format!("the `match` of `{}` has no `labels`", entity.name));
@@ -142,6 +153,7 @@ pub(super) async fn evaluate(
     }
 
     let mut classes: BTreeMap<i64, Class> = BTreeMap::new();
+    let mut likely = Class::default();
     let mut rules = vec![0_u64; matching.block_on.len()];
     let (mut not_compared, mut used) = (0, 0);
     each_row(engine, &spread, |row| {
@@ -151,42 +163,35 @@ pub(super) async fn evaluate(
             not_compared += if is_match { pairs } else { 0 };
             return;
         };
-        let class = classes.entry(bucket(&row)).or_default();
-        if is_match {
-            class.matches += pairs;
-            if let Some(of_rule) = rules.get_mut(usize::try_from(rule).unwrap_or(usize::MAX)) {
-                *of_rule += pairs;
-            }
-        } else {
-            class.others += pairs;
+        classes.entry(bucket(&row)).or_default().add(is_match, pairs);
+        if is_likely(&row) {
+            likely.add(is_match, pairs);
+        }
+        if let (true, Some(of_rule)) = (is_match, rules.get_mut(usize::try_from(rule).unwrap_or(usize::MAX))) {
+            *of_rule += pairs;
         }
     })
     .await?;
     let complete = matching.labels.as_ref().is_some_and(|labels| labels.complete);
     if complete {
-        // Every pair that is compared and no match is a wrong one.
-        for class in classes.values_mut() {
-            class.others = 0;
-        }
         let known = match compared {
             Some(known) => known.clone(),
             None => all_compared(ready, run, entity, matching, model).await?,
         };
-        for (bucket, pairs) in known {
-            classes.entry(bucket).or_default().others += pairs;
+        for bucket in known.classes.keys() {
+            classes.entry(*bucket).or_default();
         }
-        for class in classes.values_mut() {
-            class.others = class.others.saturating_sub(class.matches);
+        for (bucket, class) in &mut classes {
+            *class = class.with_all(known.classes.get(bucket).copied().unwrap_or_default());
         }
+        likely = likely.with_all(known.likely);
     }
 
     let base = weight_of(matching.accept);
     let curve = curve(&classes, base, not_compared);
-    let none = Quality::new(f64::INFINITY, Class::default(), all_matches(&classes) + not_compared);
-    let at = |bucket: i64| curve.iter().find(|q| q.weight >= edge(base, bucket) - 1e-9).unwrap_or(&none).clone();
-    #[expect(clippy::cast_possible_truncation, reason = "weights are a few dozen bits")]
-    let to_review = ((weight_of(matching.review) - base) / BUCKET - 1e-9).ceil() as i64;
-    let review = edge(base, to_review);
+    let all = all_matches(&classes) + not_compared;
+    let none = Quality::new(f64::INFINITY, Class::default(), all);
+    let linked = curve.iter().find(|q| q.weight >= base - 1e-9).unwrap_or(&none).clone();
     let best =
         curve.iter().filter(|q| q.f1.is_some()).max_by(|a, b| a.f1.unwrap_or(0.0).total_cmp(&b.f1.unwrap_or(0.0)));
     let mut mistakes = vec![];
@@ -207,8 +212,8 @@ pub(super) async fn evaluate(
     Ok(EvaluateReport {
         entity: entity.name.clone(),
         complete,
-        accept: Quality { weight: base, probability: matching.accept, ..at(0) },
-        review: Quality { weight: review, probability: probability_of(review), ..at(to_review) },
+        accept: Quality { weight: base, probability: matching.accept, ..linked },
+        review: Quality { probability: matching.review, ..Quality::new(weight_of(matching.review), likely, all) },
         best: best.unwrap_or(&none).clone(),
         curve,
         rules: matching
@@ -225,8 +230,21 @@ pub(super) async fn evaluate(
     })
 }
 
-/// Pairs that are compared, by bucket.
-pub(super) type Classes = BTreeMap<i64, u64>;
+/// How all pairs that are compared are spread over weights.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spread {
+    /// How many pairs are in each bucket.
+    pub(super) classes: BTreeMap<i64, u64>,
+    /// How many are as likely as `review` says.
+    pub(super) likely: u64,
+}
+
+impl Spread {
+    pub(super) fn add(&mut self, class: ComparedClass) {
+        *self.classes.entry(class.bucket).or_default() += class.pairs;
+        self.likely += if class.is_likely { class.pairs } else { 0 };
+    }
+}
 
 async fn all_compared(
     ready: &Ready,
@@ -234,14 +252,14 @@ async fn all_compared(
     entity: &Entity,
     matching: &Match,
     model: &MatchModel,
-) -> Result<Classes, AppError> {
-    let mut classes = Classes::new();
+) -> Result<Spread, AppError> {
+    let mut spread = Spread::default();
     for (query, rule) in matching::compared_weights(entity, matching, model).iter().zip(&matching.block_on) {
         for class in spread_of(ready, run, &rule.label, query).await? {
-            *classes.entry(class.bucket).or_default() += class.pairs;
+            spread.add(class);
         }
     }
-    Ok(classes)
+    Ok(spread)
 }
 
 /// Pairs of about one weight.
@@ -263,8 +281,7 @@ pub(super) async fn spread_of(
     run.progress.on(ProgressEvent::Started { task: rule, total_rows: None });
     let mut found = vec![];
     each_row(ready.engine.as_ref(), query, |row| {
-        let is_likely = row.get("_is_likely").and_then(Value::as_bool) == Some(true);
-        found.push(ComparedClass { bucket: bucket(&row), is_likely, pairs: number(&row, "pairs") });
+        found.push(ComparedClass { bucket: bucket(&row), is_likely: is_likely(&row), pairs: number(&row, "pairs") });
     })
     .await?;
     run.progress.on(ProgressEvent::Finished {
@@ -283,6 +300,10 @@ pub(super) fn edge(accept: f64, bucket: i64) -> f64 {
 
 fn bucket(row: &Map<String, Value>) -> i64 {
     row.get("_bucket").and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn is_likely(row: &Map<String, Value>) -> bool {
+    row.get("_is_likely").and_then(Value::as_bool) == Some(true)
 }
 
 fn all_matches(classes: &BTreeMap<i64, Class>) -> u64 {

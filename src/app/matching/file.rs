@@ -24,6 +24,9 @@ pub(super) fn text(report: &TrainReport) -> String {
     };
     for comparison in &report.comparisons {
         line(format!("      - name: {}", quoted(&comparison.name)));
+        if let Some(column) = &comparison.column {
+            line(format!("        column: {}", quoted(column)));
+        }
         line("        levels:".to_owned());
         for level in &comparison.levels {
             let (m, u) = (number(level.m), number(level.u));

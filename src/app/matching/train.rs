@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{file, labels, records};
-use crate::execute::{check_pairs, count_pairs};
+use crate::execute::{check_pairs, count_pairs, left_out};
 use crate::rows::{each_row, number};
 use crate::{AppError, Ready};
 
@@ -51,6 +51,9 @@ pub struct TrainReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct TrainedComparison {
     pub name: String,
+    /// What it compares, if it is not called so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// The most alike first, `else` last.
     pub levels: Vec<TrainedLevel>,
 }
@@ -92,7 +95,8 @@ pub async fn match_train(ready: &Ready, request: &TrainRequest) -> Result<TrainR
     let run = records::run_of(ready);
     ready.open_previous().await?;
     let sizes = matching.comparisons.iter().map(|comparison| comparison.labels().count()).collect();
-    let learner = Learner { ready, run: &run, entity, matching, sizes, told: vec![], problems: vec![] };
+    let learner =
+        Learner { ready, run: &run, entity, matching, sizes, left_out: vec![], told: vec![], problems: vec![] };
     let report = Box::pin(learner.learn()).await;
     // Its tables were made for this alone.
     ready.engine.discard(&run).await?;
@@ -134,6 +138,8 @@ struct Learner<'a> {
     matching: &'a Match,
     /// The number of levels of each comparison.
     sizes: Vec<usize>,
+    /// By what records agree in, why not all pairs are found that do.
+    left_out: Vec<(String, String)>,
     /// What is in doubt: of labels, for people, and of what was learned.
     told: Vec<String>,
     problems: Vec<Problem>,
@@ -152,6 +158,9 @@ impl Learner<'_> {
         let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
         if let Some(bound) = &training.certain_bound {
             check_pairs(self.ready.engine.as_ref(), bound, self.matching.max_pairs, "train.certain").await?;
+        }
+        if let Some(common) = &training.common {
+            self.left_out = left_out(self.ready.engine.as_ref(), common).await?;
         }
         let prior = self.prior(training.certain.as_ref(), &parts).await?;
         let mut start = Parameters { prior, comparisons };
@@ -196,38 +205,49 @@ impl Learner<'_> {
         let (output, drawn) = matching::draw(self.entity, &matching::samples(self.matching, parts));
         engine.create_table(self.run, &output, &render(&drawn, engine.dialect())).await?;
         let random = self.patterns(&matching::random_pairs(self.entity, self.matching)).await?;
-        let drawn = random.iter().map(|pattern| pattern.pairs).sum();
+        let drawn: u64 = random.iter().map(|pattern| pattern.pairs).sum();
+        let is_all = drawn >= matching::all_pairs(self.matching, parts);
         self.finished(task, drawn);
         let mut doubt = |i, trouble| self.problems.push(Problem { pass: None, comparison: Some(i), trouble });
         let mut comparisons = vec![];
         for (i, (u, size)) in shares_of_pairs(&self.sizes, &random).into_iter().zip(&self.sizes).enumerate() {
-            let first = Levels::at_first(*size);
             let Some(u) = u else {
                 doubt(i, Trouble::NeverCompared);
-                comparisons.push(first);
+                comparisons.push(Levels::at_first(*size));
                 continue;
             };
-            let seen: BTreeSet<u8> = random.iter().filter_map(|pattern| pattern.levels[i]).collect();
-            if let (1, Some(level)) = (seen.len(), seen.first()) {
-                doubt(i, Trouble::OneLevel { level: usize::from(*level) });
+            let seen: BTreeSet<usize> =
+                random.iter().filter_map(|pattern| pattern.levels[i]).map(usize::from).collect();
+            // That of some pairs of many none are alike is as it should be.
+            if let (1, Some(level)) = (seen.len(), seen.first())
+                && (is_all || level + 1 < *size)
+            {
+                doubt(i, Trouble::OneLevel { level: *level });
             }
-            comparisons.push(Levels { u, ..first });
+            comparisons.push(Levels::with_u(u));
         }
         Ok((comparisons, drawn))
     }
 
     /// How likely two random records match.
-    async fn prior(&self, certain: Option<&Query>, parts: &[u64]) -> Result<f64, AppError> {
+    async fn prior(&mut self, certain: Option<&Query>, parts: &[u64]) -> Result<f64, AppError> {
         let all = matching::all_pairs(self.matching, parts);
-        let Some(query) = certain else {
-            // Without anything to go by: one match for every other record.
-            return Ok(prior(parts.iter().sum::<u64>() / 2, 1.0, all));
-        };
+        // Without anything to go by: one match for every other record.
+        let without = prior(parts.iter().sum::<u64>() / 2, 1.0, all);
+        let Some(query) = certain else { return Ok(without) };
         let task = "certain pairs";
         self.started(task);
         let mut pairs = 0;
         each_row(self.ready.engine.as_ref(), query, |row| pairs = number(&row, "pairs")).await?;
         self.finished(task, pairs);
+        if pairs == 0 {
+            let certain = &self.matching.training.certain;
+            let why = self.left_out.iter().filter(|(rule, _)| certain.iter().any(|blocking| blocking.label == *rule));
+            self.told.extend(why.map(|(_, why)| why.clone()));
+            let nothing = "no two records agree in anything under `train.certain`, which was to tell how many match";
+            self.told.push(format!("{nothing}: it is taken that every other record has a match"));
+            return Ok(without);
+        }
         Ok(prior(pairs, self.matching.training.recall, all))
     }
 
@@ -325,6 +345,8 @@ impl Learner<'_> {
                     ));
                 }
                 Err(trouble) => {
+                    let why = self.left_out.iter().find(|(rule, _)| *rule == pass.name);
+                    self.told.extend(why.map(|(_, why)| why.clone()));
                     self.problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble });
                 }
             }
@@ -381,6 +403,7 @@ fn in_order(mut patterns: Vec<Pattern>) -> Vec<Pattern> {
 pub(super) fn trained_comparisons(matching: &Match, levels: &[Vec<(f64, f64)>]) -> Vec<TrainedComparison> {
     let of_comparison = |(comparison, levels): (&Comparison, &Vec<(f64, f64)>)| TrainedComparison {
         name: comparison.name.clone(),
+        column: comparison.other_column(matching).map(str::to_owned),
         levels: comparison
             .labels()
             .zip(levels)
@@ -430,10 +453,10 @@ fn told(matching: &Match, problem: &Problem) -> String {
             )
         }
         Trouble::TooFewPairs { pairs: 0 } => {
-            format!("no two records agree in `{pass}`: nothing can be learned of it")
+            format!("the pass on `{pass}` finds no pairs: nothing can be learned of it")
         }
         Trouble::TooFewPairs { pairs } => {
-            format!("only {pairs} pairs agree in `{pass}`, of which nothing can be learned")
+            format!("the pass on `{pass}` finds only {pairs} pairs, of which nothing can be learned")
         }
         Trouble::NotLearned => {
             format!(

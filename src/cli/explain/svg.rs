@@ -1,9 +1,10 @@
 //! The graph as a picture: values as boxes, coloured by their identifier; edges as lines that say what they stand on; what links
 //! nothing as dashed red ones.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
-use kinfold_app::Explained;
+use kinfold_app::{Explained, ExplainedEdge};
 use layout::core::base::Orientation;
 use layout::core::color::Color;
 use layout::core::format::{ClipHandle, RenderBackend};
@@ -52,7 +53,8 @@ pub(super) fn draw(explained: &Explained) -> String {
         (0, 0) => title,
         (values, edges) => format!("{title}, without {} and {}", count(values, "value"), count(edges, "edge")),
     };
-    let mut canvas = Canvas::default();
+    let words = lines.iter().map(|line| (support(line.edge), ink(line.edge))).collect();
+    let mut canvas = Canvas { words, ..Canvas::default() };
     if !boxes.is_empty() {
         graph(&boxes, &lines).do_it(false, false, false, &mut canvas);
     }
@@ -112,15 +114,19 @@ fn graph(boxes: &[Boxed], lines: &[&Line<'_>]) -> VisualGraph {
         })
         .collect();
     for line in lines {
-        let (color, style) =
-            if line.edge.accepted { (INK, LineStyleKind::Normal) } else { (RED, LineStyleKind::Dashed) };
+        let style = if line.edge.accepted { LineStyleKind::Normal } else { LineStyleKind::Dashed };
         let width = if line.edge.bridge { 2 } else { 1 };
-        let look = StyleAttr::new(Color::fast(color), width, None, 0, LETTER);
+        let look = StyleAttr::new(Color::fast(ink(line.edge)), width, None, 0, LETTER);
         let (start, end) = (LineEndKind::None, LineEndKind::None);
         let arrow = Arrow::new(start, end, style, &support(line.edge), &look, &None, &None);
         graph.add_edge(arrow, nodes[line.ends[0]], nodes[line.ends[1]]);
     }
     graph
+}
+
+/// The colour of an edge and its words.
+fn ink(edge: &ExplainedEdge) -> &'static str {
+    if edge.accepted { INK } else { RED }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a picture is smaller than 52 bits of pixels")]
@@ -131,6 +137,9 @@ fn pixels(n: usize) -> f64 {
 /// What is drawn, as SVG elements.
 #[derive(Debug, Default)]
 struct Canvas {
+    /// What edges say, with its colour. Texts that are not among these are boxes' own. The look that a text comes with does not
+    /// tell: the layout moves the words of an edge that spans several ranks to another one, where they lose theirs.
+    words: HashMap<String, &'static str>,
     lines: String,
     boxes: String,
     texts: String,
@@ -202,10 +211,11 @@ impl RenderBackend for Canvas {
 
     fn draw_circle(&mut self, _: Point, _: Point, _: &StyleAttr, _: Option<String>) {}
 
-    fn draw_text(&mut self, middle: Point, text: &str, look: &StyleAttr) {
+    fn draw_text(&mut self, middle: Point, text: &str, _: &StyleAttr) {
         let lines = text.lines().count();
         let first = middle.y - pixels(LINE * lines.saturating_sub(1)) / 2.0 + 4.0;
-        if look.fill_color.is_none() {
+        let words = self.words.get(text).copied();
+        if words.is_some() {
             self.backdrop(middle, text);
         }
         for (i, line) in text.lines().enumerate() {
@@ -215,7 +225,7 @@ impl RenderBackend for Canvas {
                 self.texts,
                 r#"<text x="{:.1}" y="{y:.1}" text-anchor="middle" fill="{}">{}</text>"#,
                 middle.x,
-                css(look.line_color),
+                words.unwrap_or(INK),
                 escape(line),
             );
         }

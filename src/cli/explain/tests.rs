@@ -230,5 +230,15 @@ fn every_graph_has_a_picture() {
         assert!(values.iter().all(|v| picture.contains(&format!(">{}</text>", &v["email ".len()..]))), "{picture}");
         assert_eq!(picture, svg::draw(&answer));
         assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+        // Wherever an edge's words are, no line goes through them, and they have its colour.
+        let lines: Vec<&str> = picture.lines().collect();
+        let words: Vec<[&str; 2]> =
+            lines.windows(2).map(|two| [two[0], two[1]]).filter(|[_, text]| text.contains("crm.contacts")).collect();
+        assert_eq!(words.len(), picture.matches("<path").count(), "{picture}");
+        for [before, text] in words {
+            let color = if text.contains("limit of user") { "#cc0000" } else { "#333333" };
+            assert!(before.starts_with("<rect") && before.ends_with(r##"fill="#ffffff"/>"##), "{text} in {picture}");
+            assert!(text.contains(color), "{text} in {picture}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn text(diff: &IdentityDiff) -> String {
         for example in &entity.examples {
             let _ = writeln!(text, "\n  {}", title(example));
             for part in &example.parts {
-                let _ = writeln!(text, "    {}", part_text(part));
+                let _ = writeln!(text, "    {}", part_text(example.change, part));
             }
         }
         text.push_str("\n  segments\n");
@@ -55,7 +55,7 @@ pub(super) fn markdown(diff: &IdentityDiff) -> String {
             for example in &entity.examples {
                 let _ = writeln!(text, "- {}", title(example));
                 for part in &example.parts {
-                    let _ = writeln!(text, "  - {}", escape(&part_text(part)));
+                    let _ = writeln!(text, "  - {}", escape(&part_text(example.change, part)));
                 }
             }
             text.push_str("\n</details>\n");
@@ -113,15 +113,13 @@ fn counts(entity: &EntityDiff) -> Vec<String> {
 fn title(example: &Example) -> String {
     let id = &example.profile_id;
     match example.change {
-        "merged" => format!("{id} is made of {} profiles", example.parts.len()),
-        "split" => {
-            format!("{id} falls into {} profiles", example.parts.iter().filter(|p| p.profile_id.is_some()).count())
-        }
+        "merged" => format!("{id} is made of {} profiles", example.profiles()),
+        "split" => format!("{id} falls into {} profiles", example.profiles()),
         change => format!("{id} is {change}"),
     }
 }
 
-fn part_text(part: &ExamplePart) -> String {
+fn part_text(change: &str, part: &ExamplePart) -> String {
     let told = part.identifiers.iter().take(TOLD).map(|ExampleValues { identifier, count, value }| match count {
         1 => format!("{identifier}={value}"),
         n => format!("{identifier}={value} and {} more", HumanCount(n - 1)),
@@ -130,9 +128,12 @@ fn part_text(part: &ExamplePart) -> String {
     if part.identifiers.len() > TOLD {
         told.push_str(", …");
     }
-    match &part.profile_id {
-        Some(id) => format!("{id}: {told}"),
-        None => told,
+    match (&part.profile_id, change) {
+        (Some(id), _) => format!("{id}: {told}"),
+        (None, "merged") => format!("no profile before: {told}"),
+        (None, "split") => format!("no profile now: {told}"),
+        // Of a profile that is created or gone, all values are such.
+        (None, _) => told,
     }
 }
 
@@ -166,10 +167,11 @@ mod tests {
     use super::*;
 
     fn diff() -> IdentityDiff {
-        let part = |id: &str, value: &str| ExamplePart {
-            profile_id: Some(id.to_owned()),
+        let part = |id: Option<&str>, value: &str| ExamplePart {
+            profile_id: id.map(str::to_owned),
             identifiers: vec![ExampleValues { identifier: "email".to_owned(), count: 2, value: value.to_owned() }],
         };
+        let example = |change, parts| Example { change, profile_id: "p1".to_owned(), parts };
         let segment =
             |before, after| SegmentEffect { segment: "vip_list".to_owned(), before, after, entered: 1, left: 2 };
         let entity = EntityDiff {
@@ -178,11 +180,14 @@ mod tests {
             profiles_after: 998,
             merged_from: 4,
             merged_into: 2,
-            examples: vec![Example {
-                change: "merged",
-                profile_id: "p1".to_owned(),
-                parts: vec![part("p1", "a_b@x.org"), part("p2", "c@x.org")],
-            }],
+            examples: vec![
+                example(
+                    "merged",
+                    vec![part(Some("p1"), "a_b@x.org"), part(Some("p2"), "c@x.org"), part(None, "d@x.org")],
+                ),
+                example("split", vec![part(Some("p1"), "e@x.org"), part(Some("p3"), "f@x.org"), part(None, "g@x.org")]),
+                example("created", vec![part(None, "h@x.org")]),
+            ],
             segments: vec![segment(Some(10), Some(9)), segment(None, Some(3))],
             ..EntityDiff::default()
         };
@@ -208,6 +213,15 @@ customer: 1,000 profiles before, 998 after
   p1 is made of 2 profiles
     p1: email=a_b@x.org and 1 more
     p2: email=c@x.org and 1 more
+    no profile before: email=d@x.org and 1 more
+
+  p1 falls into 2 profiles
+    p1: email=e@x.org and 1 more
+    p3: email=f@x.org and 1 more
+    no profile now: email=g@x.org and 1 more
+
+  p1 is created
+    email=h@x.org and 1 more
 
   segments
     vip_list  10 members before, 9 after: 1 enter, 2 leave
@@ -224,7 +238,12 @@ company: 0 profiles before, 0 after
         let text = markdown(&diff());
         assert!(text.starts_with("### Identity, compared with `main` (0123456789)\n"), "{text}");
         assert!(text.contains("- merged: 4 profiles into 2\n"), "{text}");
-        assert!(text.contains("  - p1: email=a\\_b@x.org and 1 more\n"), "{text}");
+        assert!(text.contains("- p1 is made of 2 profiles\n  - p1: email=a\\_b@x.org and 1 more\n"), "{text}");
+        assert!(
+            text.contains("  - no profile before: email=d@x.org and 1 more\n- p1 falls into 2 profiles\n"),
+            "{text}"
+        );
+        assert!(text.contains("  - no profile now: email=g@x.org and 1 more\n"), "{text}");
         assert!(text.contains("| vip\\_list | – | 3 | 1 | 2 |\n"), "{text}");
     }
 }

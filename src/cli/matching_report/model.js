@@ -5,11 +5,14 @@ function summary() {
   const records = sum(report.tables.map((entry) => entry.records));
   const labels = report.labels;
   const held = sum(report.sizes.map((size) => size.profiles));
+  const share = report.compared > 0 ? `${percent(report.linked / report.compared)} of those compared` : null;
+  const forbidden = sum(report.refused.map((entry) => entry.edges));
+  const apart = forbidden > 0 ? `${count(forbidden)} not linked by the last run` : null;
   parent.append(
     figures([
       ["Records", count(records), `of ${counted(report.tables.length, "table")}`],
       ["Pairs compared", count(report.compared), `found by ${counted(report.rules.length, "entry", "entries")} of block_on`],
-      ["Linked", count(report.linked), report.compared > 0 ? `${percent(report.linked / report.compared)} of those compared` : null],
+      ["Likely enough", count(report.linked), [share, apart].filter((remark) => remark !== null).join("; ")],
       ["To review", count(report.to_review), "likely, but not enough"],
       ["Accept", String(report.accept), `${bits(accept)} bits`],
       ["Review", String(report.review), `${bits(review)} bits`],
@@ -329,7 +332,7 @@ function rules() {
             rule.rule,
             `${counted(rule.pairs, "pair")} agree in it`,
             `${count(rule.new)} of them new`,
-            `${count(rule.linked)} of the new ones linked`,
+            `${count(rule.linked)} of the new ones as likely as accept`,
           ),
         ),
       });
@@ -351,14 +354,14 @@ function rules() {
             fixedrange: true,
           },
         },
-        data: [bar("pairs", "all", colors.grey), bar("new", "new", colors.yellow), bar("linked", "linked", colors.blue)],
+        data: [bar("pairs", "all", colors.grey), bar("new", "new", colors.yellow), bar("linked", "likely enough", colors.blue)],
       };
     },
   );
   parent.append(
     details(
       "Blocking rules",
-      ["Entry of block_on", "Pairs", "New", "Linked"],
+      ["Entry of block_on", "Pairs", "New", "Likely enough"],
       report.rules.map((rule) => [rule.rule, number(count(rule.pairs)), number(count(rule.new)), number(count(rule.linked))]),
     ),
   );

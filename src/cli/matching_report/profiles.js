@@ -19,7 +19,7 @@ function profiles() {
     "select",
     { id: "profile", change: () => select(report.profiles[Number(choice.value)]) },
     ...report.profiles.map((profile, i) =>
-      element("option", { value: i }, `${profile.profile_id}, ${counted(profile.records.length, "record")}`),
+      element("option", { value: i }, `${profile.profile_id}, ${counted(profile.values.length, "value")}`),
     ),
   );
   const slider = element("input", { type: "range", id: "least_match", step: "0.1", input: () => cut(Number(slider.value)) });
@@ -42,11 +42,11 @@ function profiles() {
       slider.max = Math.ceil(highest(matched) * 10) / 10 + 0.1;
       slider.value = slider.min;
     }
-    const name = (i) => text(profile.records[i]);
+    const name = (i) => text(profile.values[i]);
     edges.replaceChildren(
       details(
         `Edges of ${profile.profile_id}`,
-        ["Record", "Record", "Kind", "Weight", "Probability"],
+        ["Value", "Value", "Kind", "Weight", "Probability"],
         [...profile.edges]
           .sort((a, b) => (a.weight ?? Infinity) - (b.weight ?? Infinity))
           .map((edge) => [
@@ -63,13 +63,13 @@ function profiles() {
 
   function cut(weight) {
     least = weight;
-    const total = count(selected.records.length);
+    const total = count(selected.values.length);
     const pieces = components(selected, least);
     const sizes = pieces.map((piece) => piece.length).sort((a, b) => b - a);
     const listed = sizes.length > 8 ? `${sizes.slice(0, 8).map(count).join(", ")} and fewer` : sizes.map(count).join(", ");
     const gone = selected.edges.filter((edge) => hidden(edge, least)).length;
     const said =
-      pieces.length === 1 ? `${total} records hang together` : `${total} records fall into ${count(pieces.length)} parts, of ${listed}`;
+      pieces.length === 1 ? `${total} values hang together` : `${total} values fall into ${count(pieces.length)} parts, of ${listed}`;
     const without = gone === 0 ? "" : ` without the ${counted(gone, "match", "matches")} lighter than ${bits(least)} bits`;
     parts.textContent = `${selected.profile_id}: ${said}${without}.`;
     slider.setAttribute("aria-valuetext", Number.isFinite(weight) ? `${bits(weight)} bits` : "all matches");
@@ -82,9 +82,9 @@ function profiles() {
 
 const hidden = (edge, least) => edge.kind === "match" && edge.weight !== null && edge.weight < least;
 
-// Records that edges hold together, as lists of indexes.
+// Values that edges hold together, as lists of indexes.
 function components(profile, least) {
-  const parent = profile.records.map((_, i) => i);
+  const parent = profile.values.map((_, i) => i);
   const root = (i) => {
     while (parent[i] !== i) i = parent[i] = parent[parent[i]];
     return i;
@@ -93,15 +93,15 @@ function components(profile, least) {
     if (edge.kind !== "refused" && !hidden(edge, least)) parent[root(edge.a)] = root(edge.b);
   }
   const pieces = new Map();
-  profile.records.forEach((_, i) => pieces.set(root(i), [...(pieces.get(root(i)) ?? []), i]));
+  profile.values.forEach((_, i) => pieces.set(root(i), [...(pieces.get(root(i)) ?? []), i]));
   return [...pieces.values()];
 }
 
-// Where records stand: pushed apart by each other and pulled together by edges, after Fruchterman and Reingold (1991). They begin on a
+// Where values stand: pushed apart by each other and pulled together by edges, after Fruchterman and Reingold (1991). They begin on a
 // circle, so that the same profile always looks the same.
 function layOut(profile) {
-  const n = profile.records.length;
-  const at = profile.records.map((_, i) => {
+  const n = profile.values.length;
+  const at = profile.values.map((_, i) => {
     const turn = (2 * Math.PI * i) / n;
     const jitter = 1 + 0.1 * Math.sin(i * 12.9898);
     return { x: Math.cos(turn) * jitter, y: Math.sin(turn) * jitter };
@@ -147,10 +147,10 @@ function graph(parent, shown) {
     if (!laidOut.has(profile)) laidOut.set(profile, layOut(profile));
     const at = laidOut.get(profile);
     const [xs, ys] = [at.map((point) => point.x), at.map((point) => point.y)];
-    const named = profile.records.length <= (narrow ? 8 : 24);
+    const named = profile.values.length <= (narrow ? 8 : 24);
     const tall = narrow ? 340 : 480;
     const range = (values, plot, text) => withText(lowest(values), highest(values), plot, text);
-    const identifiers = [...new Set(profile.records.map((record) => record.identifier))];
+    const identifiers = [...new Set(profile.values.map((end) => end.identifier))];
     const fills = [colors.green, colors.yellow, colors.violet, colors.sky, colors.grey];
     const data = [];
     for (const [kind, name, color, dash, thickness] of KINDS) {
@@ -184,14 +184,14 @@ function graph(parent, shown) {
         marker: { size: 12, color: colors[color], opacity: 0 },
         hovertext: spots.map(({ edge }) =>
           lines(
-            `${text(profile.records[edge.a])} and ${text(profile.records[edge.b])}`,
+            `${text(profile.values[edge.a])} and ${text(profile.values[edge.b])}`,
             edge.weight === null ? name : `${name}: ${bits(edge.weight)} bits, probability ${likelihood(edge.probability)}`,
           ),
         ),
       });
     }
     identifiers.forEach((identifier, i) => {
-      const held = profile.records.map((record, place) => ({ record, place })).filter(({ record }) => record.identifier === identifier);
+      const held = profile.values.map((end, place) => ({ end, place })).filter(({ end }) => end.identifier === identifier);
       data.push({
         type: "scatter",
         mode: named ? "markers+text" : "markers",
@@ -200,7 +200,7 @@ function graph(parent, shown) {
         cliponaxis: false,
         x: held.map(({ place }) => xs[place]),
         y: held.map(({ place }) => ys[place]),
-        text: held.map(({ record }) => label(record.value, narrow ? 14 : 24)),
+        text: held.map(({ end }) => label(end.value, narrow ? 14 : 24)),
         textposition: "bottom center",
         textfont: { size: 11, color: colors.ink },
         marker: {
@@ -209,7 +209,7 @@ function graph(parent, shown) {
           color: fills[i % fills.length],
           line: { color: colors.ink, width: 1 },
         },
-        hovertext: held.map(({ record }) => label(text(record))),
+        hovertext: held.map(({ end }) => label(text(end))),
       });
     });
     const bare = { visible: false, showgrid: false, zeroline: false };

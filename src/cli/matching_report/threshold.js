@@ -19,7 +19,7 @@ function distribution() {
       const zones = [
         { name: "less likely", color: colors.grey, holds: (middle) => middle < review },
         { name: "to review", color: colors.yellow, holds: (middle) => middle >= review && middle < accept },
-        { name: "linked", color: colors.blue, holds: (middle) => middle >= accept },
+        { name: "likely enough", color: colors.blue, holds: (middle) => middle >= accept },
       ];
       const { shapes, annotations } = thresholds(colors, reach(), width - 90);
       return {

@@ -19,7 +19,7 @@ use crate::api::{Engine, Kept, RunContext};
 use crate::error::EngineError;
 
 /// Raised when what is kept is of no use to runs of this version any more.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// What the last run left.
 #[derive(Debug)]

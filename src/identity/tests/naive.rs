@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Outcome, Row, Value};
-use crate::{ConflictReason, Limit, Pin, PinKind, Rules};
+use crate::{ConflictReason, EdgeCount, Limit, Pin, PinKind, Rules};
 
 /// Two values, when they were first seen together, in which of the rules' sources.
 pub(super) type Edge = (Value, Value, Option<i64>, usize);
@@ -30,6 +30,26 @@ pub(super) fn values(rules: &Rules, rows: &[Row]) -> BTreeMap<Value, Sightings> 
         }
     }
     values
+}
+
+/// How many edges each source tells of between values that link others, by identifiers.
+pub(super) fn edge_counts(rules: &Rules, rows: &[Row], links: impl Fn(&Value) -> bool) -> Vec<EdgeCount> {
+    let mut edges: BTreeMap<(usize, [usize; 2]), BTreeSet<[Value; 2]>> = BTreeMap::new();
+    for (source, values, ..) in rows {
+        let identifiers = &rules.sources[*source].identifiers;
+        let values = identifiers.iter().zip(values).filter_map(|(i, value)| Some((*i, value.clone()?)));
+        let values: Vec<Value> = values.filter(|value| links(value)).collect();
+        let source = rules.sources.iter().position(|other| other.name == rules.sources[*source].name).unwrap();
+        for (i, a) in values.iter().enumerate() {
+            for b in values[i + 1..].iter().filter(|b| *b != a) {
+                let [a, b] = if a < b { [a, b] } else { [b, a] };
+                edges.entry((source, [a.0, b.0])).or_default().insert([a.clone(), b.clone()]);
+            }
+        }
+    }
+    let count =
+        |((source, identifiers), edges): (_, BTreeSet<_>)| EdgeCount { source, identifiers, count: edges.len() as u64 };
+    edges.into_iter().map(count).collect()
 }
 
 /// Every distinct edge, in the order in which edges are considered.

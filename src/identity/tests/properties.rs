@@ -238,6 +238,10 @@ proptest! {
             last = run(&rules, &seen, &last.as_previous(), PLAIN);
         }
         let whole = run(&rules, &seen, &[], PLAIN);
+        let links = |value: &Value| {
+            whole.values.contains_key(value) && whole.shared.iter().all(|(shared, ..)| shared != value)
+        };
+        prop_assert_eq!(&whole.edges, &naive::edge_counts(&rules, &seen, links));
         prop_assert_eq!(last.clusters(), whole.clusters());
         prop_assert_eq!(&last.edges, &whole.edges);
         prop_assert_eq!((&last.conflicts, &last.shared), (&whole.conflicts, &whole.shared));

@@ -220,6 +220,9 @@ pub struct MatchModel {
 pub struct ModelComparison {
     /// The comparison.
     pub name: Text,
+    /// What it compares, if it is not called so.
+    #[serde(default)]
+    pub column: Option<Text>,
     /// In their order; `else` is the last.
     pub levels: Vec<ModelLevel>,
 }

@@ -92,7 +92,7 @@ fn one(
                 diagnostics.push(COMPARISON_BODY.at(span, message).hint("name a `column`"));
                 return None;
             };
-            ready_levels(ready, &columns[index], span, diagnostics)?
+            ready_levels(ready, index, columns, span, diagnostics)?
         }
         (None, all @ [_, ..]) => {
             let levels: Vec<Option<Level>> =
@@ -169,7 +169,9 @@ fn column(text: &Text, columns: &[Column], parsed: &Parsed, diagnostics: &mut Ve
     found
 }
 
-fn plain(test: LevelTest) -> Level {
+/// A level that is called what it is, so that another test is another level.
+fn plain(test: LevelTest, columns: &[Column]) -> Level {
+    let name = |index: &usize| columns[*index].name.as_str();
     let label = match &test {
         LevelTest::Exact => "exact".to_owned(),
         LevelTest::DayMonthSwapped => "day_month_swapped".to_owned(),
@@ -179,11 +181,13 @@ fn plain(test: LevelTest) -> Level {
         LevelTest::DamerauLevenshtein(most) => format!("damerau_levenshtein {most}"),
         LevelTest::Within(most) => format!("within {}", span_of(most.as_secs())),
         LevelTest::Difference(most) => format!("difference {most}"),
-        LevelTest::Distance { km, .. } => format!("distance {km} km"),
+        LevelTest::Distance { latitude, longitude, km } => {
+            format!("distance {km} km of {}, {}", name(latitude), name(longitude))
+        }
         LevelTest::Prefix(count) => format!("prefix {count}"),
         LevelTest::Until(mark) => format!("until {mark}"),
         LevelTest::Intersect(count) => format!("intersect {count}"),
-        LevelTest::Swapped(_) => "swapped".to_owned(),
+        LevelTest::Swapped(other) => format!("swapped {}", name(other)),
         LevelTest::Sql(_) => "sql".to_owned(),
     };
     Level { label, test }
@@ -198,13 +202,15 @@ fn span_of(seconds: i64) -> String {
 
 fn ready_levels(
     ready: ReadyComparison,
-    column: &Column,
+    index: usize,
+    columns: &[Column],
     span: Span,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Level>> {
     use LevelTest::{DamerauLevenshtein, DayMonthSwapped, Exact, JaroWinkler, Prefix, Until, Within};
     let alike = |least: &str| JaroWinkler(least.to_owned());
     let days = |days: i64| Within(kinfold_base::SignedDuration::from_hours(24 * days));
+    let column = &columns[index];
     let is_date = column.ty.is_temporal();
     let tests = match ready {
         ReadyComparison::Name => vec![Exact, alike("0.92"), alike("0.88"), alike("0.7")],
@@ -223,7 +229,7 @@ fn ready_levels(
         diagnostics.push(COMPARISON_TYPE.at(span, message).hint("cast it: `cast(… as text)`, or write `levels`"));
         return None;
     }
-    Some(tests.into_iter().map(plain).collect())
+    Some(tests.into_iter().map(|test| plain(test, columns)).collect())
 }
 
 fn level(
@@ -249,7 +255,7 @@ fn level(
             for index in [latitude, longitude] {
                 of_type(&columns[index], SqlType::is_numeric, "numbers", span, diagnostics)?;
             }
-            return Some(plain(LevelTest::Distance { latitude, longitude, km }));
+            return Some(plain(LevelTest::Distance { latitude, longitude, km }, columns));
         }
         Written::Swapped(other) => LevelTest::Swapped(column(other, columns, parsed, diagnostics)?),
         Written::Exact => LevelTest::Exact,
@@ -293,7 +299,7 @@ fn level(
         }
         LevelTest::Exact | LevelTest::Swapped(_) | LevelTest::Distance { .. } | LevelTest::Sql(_) => {}
     }
-    Some(plain(test))
+    Some(plain(test, columns))
 }
 
 fn of_type(

@@ -7,6 +7,7 @@ use kinfold_base::Diagnostic;
 
 use super::matching::probability;
 use crate::ast;
+use crate::ast::Text;
 use crate::parse::Parsed;
 use crate::project::{Match, MatchModel};
 use crate::rule::Rule;
@@ -19,6 +20,9 @@ pub(crate) const STALE_MATCH_MODEL: Rule =
     Rule::warning("stale-match-model", "what was learned has other comparisons or levels than the `match` has now");
 pub(crate) const UNUSED_MATCH_MODEL: Rule =
     Rule::error("unused-match-model", "what was learned is for no entity with a `match`, or is there twice");
+
+/// A comparison's name; the column that it compares, if it is not called so; and its levels.
+type Levels<'a> = (&'a str, Option<&'a str>, Vec<&'a str>);
 
 /// What was learned for an entity.
 pub(crate) fn find(
@@ -37,17 +41,19 @@ pub(crate) fn find(
         return None;
     };
     let prior = probability(&written.probability, diagnostics);
-    let learned: Vec<(&str, Vec<&str>)> = written
+    let learned: Vec<Levels<'_>> = written
         .comparisons
         .iter()
-        .map(|c| (c.name.as_str(), c.levels.iter().map(|level| level.level.as_str()).collect()))
+        .map(|c| {
+            let levels = c.levels.iter().map(|level| level.level.as_str()).collect();
+            (c.name.as_str(), c.column.as_ref().map(Text::as_str), levels)
+        })
         .collect();
-    let wanted: Vec<(&str, Vec<&str>)> =
-        matching.comparisons.iter().map(|c| (c.name.as_str(), c.labels().collect())).collect();
+    let wanted = matching.comparisons.iter();
+    let wanted: Vec<Levels<'_>> =
+        wanted.map(|c| (c.name.as_str(), c.other_column(matching), c.labels().collect())).collect();
     if learned != wanted {
-        let what = wanted.iter().zip(&learned).find(|(wanted, learned)| wanted != learned).map(|(wanted, _)| wanted.0);
-        let what = what.map_or_else(|| "its comparisons".to_owned(), |name| format!("`{name}`"));
-        let message = format!("{what} of `{name}` is not what was learned, so nothing is matched");
+        let message = format!("{}, so nothing is matched", difference(name, &wanted, &learned));
         diagnostics.push(STALE_MATCH_MODEL.at(written.entity.span(), message).hint(train));
         return None;
     }
@@ -68,6 +74,33 @@ pub(crate) fn find(
         .collect();
     let levels: Option<Vec<Vec<(f64, f64)>>> = levels.into_iter().collect();
     Some(MatchModel { prior: prior?, levels: levels? })
+}
+
+/// The first thing in which a `match` differs from what was learned for it.
+fn difference(entity: &str, wanted: &[Levels<'_>], learned: &[Levels<'_>]) -> String {
+    let of_wanted =
+        wanted.iter().find_map(|(name, column, levels)| match learned.iter().find(|(other, ..)| other == name) {
+            None => Some(format!("nothing was learned for the comparison `{name}` of `{entity}`")),
+            Some((_, known, _)) if known != column => {
+                let [known, column] = [known, column].map(|column| column.unwrap_or(name));
+                Some(format!("`{name}` of `{entity}` compares `{column}`, and was learned for `{known}`"))
+            }
+            Some((.., known)) if known != levels => {
+                Some(format!("the levels of `{name}` of `{entity}` are not those that were learned"))
+            }
+            Some(_) => None,
+        });
+    let of_learned = || {
+        let gone = learned.iter().find(|(name, ..)| wanted.iter().all(|(other, ..)| other != name));
+        gone.map(|(name, ..)| format!("`{name}` was learned for `{entity}`, which has no such comparison now"))
+    };
+    of_wanted.or_else(of_learned).unwrap_or_else(|| {
+        if learned.len() > wanted.len() {
+            format!("what was learned for `{entity}` has a comparison twice")
+        } else {
+            format!("the comparisons of `{entity}` were learned in another order")
+        }
+    })
 }
 
 /// Looks for models that no entity uses.

@@ -164,6 +164,13 @@ pub struct MatchModel {
 }
 
 impl Comparison {
+    /// The column that it compares, if it is not called so.
+    #[must_use]
+    pub fn other_column<'m>(&self, matching: &'m Match) -> Option<&'m str> {
+        let column = self.column.map(|index| matching.columns[index].name.as_str());
+        column.filter(|column| *column != self.name)
+    }
+
     /// What levels are called, `else` included.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.levels.iter().map(|level| level.label.as_str()).chain(["else"])

@@ -35,6 +35,15 @@ impl Levels {
         Self { m, u: u.into_iter().map(|u| u / sum).collect() }
     }
 
+    /// What is known where only `u` is: `m` as learning begins. But where nearly all pairs are alike by chance, that would make being unlike
+    /// speak for a match, and the comparison says nothing.
+    #[must_use]
+    pub fn with_u(u: Vec<f64>) -> Self {
+        let m = Self::at_first(u.len()).m;
+        let speaks = u.last() > m.last();
+        Self { m: if speaks { m } else { u.clone() }, u }
+    }
+
     /// How many times as often pairs that match are at a level as pairs that do not.
     #[must_use]
     pub fn bayes_factor(&self, level: usize) -> f64 {

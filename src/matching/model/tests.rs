@@ -170,6 +170,14 @@ fn learning_begins_with_weights_that_fall() {
 }
 
 #[test]
+fn what_is_not_learned_never_makes_being_unlike_speak_for_a_match() {
+    let usual = Levels::with_u(vec![0.01, 0.04, 0.95]);
+    assert_eq!(usual.m, Levels::at_first(3).m);
+    let everywhere_the_same = Levels::with_u(vec![1.0 - 5e-7, 5e-7]);
+    assert_eq!(everywhere_the_same.weights(), [0.0, 0.0]);
+}
+
+#[test]
 fn a_prior_stays_possible() {
     assert!(prior(0, 0.8, 1000) > 0.0);
     assert!((prior(80, 0.8, 1000) - 0.1).abs() < 1e-12);

@@ -62,7 +62,7 @@ WITH "rows" AS (
     kinfold_key("last", "born") AS "_key_0",
     kinfold_key("born") AS "_key_1",
     kinfold_key(left("first", 3)) AS "_key_2",
-    kinfold_key(md5(CAST(jsonb_build_array('ef8e520f08dd5e09', "_part", "first", "last", "born", "lat", "lon", "tags") AS TEXT))) AS "_hash"
+    kinfold_key(md5(CAST(jsonb_build_array('0e5edb0ac9b2ac1b', "_part", "first", "last", "born", "lat", "lon", "tags") AS TEXT))) AS "_hash"
   FROM
     "records"
 )
@@ -489,7 +489,7 @@ WITH "found" AS (
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
     distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
-    abs("_l_lat" - "_r_lat") - ((abs("_l_lat") + abs("_r_lat")) * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
+    abs("_l_lat" - "_r_lat") - (CASE WHEN abs(abs("_l_lat") + abs("_r_lat")) < CAST('Infinity' AS DOUBLE PRECISION) THEN abs("_l_lat") + abs("_r_lat") END * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
     ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
     cardinality(array_intersect("_l_tags", "_r_tags")) - CASE WHEN array_position(array_intersect("_l_tags", "_r_tags"), NULL) IS NULL THEN 0 ELSE 1 END AS "_common_5"
   FROM
@@ -949,7 +949,7 @@ WITH "found" AS (
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
     distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
-    abs("_l_lat" - "_r_lat") - ((abs("_l_lat") + abs("_r_lat")) * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
+    abs("_l_lat" - "_r_lat") - (CASE WHEN abs(abs("_l_lat") + abs("_r_lat")) < CAST('Infinity' AS DOUBLE PRECISION) THEN abs("_l_lat") + abs("_r_lat") END * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
     ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
     cardinality(array_intersect("_l_tags", "_r_tags")) - CASE WHEN array_position(array_intersect("_l_tags", "_r_tags"), NULL) IS NULL THEN 0 ELSE 1 END AS "_common_5"
   FROM
@@ -1396,7 +1396,7 @@ WITH "found" AS (
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
     distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
-    abs("_l_lat" - "_r_lat") - ((abs("_l_lat") + abs("_r_lat")) * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
+    abs("_l_lat" - "_r_lat") - (CASE WHEN abs(abs("_l_lat") + abs("_r_lat")) < CAST('Infinity' AS DOUBLE PRECISION) THEN abs("_l_lat") + abs("_r_lat") END * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
     ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
     cardinality(array_intersect("_l_tags", "_r_tags")) - CASE WHEN array_position(array_intersect("_l_tags", "_r_tags"), NULL) IS NULL THEN 0 ELSE 1 END AS "_common_5"
   FROM
@@ -1710,7 +1710,7 @@ WITH "pairs" AS (
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) OR ("_l_lon" IS NULL) OR ("_r_lon" IS NULL) AS "_missing_3",
     distance_km(CAST("_l_lat" AS DOUBLE PRECISION), CAST("_l_lon" AS DOUBLE PRECISION), CAST("_r_lat" AS DOUBLE PRECISION), CAST("_r_lon" AS DOUBLE PRECISION)) AS "_km_3",
     ("_l_lat" IS NULL) OR ("_r_lat" IS NULL) AS "_missing_4",
-    abs("_l_lat" - "_r_lat") - ((abs("_l_lat") + abs("_r_lat")) * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
+    abs("_l_lat" - "_r_lat") - (CASE WHEN abs(abs("_l_lat") + abs("_r_lat")) < CAST('Infinity' AS DOUBLE PRECISION) THEN abs("_l_lat") + abs("_r_lat") END * CAST(2.3e-16 AS DOUBLE PRECISION)) AS "_difference_4",
     ("_l_tags" IS NULL) OR ("_r_tags" IS NULL) AS "_missing_5",
     cardinality(array_intersect("_l_tags", "_r_tags")) - CASE WHEN array_position(array_intersect("_l_tags", "_r_tags"), NULL) IS NULL THEN 0 ELSE 1 END AS "_common_5"
   FROM

@@ -33,7 +33,7 @@ const LIKELY: &str = "_is_likely";
 /// The queries over labels; they read the tables of [`records_of_rules`].
 #[derive(Debug, Clone)]
 pub struct Labels {
-    /// Every label once: `_identifier_a`, `_value_a`, `_identifier_b`, `_value_b`, `_is_match`.
+    /// Every label once, whichever of its records came first: `_identifier_a`, `_value_a`, `_identifier_b`, `_value_b`, `_is_match`.
     pub all: Query,
     /// The levels of labelled pairs that match, as for [`Training`](super::Training).
     pub patterns: Query,
@@ -59,15 +59,15 @@ pub fn labels(entity: &Entity, matching: &Match) -> Option<Labels> {
     Some(Labels { all: all(entity, labels), patterns: patterns(matching, stages, &[]) })
 }
 
-/// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_rule`, `_is_match`, `pairs`. A bucket is a weight
-/// in steps of [`BUCKET`] from that of `accept`, a rule is null where none compares the pair. Pairs that `match.pairs` leaves out are not
-/// among them, nor those of records that are not there.
+/// How labelled pairs are spread, over the records of [`records_of_rules`]: `_bucket`, `_is_likely`, whether pairs are as likely as
+/// `review`, `_rule`, `_is_match`, `pairs`. A bucket is a weight in steps of [`BUCKET`] from that of `accept`, a rule is null where none
+/// compares the pair. Pairs that `match.pairs` leaves out are not among them, nor those of records that are not there.
 #[must_use]
 pub fn labelled_weights(entity: &Entity, matching: &Match, model: &MatchModel) -> Option<Query> {
     let mut stages = Stages::default();
     add_labelled(&mut stages, entity, matching, model, matching.labels.as_ref()?);
     add_bucketed(&mut stages, matching);
-    let names = [BUCKET_COLUMN, RULE, IS_MATCH];
+    let names = [BUCKET_COLUMN, LIKELY, RULE, IS_MATCH];
     let counted = Select::from_stage("bucketed").columns(names).item(count_rows().build(), "pairs").group_by(names);
     Some(stages.finish(counted.query()))
 }
@@ -121,9 +121,7 @@ pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -
         stages.add("found", pairs);
         add_pairs(&mut stages, entity, matching, &also);
         add_weighed(&mut stages, matching, model, &also);
-        let is_likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
-        let select = Select::from_stage("weighed").item(bucket(matching, col("_weight")), BUCKET_COLUMN);
-        stages.add("bucketed", select.item(is_likely, LIKELY).query());
+        stages.add("bucketed", Select::from_stage("weighed").items(classes(matching)).query());
         let names = [BUCKET_COLUMN, LIKELY];
         let select = Select::from_stage("bucketed").columns(names).item(count_rows().build(), "pairs");
         stages.finish(select.group_by(names).query())
@@ -131,7 +129,7 @@ pub fn compared_weights(entity: &Entity, matching: &Match, model: &MatchModel) -
     counted.collect()
 }
 
-/// Every label, its values in their identifiers' forms.
+/// Every label once, its values in their identifiers' forms.
 fn all(entity: &Entity, labels: &MatchLabels) -> Query {
     let mut select = Select::from(table(&labels.table));
     for (i, (identifier, value)) in labels.pair.iter().enumerate() {
@@ -143,8 +141,20 @@ fn all(entity: &Entity, labels: &MatchLabels) -> Query {
     let is_match = labels.is_match.clone().unwrap_or_else(|| boolean(true));
     let mut stages = Stages::default();
     stages.add("labels", select.item(is_match, LABEL[4]).query());
+    let mut stage = "labels";
+    // Values of one identifier may be there in both orders; those of two never are.
+    if labels.pair[0].0 == labels.pair[1].0 {
+        let is_before = || binary(col(LABEL[1]), BinaryOperator::LtEq, col(LABEL[3]));
+        let end = |before: &str, after: &str| case([(is_before(), col(before))], Some(col(after)));
+        let in_order = Select::from_stage(stage)
+            .columns([LABEL[0], LABEL[2], LABEL[4]])
+            .item(end(LABEL[1], LABEL[3]), LABEL[1])
+            .item(end(LABEL[3], LABEL[1]), LABEL[3]);
+        stages.add("in_order", in_order.query());
+        stage = "in_order";
+    }
     let known = [LABEL[1], LABEL[3], LABEL[4]].map(|name| is_not_null(col(name)));
-    stages.finish(Select::from_stage("labels").columns(LABEL).filter(known).group_by(LABEL).query())
+    stages.finish(Select::from_stage(stage).columns(LABEL).filter(known).group_by(LABEL).query())
 }
 
 /// Adds the stage `weighed` of each labelled pair, which has `_is_match` and `_rule`, too, the first rule that compares it.
@@ -198,9 +208,13 @@ fn add_bucketed(stages: &mut Stages, matching: &Match) {
         .item(Aggregate::new("max", vec![col("_weight")]).build(), "_weight")
         .group_by(ends());
     stages.add("best", best.query());
-    let bucketed =
-        Select::from_stage("best").columns([RULE, IS_MATCH]).item(bucket(matching, col("_weight")), BUCKET_COLUMN);
-    stages.add("bucketed", bucketed.query());
+    stages.add("bucketed", Select::from_stage("best").columns([RULE, IS_MATCH]).items(classes(matching)).query());
+}
+
+/// The class of a pair, over its weight.
+fn classes(matching: &Match) -> [(Expr, String); 2] {
+    let is_likely = binary(col("_weight"), BinaryOperator::GtEq, float(weight_of(matching.review)));
+    [(bucket(matching, col("_weight")), BUCKET_COLUMN.to_owned()), (is_likely, LIKELY.to_owned())]
 }
 
 /// A weight in whole steps from that of `accept`.

@@ -14,8 +14,8 @@ use super::pairs::ROWS;
 use super::records::{ID, ROW, as_texts, text_column};
 use super::records_table;
 use crate::sql::{
-    Select, Stages, and, binary, call, case, cast, cast_double, col, col_of, count_rows, eq, ident, in_query, int,
-    is_null, kinfold, null, number, or, relation, text,
+    Select, Stages, and, binary, call, case, cast, cast_as, cast_double, col, col_of, count_rows, eq, finite, ident,
+    in_query, int, is_null, kinfold, null, number, or, relation, text,
 };
 
 /// The column that holds a pair's level of a comparison, counted from 0; null where a value is missing.
@@ -245,15 +245,23 @@ impl Measure {
             LevelTest::Difference(most) => {
                 let [l, r] = sides();
                 let abs = |expr: Expr| call("abs", vec![expr]);
-                let apart = abs(binary(l.clone(), BinaryOperator::Minus, r.clone()));
-                let is_float = column.is_some_and(|column| column.ty == SqlType::Float);
-                if !is_float {
-                    return at_most("difference", apart, number(most));
+                let apart = |l: Expr, r: Expr| abs(binary(l, BinaryOperator::Minus, r));
+                match column.map(|column| &column.ty) {
+                    Some(SqlType::Float) => {}
+                    // The difference of two of them is an integer that their type need not hold.
+                    Some(SqlType::Integer) => {
+                        let wide = SqlType::Decimal { precision: 20, scale: 0 };
+                        let [l, r] = [l, r].map(|side| cast_as(side, &wide));
+                        return at_most("difference", apart(l, r), number(most));
+                    }
+                    _ => return at_most("difference", apart(l, r), number(most)),
                 }
-                // Each of the two is off by up to half of 2^-52 of itself from the decimal number that was written.
-                let size = binary(abs(l), BinaryOperator::Plus, abs(r));
+                // Each of the two is off by up to half of 2^-52 of itself from the decimal number that was written. What is infinite, or
+                // no number, is near to nothing.
+                let size = finite(binary(abs(l.clone()), BinaryOperator::Plus, abs(r.clone())), &SqlType::Float);
                 let rounding = binary(size, BinaryOperator::Multiply, cast_double(number("2.3e-16")));
-                at_most("difference", binary(apart, BinaryOperator::Minus, rounding), cast_double(number(most)))
+                let apart = binary(apart(l, r), BinaryOperator::Minus, rounding);
+                at_most("difference", apart, cast_double(number(most)))
             }
             LevelTest::Distance { latitude, longitude, km } => {
                 let place =

@@ -42,7 +42,7 @@ pub fn pairs_bound(entity: &Entity, matching: &Match) -> Option<Query> {
 /// What more records agree in than `match.max_block`, so that it finds no pairs, for each rule of `match.block_on`: `rule`, `blocks`, and
 /// `records`, how many the largest has. It reads the tables of [`records_of_rules`].
 pub(crate) fn common_blocks(entity: &Entity, matching: &Match) -> Option<Query> {
-    pairs::common(entity, matching)
+    pairs::common(entity, matching, 0, &matching.block_on)
 }
 
 /// The table of an entity's records, for the run that made it.

@@ -292,9 +292,9 @@ pub(crate) fn bound(entity: &Entity, matching: &Match, first: usize, blocking: &
     union_all(queries).map(|query| stages.finish(query))
 }
 
-/// See [`common_blocks`](super::common_blocks).
-pub(super) fn common(entity: &Entity, matching: &Match) -> Option<Query> {
-    let rules = matching.block_on.iter().enumerate().map(|(rule, blocking)| (keys(rule, blocking), blocking));
+/// See [`common_blocks`](super::common_blocks). `first`: the number of the first rule.
+pub(super) fn common(entity: &Entity, matching: &Match, first: usize, blocking: &[Blocking]) -> Option<Query> {
+    let rules = (first..).zip(blocking).map(|(rule, blocking)| (keys(rule, blocking), blocking));
     let counted = rules.filter(|(keys, _)| keys.is_counted());
     union_all(counted.map(|(keys, blocking)| {
         let blocks = keys.common_blocks(entity, matching.max_block);

@@ -4,7 +4,7 @@ use kinfold_lang::project::{Blocking, Comparison, Entity, Match, MatchPairs};
 use sqlparser::ast::{BinaryOperator, Query};
 
 use super::levels::{add_pairs_of_table, carried, patterns};
-use super::pairs::{ROWS, Which, bound, found, ordered, pairs};
+use super::pairs::{ROWS, Which, bound, common, found, ordered, pairs};
 use super::records::{ID, PART, records};
 use super::{passes_table, records_table};
 use crate::sql::{Select, Sort, Stages, binary, call, col, col_of, count_rows, eq, int, kinfold, text, union_all};
@@ -26,6 +26,8 @@ pub struct Training {
     pub bound: Option<Query>,
     /// As `bound`, of what is certain.
     pub certain_bound: Option<Query>,
+    /// `rule`, `blocks`, `records`: what more records agree in than `match.max_block`, for each rule.
+    pub common: Option<Query>,
 }
 
 /// The pairs that are learned from: found by each pass on its own, and compared in one go.
@@ -74,6 +76,7 @@ pub fn training(entity: &Entity, matching: &Match) -> Training {
         }),
         bound: bound(entity, matching, 0, learned_from),
         certain_bound: bound(entity, matching, learned_from.len(), &matching.training.certain),
+        common: common(entity, matching, 0, &all),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::explain::{Explained, ExplainedEdge, ExplainedValue, explain};
 use crate::matching::compared::compared;
-use crate::matching::evaluate::{Classes, EvaluateReport, Quality, edge, evaluate, learned, spread_of};
+use crate::matching::evaluate::{EvaluateReport, Quality, Spread, edge, evaluate, learned, spread_of};
 use crate::matching::labels::LabelledValue;
 use crate::matching::train::{find, trained_comparisons};
 use crate::matching::{records, review};
@@ -70,11 +70,13 @@ impl Collect<'_> {
         let (tables, columns) = self.contents().await?;
         let (rules, spread) = self.rules().await?;
         let labels = match &matching.labels {
-            Some(_) => Some(evaluate(ready, self.run, self.entity, matching, model, Some(&spread.classes)).await?),
+            Some(_) => Some(evaluate(ready, self.run, self.entity, matching, model, Some(&spread)).await?),
             None => None,
         };
         let pairs = self.pairs(labels.as_ref()).await?;
         let base = weight_of(matching.accept);
+        // The bucket that begins at `accept` is 0.
+        let linked: u64 = spread.classes.range(0..).map(|(_, pairs)| pairs).sum();
         let weights =
             spread.classes.iter().map(|(bucket, pairs)| ReportWeight { weight: edge(base, *bucket), pairs: *pairs });
         Ok(MatchReport {
@@ -97,8 +99,8 @@ impl Collect<'_> {
             bucket: BUCKET,
             weights: weights.collect(),
             compared: spread.classes.values().sum(),
-            linked: spread.linked,
-            to_review: spread.likely - spread.linked,
+            linked,
+            to_review: spread.likely.saturating_sub(linked),
             labels: labels.as_ref().map(labels_of),
             refused: self.refused().await?,
             sizes: self.sizes().await?,
@@ -144,10 +146,8 @@ impl Collect<'_> {
             for class in spread_of(self.ready, self.run, &rule.label, query).await? {
                 new += class.pairs;
                 linked += if class.bucket >= 0 { class.pairs } else { 0 };
-                spread.likely += if class.is_likely { class.pairs } else { 0 };
-                *spread.classes.entry(class.bucket).or_default() += class.pairs;
+                spread.add(class);
             }
-            spread.linked += linked;
             rules.push(ReportRule { rule: rule.label.clone(), pairs, new, linked });
         }
         Ok((rules, spread))
@@ -281,9 +281,9 @@ impl Collect<'_> {
         for profile_id in ids {
             let explained = explain(self.ready, std::slice::from_ref(&profile_id), Some(&self.entity.name)).await?;
             let Explained::Profile(explained) = explained else { continue };
-            let mut profile = ReportProfile { profile_id, records: vec![], edges: vec![] };
+            let mut profile = ReportProfile { profile_id, values: vec![], edges: vec![] };
             let own = explained.identifiers.iter();
-            profile.records.extend(
+            profile.values.extend(
                 own.map(|value| LabelledValue { identifier: value.identifier.clone(), value: value.value.clone() }),
             );
             for edge in explained.edges.iter().chain(&explained.refused) {
@@ -303,14 +303,6 @@ impl Collect<'_> {
     }
 }
 
-/// How all pairs are spread over weights.
-#[derive(Default)]
-struct Spread {
-    classes: Classes,
-    likely: u64,
-    linked: u64,
-}
-
 impl ReportProfile {
     fn add(&mut self, edge: &ExplainedEdge) {
         let [a, b] = [&edge.a, &edge.b].map(|value| self.place(value));
@@ -326,9 +318,9 @@ impl ReportProfile {
 
     fn place(&mut self, value: &ExplainedValue) -> usize {
         let is_it = |known: &LabelledValue| known.identifier == value.identifier && known.value == value.value;
-        self.records.iter().position(is_it).unwrap_or_else(|| {
-            self.records.push(LabelledValue { identifier: value.identifier.clone(), value: value.value.clone() });
-            self.records.len() - 1
+        self.values.iter().position(is_it).unwrap_or_else(|| {
+            self.values.push(LabelledValue { identifier: value.identifier.clone(), value: value.value.clone() });
+            self.values.len() - 1
         })
     }
 }

@@ -32,7 +32,8 @@ pub struct MatchReport {
     /// How wide the classes of `weights` are.
     pub bucket: f64,
     pub weights: Vec<ReportWeight>,
-    /// How many pairs were compared, how many of them are as likely as `accept`, and how many others as likely as `review`.
+    /// How many pairs were compared, how many of them are as likely as `accept`, so that they are linked where nothing refuses them, and
+    /// how many others as likely as `review`.
     pub compared: u64,
     pub linked: u64,
     pub to_review: u64,
@@ -131,14 +132,14 @@ pub struct ReportValues {
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportProfile {
     pub profile_id: String,
-    /// Its values, and those that were refused.
-    pub records: Vec<LabelledValue>,
+    /// Its values of all identifiers, and those that were refused.
+    pub values: Vec<LabelledValue>,
     pub edges: Vec<ReportEdge>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportEdge {
-    /// Indices into [`ReportProfile::records`].
+    /// Indices into [`ReportProfile::values`].
     pub a: usize,
     pub b: usize,
     pub kind: ReportEdgeKind,
