@@ -11,8 +11,8 @@ use arrow::datatypes::{
     Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use jiff::civil::{Date, Time};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
 
 /// A value, borrowed from its array where that is free.
 #[derive(Debug)]
@@ -65,7 +65,10 @@ impl Instant {
             TimeUnit::Microsecond => i128::from(self.value) * 1000,
             TimeUnit::Nanosecond => i128::from(self.value),
         };
-        Timestamp::from_nanosecond(nanos).map_or_else(|_| self.value.to_string(), |t| t.to_string())
+        // Calendars hold a day more at both ends than instants, which leave room for time zones.
+        let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        let at = SignedDuration::try_from_nanos_i128(nanos).and_then(|since| epoch.checked_add(since).ok());
+        at.map_or_else(|| self.value.to_string(), |at| format!("{at}Z"))
     }
 }
 
@@ -244,4 +247,20 @@ pub(crate) fn quoted_list<'a>(names: impl IntoIterator<Item = &'a str>) -> Strin
         let _ = write!(out, "{separator}`{name}`");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_told_to_the_end_of_the_year_9999() {
+        let text = |value, unit| Instant { value, unit }.text();
+        assert_eq!(text(0, TimeUnit::Second), "1970-01-01T00:00:00Z");
+        assert_eq!(text(-1, TimeUnit::Millisecond), "1969-12-31T23:59:59.999Z");
+        assert_eq!(text(1_500_000, TimeUnit::Microsecond), "1970-01-01T00:00:01.5Z");
+        assert_eq!(text(253_402_214_400, TimeUnit::Second), "9999-12-31T00:00:00Z");
+        assert_eq!(text(253_402_300_800, TimeUnit::Second), "253402300800");
+        assert_eq!(text(i64::MIN, TimeUnit::Second), i64::MIN.to_string());
+    }
 }
