@@ -42,7 +42,7 @@ def main() -> None:
 def held_against_truth(db: duckdb.DuckDBPyConnection, project: pathlib.Path) -> dict:
     view(db, project, "identifiers")
     if project.name == NO_LIMITS:
-        same_values(db)
+        same_values(db, "nodes", "scipy's")
         same_clusters(db, "kinfold", "select profile_id as a, label as b from nodes join identifiers using (identifier, value)")
     expect_no_change(db, project)
     return {**pairwise(db), "conflicts": view(db, project, "conflicts"), "shared": view(db, project, "shared")}
@@ -72,13 +72,14 @@ def expect_no_change(db: duckdb.DuckDBPyConnection, project: pathlib.Path) -> No
         sys.exit(f"{project.name}: a second run over the same data tells {changes} changes")
 
 
-def same_values(db: duckdb.DuckDBPyConnection) -> None:
-    rows = db.execute("""
-        select n.identifier, n.value, k.identifier, k.value
-        from nodes as n full join identifiers as k on n.identifier = k.identifier and n.value = k.value
-        where n.value is null or k.value is null limit 5""").fetchall()
+def same_values(db: duckdb.DuckDBPyConnection, table: str, whose: str) -> None:
+    """The table has the values of the view `identifiers`, and no others."""
+    rows = db.execute(f"""
+        select o.identifier, o.value, k.identifier, k.value
+        from {table} as o full join identifiers as k on o.identifier = k.identifier and o.value = k.value
+        where o.value is null or k.value is null limit 5""").fetchall()
     if rows:
-        sys.exit("the values differ (scipy's, Kinfold's), for example:\n" + "\n".join(map(str, rows)))
+        sys.exit(f"the values differ ({whose}, Kinfold's), for example:\n" + "\n".join(map(str, rows)))
 
 
 def same_after_new_rows(db: duckdb.DuckDBPyConnection, root: pathlib.Path, new_rows: str) -> None:

@@ -320,12 +320,7 @@ def compare(root: pathlib.Path, work: str, url: str) -> dict:
         from read_csv('{file}', header = false, delim = ',', quote = '"', escape = '"', all_varchar = true,
                       names = ['identifier', 'value', 'main_id'])""")
     identity_compare.view(db, root / RULES, "identifiers")
-    lone = db.execute("""
-        select p.identifier, p.value, k.identifier, k.value
-        from pb as p full join identifiers as k on p.identifier = k.identifier and p.value = k.value
-        where p.value is null or k.value is null limit 5""").fetchall()
-    if lone:
-        sys.exit("the values differ (pb's, Kinfold's), for example:\n" + "\n".join(map(str, lone)))
+    identity_compare.same_values(db, "pb", "pb's")
     labels = "select k.profile_id as a, p.main_id as b from identifiers as k join pb as p using (identifier, value)"
     identity_compare.same_clusters(db, "kinfold", labels)
     values, profiles = db.execute("select count(*), count(distinct profile_id) from identifiers").fetchone()

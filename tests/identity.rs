@@ -326,21 +326,7 @@ fn a_change_of_the_rules_is_seen_before_it_is_merged() {
     write_rules(&project, phones_and_no_info);
     let diff = project.kinfold(&["identity", "diff", "--base", "main", "--as-of", AS_OF]).expect(0).json;
     let entity = &diff["entities"][0];
-    let expected = [
-        ("profiles_before", 5),
-        ("profiles_after", 5),
-        ("merged_from", 2),
-        ("merged_into", 1),
-        ("split_from", 1),
-        ("split_into", 2),
-        ("created", 0),
-        ("gone", 0),
-        ("values_gained", 2),
-        ("values_lost", 1),
-    ];
-    for (count, value) in expected {
-        assert_eq!(entity[count], value, "{count} in {entity:#}");
-    }
+    expect_counts(entity, [5, 5, 2, 1, 1, 2, 0, 0, 2, 1]);
     // Before, 3 and 4 were one profile with two contacts; now 1 and 2 are.
     let busy = serde_json::json!({"segment": "busy", "before": 1, "after": 1, "entered": 1, "left": 1});
     assert_eq!(entity["segments"], serde_json::json!([busy]));
@@ -362,6 +348,25 @@ fn a_change_of_the_rules_is_seen_before_it_is_merged() {
     assert_eq!(done, [vec![Value::from("merged"), 1.into()], vec![Value::from("split"), 1.into()]]);
 }
 
+/// Profiles before and after, merged from and into, split from and into, created and gone; values gained and lost.
+fn expect_counts(entity: &Value, counts: [u64; 10]) {
+    let names = [
+        "profiles_before",
+        "profiles_after",
+        "merged_from",
+        "merged_into",
+        "split_from",
+        "split_into",
+        "created",
+        "gone",
+        "values_gained",
+        "values_lost",
+    ];
+    for (name, count) in names.into_iter().zip(counts) {
+        assert_eq!(entity[name], count, "{name} in {entity:#}");
+    }
+}
+
 #[test]
 fn a_profile_in_several_merged_ones_counts_once() {
     // By email x and y are one profile beside a and b; by phone x is with a, and y with b.
@@ -381,21 +386,7 @@ b,,05321234562,2026-01-06
     project.edit("models/people.yml", "id: id, email: email}", "id: id, phone: phone}");
     let diff = project.kinfold(&["identity", "diff", "--base", "HEAD", "--as-of", AS_OF]).expect(0).json;
     let entity = &diff["entities"][0];
-    let expected = [
-        ("profiles_before", 3),
-        ("profiles_after", 2),
-        ("merged_from", 3),
-        ("merged_into", 2),
-        ("split_from", 1),
-        ("split_into", 2),
-        ("created", 0),
-        ("gone", 0),
-        ("values_gained", 2),
-        ("values_lost", 1),
-    ];
-    for (count, value) in expected {
-        assert_eq!(entity[count], value, "{count} in {entity:#}");
-    }
+    expect_counts(entity, [3, 2, 3, 2, 1, 2, 0, 0, 2, 1]);
     // Each has values without a profile in the other version: phones before, and the email now.
     let examples = entity["examples"].as_array().unwrap();
     let without_profile = |example: &Value| {

@@ -181,6 +181,14 @@ impl Learner<'_> {
         self.run.progress.on(ProgressEvent::Started { task, total_rows: None });
     }
 
+    /// Why not all pairs are found that agree in it, once, if some are not.
+    fn tell_left_out(&mut self, rule: &str) {
+        let why = self.left_out.iter().find(|(left_out, _)| left_out == rule);
+        if let Some((_, why)) = why.filter(|(_, why)| !self.told.contains(why)) {
+            self.told.push(why.clone());
+        }
+    }
+
     fn finished(&self, task: &str, rows: u64) {
         self.run.progress.on(ProgressEvent::Finished { task, rows, note: None });
     }
@@ -241,9 +249,9 @@ impl Learner<'_> {
         each_row(self.ready.engine.as_ref(), query, |row| pairs = number(&row, "pairs")).await?;
         self.finished(task, pairs);
         if pairs == 0 {
-            let certain = &self.matching.training.certain;
-            let why = self.left_out.iter().filter(|(rule, _)| certain.iter().any(|blocking| blocking.label == *rule));
-            self.told.extend(why.map(|(_, why)| why.clone()));
+            for certain in &self.matching.training.certain {
+                self.tell_left_out(&certain.label);
+            }
             let nothing = "no two records agree in anything under `train.certain`, which was to tell how many match";
             self.told.push(format!("{nothing}: it is taken that every other record has a match"));
             return Ok(without);
@@ -345,8 +353,7 @@ impl Learner<'_> {
                     ));
                 }
                 Err(trouble) => {
-                    let why = self.left_out.iter().find(|(rule, _)| *rule == pass.name);
-                    self.told.extend(why.map(|(_, why)| why.clone()));
+                    self.tell_left_out(&pass.name);
                     self.problems.push(Problem { pass: Some(pass.name.clone()), comparison: None, trouble });
                 }
             }
