@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What others have for the identity step: each peer is one command, a process that goes from disk to disk.
 
-    python3 bench/identity_peers.py edges|scipy|contraction|splink --data DIR --out DIR [--threads 2]
+    python3 bench/identity_peers.py edges|scipy|contraction|splink|tables --data DIR --out DIR [--result DIR] [--threads 2]
 
 | command | reads | writes |
 |---|---|---|
@@ -9,6 +9,7 @@
 | `scipy` | nodes, edges | `scipy.parquet` (node, label), by `scipy.sparse.csgraph.connected_components` |
 | `contraction` | edges | `contraction.parquet`, by DuckDB and randomised contraction |
 | `splink` | nodes, edges | `splink.parquet`, by Splink's own clustering over DuckDB |
+| `tables` | a result, then the sources | the tables of that result: what reading and writing take, if there is nothing to find out in between |
 
 Randomised contraction is that of Bögeholz, Brand, Todor: In-database connected component analysis, ICDE 2020.
 
@@ -29,6 +30,11 @@ import time
 EMAIL = "'e' || nullif(lower(trim(email)), '')"
 # As long as there is one country, a number is its last ten digits.
 PHONE = "'p+90' || right(regexp_replace(phone, '[^0-9]', '', 'g'), 10)"
+
+SOURCES = {
+    "contacts": "crm/contacts.parquet", "orders": "shop/orders/*.parquet",
+    "sessions": "web/sessions/*.parquet", "installs": "app/installs.parquet",
+}
 
 # A first letter for each kind of identifier keeps equal values of different kinds apart. Rows of three values need two edges.
 VALUES = f"""
@@ -54,11 +60,12 @@ PRIME = 2_147_483_647
 
 
 def main() -> None:
-    commands = {"edges": edges, "scipy": scipy, "contraction": contraction, "splink": splink}
+    commands = {"edges": edges, "scipy": scipy, "contraction": contraction, "splink": splink, "tables": tables}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=commands)
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--result", type=pathlib.Path, help="tables of Kinfold's from one run alone; for `tables`")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     out = pathlib.Path(args.out)
@@ -68,10 +75,7 @@ def main() -> None:
 
 def edges(args: argparse.Namespace, out: pathlib.Path) -> None:
     db = duckdb(args)
-    for name, path in {
-        "contacts": "crm/contacts.parquet", "orders": "shop/orders/*.parquet",
-        "sessions": "web/sessions/*.parquet", "installs": "app/installs.parquet",
-    }.items():
+    for name, path in SOURCES.items():
         db.execute(f"create view {name} as from read_parquet('{args.data}/{path}')")
     with step("values"):
         db.execute(VALUES)
@@ -159,6 +163,21 @@ def splink(args: argparse.Namespace, out: pathlib.Path) -> None:
             node_id_column_name="node", edge_id_column_name_left="a", edge_id_column_name_right="b",
         )
         save(db, f"(select node, cluster_id as label from {clusters.physical_name})", out / "splink.parquet")
+
+
+def tables(args: argparse.Namespace, out: pathlib.Path) -> None:
+    """No tool that reads and writes as DuckDB does takes less time than the last two steps."""
+    db = duckdb(args)
+    written = sorted(path for path in args.result.iterdir() if not path.name.startswith("_") and any(path.glob("*.parquet")))
+    with step("held before"):
+        for path in written:
+            db.execute(f"create table held_{path.name} as from read_parquet('{path}/*.parquet')")
+    with step("read"):
+        for path in SOURCES.values():
+            db.execute(f"select count(*), sum(hash(columns(*))) from read_parquet('{args.data}/{path}')").fetchall()
+    with step("write"):
+        for path in written:
+            save(db, f"held_{path.name}", out / f"{path.name}.parquet")
 
 
 def duckdb(args: argparse.Namespace):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Splink over the CRM of match_data.py, with the comparisons and the blocking that bench/match_project has: `match_peer.py DATA OUT`.
+"""Splink over the CRM of match_data.py, with the comparisons and the blocking that bench/match_project has: `match_peer.py DATA OUT [--broad]`.
 Writes OUT/pairs.parquet."""
 
 import pathlib
@@ -11,7 +11,8 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 
 def main() -> None:
-    data, out = map(pathlib.Path, sys.argv[1:])
+    data, out = map(pathlib.Path, sys.argv[1:3])
+    broad = [block_on("last_name", "city"), block_on("first_name", "born")] if "--broad" in sys.argv[3:] else []
     out.mkdir(parents=True, exist_ok=True)
     settings = SettingsCreator(
         unique_id_column_name="id",
@@ -32,6 +33,7 @@ def main() -> None:
             block_on("street", "postcode"),
             block_on("email"),
             block_on("born", "postcode"),
+            *broad,
         ],
     )
     db = DuckDBAPI(connection=duckdb.connect(":memory:"))

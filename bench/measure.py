@@ -110,6 +110,11 @@ def print_steps(measured: dict[str, list[dict]]) -> None:
             print(f"| {step} | {statistics.median(s['seconds'] for s in both):.2f} | {max(s['bytes'] for s in both) / 2**20:.0f} |")
 
 
+def seconds_of(results: list[dict], steps: list[str]) -> float:
+    """What these steps take together, in the middle of a tool's rounds."""
+    return statistics.median(sum(r["steps"][step]["seconds"] for step in steps) for r in results)
+
+
 def machine() -> str:
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -183,6 +183,9 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<Vec<usi
         needs = Needs { steps: keys.clone(), ..Needs::default() };
     }
     if let Some(query) = matching::pairs_bound(entity, matching) {
+        if matching::is_bound_by_blocks(matching) {
+            keys.pop();
+        }
         needs.steps.push(steps.add(Step {
             name: format!("{}_match_bound", entity.name),
             kind: StepKind::Test,

@@ -9,6 +9,7 @@ use kinfold_matching::model::{
     ENOUGH_PAIRS, Levels, Parameters, Pass, Pattern, Problem, Settings, Trained, Trouble, combine, learn, prior,
     shares_of_pairs,
 };
+use kinfold_plan::matching::Training;
 use kinfold_plan::{Query, matching, render};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -145,6 +146,20 @@ struct Learner<'a> {
     problems: Vec<Problem>,
 }
 
+/// Pairs that agree in something.
+#[derive(Default)]
+struct Agreeing {
+    /// As [`Learner::left_out`].
+    left_out: Vec<(String, String)>,
+    /// How many are certain to match, if something is said of it.
+    certain: Option<u64>,
+    /// None where they are yet to be counted.
+    passes: Option<Vec<Compared>>,
+}
+
+/// A pass, and its pairs.
+type Compared = (matching::Pass, Vec<Pattern>);
+
 impl Learner<'_> {
     async fn learn(mut self) -> Result<TrainReport, AppError> {
         let training = matching::training(self.entity, self.matching);
@@ -155,21 +170,20 @@ impl Learner<'_> {
             return Err(AppError::input(format!("there are {count} records of `{}` to compare", self.entity.name))
                 .hint("look at the tables under `match.records`, and the identifier that stands for a row"));
         }
-        let (comparisons, random_pairs) = self.of_random_pairs(&parts).await?;
-        if let Some(bound) = &training.certain_bound {
-            check_pairs(self.ready.engine.as_ref(), bound, self.matching.max_pairs, "train.certain").await?;
-        }
-        if let Some(common) = &training.common {
-            self.left_out = left_out(self.ready.engine.as_ref(), common).await?;
-        }
-        let prior = self.prior(training.certain.as_ref(), &parts).await?;
+        // Neither knows of the other, and each by itself leaves threads without work while it begins and ends.
+        let (random, agreeing) = tokio::try_join!(self.random_pairs(&parts), self.agreeing(&training))?;
+        self.left_out = agreeing.left_out;
+        let (comparisons, random_pairs) = self.of_random_pairs(&random, &parts);
+        let prior = self.prior(agreeing.certain, &parts);
         let mut start = Parameters { prior, comparisons };
         let labelled = self.of_labels(&mut start, &parts).await?;
-        let (parameters, trained) = if labelled.is_some() {
-            (start, vec![])
-        } else {
-            let sizes = self.sizes_of_passes(training.bound.as_ref()).await?;
-            self.of_passes(&start, &sizes).await?
+        let (parameters, trained) = match (labelled, agreeing.passes) {
+            (Some(_), _) => (start, vec![]),
+            (None, Some(passes)) => self.of_passes(&start, passes),
+            (None, None) => {
+                let passes = self.pairs_of_passes(training.bound.as_ref()).await?;
+                self.of_passes(&start, passes)
+            }
         };
         let problems = self.problems.iter().map(|problem| told(self.matching, problem));
         let problems = self.told.iter().cloned().chain(problems).collect();
@@ -205,20 +219,49 @@ impl Learner<'_> {
         Ok(parts)
     }
 
-    /// `u`, and `m` where learning begins; from how many pairs.
-    async fn of_random_pairs(&mut self, parts: &[u64]) -> Result<(Vec<Levels>, u64), AppError> {
+    /// Counts pairs that are drawn at random.
+    async fn random_pairs(&self, parts: &[u64]) -> Result<Vec<Pattern>, AppError> {
         let task = "random pairs";
         self.started(task);
         let engine = self.ready.engine.as_ref();
         let (output, drawn) = matching::draw(self.entity, &matching::samples(self.matching, parts));
         engine.create_table(self.run, &output, &render(&drawn, engine.dialect())).await?;
         let random = self.patterns(&matching::random_pairs(self.entity, self.matching)).await?;
-        let drawn: u64 = random.iter().map(|pattern| pattern.pairs).sum();
+        self.finished(task, pairs_of(&random));
+        Ok(random)
+    }
+
+    /// Counts pairs that agree in something; those of passes only where no labels take their place.
+    async fn agreeing(&self, training: &Training) -> Result<Agreeing, AppError> {
+        let engine = self.ready.engine.as_ref();
+        if let Some(bound) = &training.certain_bound {
+            check_pairs(engine, bound, self.matching.max_pairs, "train.certain").await?;
+        }
+        let mut agreeing = Agreeing::default();
+        if let Some(common) = &training.common {
+            agreeing.left_out = left_out(engine, common).await?;
+        }
+        if let Some(certain) = &training.certain {
+            let task = "certain pairs";
+            self.started(task);
+            let mut pairs = 0;
+            each_row(engine, certain, |row| pairs = number(&row, "pairs")).await?;
+            self.finished(task, pairs);
+            agreeing.certain = Some(pairs);
+        }
+        if self.matching.labels.is_none() {
+            agreeing.passes = Some(self.pairs_of_passes(training.bound.as_ref()).await?);
+        }
+        Ok(agreeing)
+    }
+
+    /// `u`, and `m` where learning begins; from how many pairs.
+    fn of_random_pairs(&mut self, random: &[Pattern], parts: &[u64]) -> (Vec<Levels>, u64) {
+        let drawn = pairs_of(random);
         let is_all = drawn >= matching::all_pairs(self.matching, parts);
-        self.finished(task, drawn);
         let mut doubt = |i, trouble| self.problems.push(Problem { pass: None, comparison: Some(i), trouble });
         let mut comparisons = vec![];
-        for (i, (u, size)) in shares_of_pairs(&self.sizes, &random).into_iter().zip(&self.sizes).enumerate() {
+        for (i, (u, size)) in shares_of_pairs(&self.sizes, random).into_iter().zip(&self.sizes).enumerate() {
             let Some(u) = u else {
                 doubt(i, Trouble::NeverCompared);
                 comparisons.push(Levels::at_first(*size));
@@ -234,29 +277,24 @@ impl Learner<'_> {
             }
             comparisons.push(Levels::with_u(u));
         }
-        Ok((comparisons, drawn))
+        (comparisons, drawn)
     }
 
-    /// How likely two random records match.
-    async fn prior(&mut self, certain: Option<&Query>, parts: &[u64]) -> Result<f64, AppError> {
+    /// How likely two random records match. `certain`: how many pairs do for certain.
+    fn prior(&mut self, certain: Option<u64>, parts: &[u64]) -> f64 {
         let all = matching::all_pairs(self.matching, parts);
         // Without anything to go by: one match for every other record.
         let without = prior(parts.iter().sum::<u64>() / 2, 1.0, all);
-        let Some(query) = certain else { return Ok(without) };
-        let task = "certain pairs";
-        self.started(task);
-        let mut pairs = 0;
-        each_row(self.ready.engine.as_ref(), query, |row| pairs = number(&row, "pairs")).await?;
-        self.finished(task, pairs);
+        let Some(pairs) = certain else { return without };
         if pairs == 0 {
             for certain in &self.matching.training.certain {
                 self.tell_left_out(&certain.label);
             }
             let nothing = "no two records agree in anything under `train.certain`, which was to tell how many match";
             self.told.push(format!("{nothing}: it is taken that every other record has a match"));
-            return Ok(without);
+            return without;
         }
-        Ok(prior(pairs, self.matching.training.recall, all))
+        prior(pairs, self.matching.training.recall, all)
     }
 
     /// `m` of pairs that somebody has labelled, and if these are all that match, the prior; from how many pairs. None where there are
@@ -267,7 +305,7 @@ impl Learner<'_> {
         self.started(task);
         let counts = labels::count(self.ready.engine.as_ref(), &queries).await?;
         let patterns = self.patterns(&queries.patterns).await?;
-        let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
+        let pairs = pairs_of(&patterns);
         self.finished(task, pairs);
         self.told.extend(counts.problem());
         if pairs < ENOUGH_PAIRS {
@@ -288,7 +326,7 @@ impl Learner<'_> {
         Ok(Some(pairs))
     }
 
-    /// How many pairs each pass finds. `bound`: see [`Training::bound`](matching::Training::bound); only where that is more than is
+    /// How many pairs each pass finds. `bound`: see [`Training::bound`]; only where that is more than is
     /// learned from, pairs are counted.
     async fn sizes_of_passes(&self, bound: Option<&Query>) -> Result<Vec<u64>, AppError> {
         let engine = self.ready.engine.as_ref();
@@ -313,30 +351,27 @@ impl Learner<'_> {
         Ok(sizes)
     }
 
-    /// `m` without labels, of passes that find so many pairs; with each the share of records whose pairs it learned from, as one in so
-    /// many.
-    async fn of_passes(
-        &mut self,
-        start: &Parameters,
-        sizes: &[u64],
-    ) -> Result<(Parameters, Vec<(Trained, u64)>), AppError> {
-        let passes = matching::passes(self.entity, self.matching, sizes);
+    /// Counts the pairs of each pass. `bound`: see [`Training::bound`].
+    async fn pairs_of_passes(&self, bound: Option<&Query>) -> Result<Vec<Compared>, AppError> {
+        let sizes = self.sizes_of_passes(bound).await?;
+        let Some(passes) = matching::passes(self.entity, self.matching, &sizes) else { return Ok(vec![]) };
+        let task = "pairs of passes";
+        self.started(task);
+        let (output, query) = &passes.found;
+        let engine = self.ready.engine.as_ref();
+        let found = engine.create_table(self.run, output, &render(query, engine.dialect())).await?;
+        let patterns = self.patterns_of_passes(&passes).await?;
+        self.finished(task, found.rows);
+        Ok(passes.all.into_iter().zip(patterns).collect())
+    }
+
+    /// `m` without labels; with each pass the share of records whose pairs it learned from, as one in so many.
+    fn of_passes(&mut self, start: &Parameters, compared: Vec<Compared>) -> (Parameters, Vec<(Trained, u64)>) {
         let mut trained = vec![];
         let mut one_in = vec![];
-        let mut compared = vec![];
-        if let Some(passes) = passes {
-            let task = "pairs of passes";
-            self.started(task);
-            let (output, query) = &passes.found;
-            let engine = self.ready.engine.as_ref();
-            let found = engine.create_table(self.run, output, &render(query, engine.dialect())).await?;
-            let patterns = self.patterns_of_passes(&passes).await?;
-            self.finished(task, found.rows);
-            compared = passes.all.into_iter().zip(patterns).collect();
-        }
         for (pass, patterns) in compared {
             self.started(&pass.name);
-            let pairs = patterns.iter().map(|pattern| pattern.pairs).sum();
+            let pairs = pairs_of(&patterns);
             let of_pass = Pass { name: pass.name.clone(), patterns, learns: pass.learns };
             // A pass begins where those before it have come to.
             let begin = combine(start, &trained).0;
@@ -365,10 +400,10 @@ impl Learner<'_> {
         };
         let more: Vec<Problem> = more.into_iter().filter(|problem| !is_known(problem)).collect();
         self.problems.extend(more);
-        Ok((parameters, trained.into_iter().zip(one_in).collect()))
+        (parameters, trained.into_iter().zip(one_in).collect())
     }
 
-    /// The counts of a query: see [`Training`](matching::Training).
+    /// The counts of a query: see [`Training`].
     async fn patterns(&self, query: &Query) -> Result<Vec<Pattern>, AppError> {
         let mut patterns = vec![];
         each_row(self.ready.engine.as_ref(), query, |row| patterns.push(self.pattern(&row))).await?;
@@ -393,6 +428,10 @@ impl Learner<'_> {
         };
         Pattern { levels: (0..self.sizes.len()).map(level).collect(), pairs: number(row, "pairs") }
     }
+}
+
+fn pairs_of(patterns: &[Pattern]) -> u64 {
+    patterns.iter().map(|pattern| pattern.pairs).sum()
 }
 
 /// Which pass a row is of.

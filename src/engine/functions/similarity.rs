@@ -11,8 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type}
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use kinfold_matching::similarity::{
-    damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_from, jaro_winkler,
-    jaro_winkler_from,
+    Similar, damerau_levenshtein, damerau_levenshtein_up_to, days_swapped, distance_km, jaro, jaro_winkler,
 };
 
 use super::normalise::as_text;
@@ -90,8 +89,8 @@ impl ScalarUDFImpl for Compare {
         let is_one = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_one { 1 } else { args.number_rows };
         let measured: ArrayRef = match self.measure {
-            Measure::Jaro => Arc::new(similarities(&args.args, rows, jaro, jaro_from)?),
-            Measure::JaroWinkler => Arc::new(similarities(&args.args, rows, jaro_winkler, jaro_winkler_from)?),
+            Measure::Jaro => Arc::new(similarities(&args.args, rows, jaro, Similar::by_jaro)?),
+            Measure::JaroWinkler => Arc::new(similarities(&args.args, rows, jaro_winkler, Similar::by_jaro_winkler)?),
             Measure::DamerauLevenshtein => Arc::new(distances(&args.args, rows)?),
             Measure::DistanceKm => Arc::new(kilometres(&args.args)?),
             Measure::DayMonthSwapped => Arc::new(swaps(&args.args)?),
@@ -113,18 +112,28 @@ fn as_date(ty: &DataType) -> Option<DataType> {
 }
 
 /// With a third argument, 0 where the similarity is less than it.
-fn similarities(
-    args: &[ColumnarValue],
+fn similarities<'c>(
+    args: &'c [ColumnarValue],
     rows: usize,
     of: fn(&str, &str) -> f64,
-    of_least: fn(&str, &str, f64) -> f64,
+    to: fn(&'c str) -> Similar<'c>,
 ) -> Result<Float64Array> {
     if let [a, b, least] = args {
         let ColumnarValue::Scalar(ScalarValue::Float64(Some(least))) = least else {
             return exec_err!("the third argument of a similarity must be a constant");
         };
         let (a, b) = (Texts::of(a)?, Texts::of(b)?);
-        return Ok((0..rows).map(|row| Some(of_least(a.get(row)?, b.get(row)?, *least))).collect());
+        // Where every record is held against every other, one text stays the same for many rows.
+        let mut last: Option<Similar<'c>> = None;
+        let similarity = |row| {
+            let (a, b) = (a.get(row)?, b.get(row)?);
+            let similar = match &mut last {
+                Some(similar) if similar.one() == a => similar,
+                last => last.insert(to(a)),
+            };
+            Some(similar.to(b, *least))
+        };
+        return Ok((0..rows).map(similarity).collect());
     }
     let (a, b) = two_texts(args)?;
     Ok((0..rows).map(|row| Some(of(a.get(row)?, b.get(row)?))).collect())

@@ -11,6 +11,4 @@ mod strings;
 
 pub use dates::days_swapped;
 pub use places::distance_km;
-pub use strings::{
-    damerau_levenshtein, damerau_levenshtein_up_to, jaro, jaro_from, jaro_winkler, jaro_winkler_from, levenshtein,
-};
+pub use strings::{Similar, damerau_levenshtein, damerau_levenshtein_up_to, jaro, jaro_winkler, levenshtein};

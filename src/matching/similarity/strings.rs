@@ -17,32 +17,68 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
     similarity(a, b, distance::jaro_winkler::similarity, distance::jaro_winkler::similarity)
 }
 
-/// As [`jaro`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
-pub fn jaro_from(a: &str, b: &str, least: f64) -> f64 {
-    if a != b && jaro_at_most(a, b) < least {
-        return 0.0;
-    }
-    let args = || distance::jaro::Args::default().score_cutoff(least);
-    let of_bytes = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
-    let of_chars = |a, b| distance::jaro::similarity_with_args(a, b, &args()).unwrap_or_default();
-    similarity(a, b, of_bytes, of_chars)
+/// How alike one text is to others, by [`jaro`] or [`jaro_winkler`]. Those that are nothing alike are seen early, and what can be found out
+/// of the one alone is found out once.
+pub struct Similar<'t> {
+    one: &'t str,
+    is_raised: bool,
+    letters: Option<u64>,
+    is_repeated: bool,
+    /// Made for the second comparison: it takes more than one does.
+    batch: Option<distance::jaro::BatchComparator<u8>>,
 }
 
-/// As [`jaro_winkler`], but 0 where it is less than `least`: for texts that are nothing alike, that is seen early.
-pub fn jaro_winkler_from(a: &str, b: &str, least: f64) -> f64 {
-    if a != b {
-        let most = jaro_at_most(a, b);
-        let begin = a.bytes().zip(b.bytes()).take(4).take_while(|(a, b)| a == b).count();
-        let raised =
-            if most > 0.7 { most + f64::from(u8::try_from(begin).unwrap_or(4)) * 0.1 * (1.0 - most) } else { most };
-        if raised < least {
-            return 0.0;
-        }
+impl<'t> Similar<'t> {
+    #[must_use]
+    pub fn by_jaro(one: &'t str) -> Self {
+        Self { one, is_raised: false, letters: letters(one), is_repeated: false, batch: None }
     }
-    let args = || distance::jaro_winkler::Args::default().score_cutoff(least);
-    let of_bytes = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
-    let of_chars = |a, b| distance::jaro_winkler::similarity_with_args(a, b, &args()).unwrap_or_default();
-    similarity(a, b, of_bytes, of_chars)
+
+    #[must_use]
+    pub fn by_jaro_winkler(one: &'t str) -> Self {
+        Self { is_raised: true, ..Self::by_jaro(one) }
+    }
+
+    /// The one.
+    #[must_use]
+    pub fn one(&self) -> &'t str {
+        self.one
+    }
+
+    /// How alike the other is, but 0 where that is less than `least`.
+    pub fn to(&mut self, other: &str, least: f64) -> f64 {
+        if self.one == other {
+            return 1.0;
+        }
+        let plain = match self.letters.zip(letters(other)) {
+            None => jaro(self.one, other),
+            Some((of_one, of_other)) => {
+                let missing = missing_letters(of_one, of_other);
+                if self.raised(jaro_at_most(self.one.len(), other.len(), missing), other) < least {
+                    return 0.0;
+                }
+                let (one, other) = (self.one.bytes(), other.bytes());
+                if self.is_repeated {
+                    let batch = self.batch.get_or_insert_with(|| distance::jaro::BatchComparator::new(one));
+                    batch.similarity(other)
+                } else {
+                    self.is_repeated = true;
+                    distance::jaro::similarity(one, other)
+                }
+            }
+        };
+        let similarity = self.raised(plain, other);
+        if similarity < least { 0.0 } else { similarity }
+    }
+
+    /// See [`jaro_winkler`].
+    fn raised(&self, jaro: f64, other: &str) -> f64 {
+        if !self.is_raised || jaro <= 0.7 {
+            return jaro;
+        }
+        let begin = self.one.chars().zip(other.chars()).take(4).take_while(|(a, b)| a == b).count();
+        jaro + f64::from(u8::try_from(begin).unwrap_or(4)) * 0.1 * (1.0 - jaro)
+    }
 }
 
 /// How many characters must be inserted, deleted, replaced, or exchanged with their neighbour, to make one text the other.
@@ -57,38 +93,36 @@ pub fn damerau_levenshtein_up_to(a: &str, b: &str, most: usize) -> usize {
     if a == b {
         return 0;
     }
-    if a.is_ascii() && b.is_ascii() {
-        let (a, b) = (a.as_bytes(), b.as_bytes());
-        if missing_letters(a, b).into_iter().any(|missing| missing > most) || unshared(a, b) > most {
-            return most + 1;
-        }
+    if let Some((of_a, of_b)) = letters(a).zip(letters(b))
+        && (missing_letters(of_a, of_b).into_iter().any(|missing| missing > most)
+            || unshared(a.as_bytes(), b.as_bytes()) > most)
+    {
+        return most + 1;
     }
     damerau_levenshtein(a, b).min(most + 1)
 }
 
-/// What Jaro's similarity of two texts cannot be above, by which characters there are.
+/// What Jaro's similarity of two texts of such lengths cannot be above, if so many letters of each the other does not have.
 #[expect(clippy::cast_precision_loss, reason = "no text is that long")]
-fn jaro_at_most(a: &str, b: &str) -> f64 {
+fn jaro_at_most(a: usize, b: usize, [of_a, of_b]: [usize; 2]) -> f64 {
     /// Above the error of a few additions.
     const ROUNDING: f64 = 1e-9;
-    if !a.is_ascii() || !b.is_ascii() || a.is_empty() || b.is_empty() {
-        return 1.0;
-    }
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let [of_a, of_b] = missing_letters(a, b);
-    let shared = (a.len() - of_a).min(b.len() - of_b);
+    let shared = (a - of_a).min(b - of_b);
     if shared == 0 {
         return 0.0;
     }
     let shared = shared as f64;
-    (shared / a.len() as f64 + shared / b.len() as f64 + 1.0) / 3.0 + ROUNDING
+    (shared / a as f64 + shared / b as f64 + 1.0) / 3.0 + ROUNDING
 }
 
-/// How many letters the other text does not have, of those of `a` and of those of `b`, or fewer: each stands somewhere. Of ASCII.
-fn missing_letters(a: &[u8], b: &[u8]) -> [usize; 2] {
-    // Two characters may share a bit: then one may be taken for the other.
-    let letters = |text: &[u8]| text.iter().fold(0_u64, |letters, byte| letters | 1 << (byte & 63));
-    let (a, b) = (letters(a), letters(b));
+/// The letters that a text has, as bits, of which two letters may share one. None where it has none at all, or others than ASCII.
+fn letters(text: &str) -> Option<u64> {
+    let letters = || text.bytes().fold(0_u64, |letters, byte| letters | 1 << (byte & 63));
+    (!text.is_empty() && text.is_ascii()).then(letters)
+}
+
+/// How many letters the other text does not have, of those of `a` and of those of `b`, or fewer: each stands somewhere.
+fn missing_letters(a: u64, b: u64) -> [usize; 2] {
     [a & !b, b & !a].map(|missing| missing.count_ones() as usize)
 }
 
@@ -237,10 +271,17 @@ mod tests {
         }
 
         #[test]
-        fn what_is_not_alike_is_0(a in texts(), b in texts(), least in 0.0..=1.0_f64) {
+        fn what_is_not_alike_is_0(a in texts(), b in texts(), c in texts(), least in 0.0..=1.0_f64) {
             let cut = |similarity: f64| if similarity >= least { similarity } else { 0.0 };
-            prop_assert_eq!(jaro_from(&a, &b, least).to_bits(), cut(jaro(&a, &b)).to_bits());
-            prop_assert_eq!(jaro_winkler_from(&a, &b, least).to_bits(), cut(jaro_winkler(&a, &b)).to_bits());
+            for (of, mut similar) in [
+                (jaro as fn(&str, &str) -> f64, Similar::by_jaro(&a)),
+                (jaro_winkler, Similar::by_jaro_winkler(&a)),
+            ] {
+                // Others than the first are compared in another way.
+                for other in [&b, &c, &b] {
+                    prop_assert_eq!(similar.to(other, least).to_bits(), cut(of(&a, other)).to_bits(), "{} {}", a, other);
+                }
+            }
         }
 
         /// Bytes and characters take two ways through the code.

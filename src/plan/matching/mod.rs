@@ -39,6 +39,11 @@ pub fn pairs_bound(entity: &Entity, matching: &Match) -> Option<Query> {
     pairs::bound(entity, matching, 0, &matching.block_on)
 }
 
+/// Whether [`pairs_bound`] does without the table of keys, the last of [`records_of_rules`].
+pub(crate) fn is_bound_by_blocks(matching: &Match) -> bool {
+    matching.block_on.iter().all(|blocking| pairs::keys(0, blocking).is_counted())
+}
+
 /// What more records agree in than `match.max_block`, so that it finds no pairs, for each rule of `match.block_on`: `rule`, `blocks`, and
 /// `records`, how many the largest has. It reads the tables of [`records_of_rules`].
 pub(crate) fn common_blocks(entity: &Entity, matching: &Match) -> Option<Query> {
