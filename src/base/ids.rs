@@ -10,10 +10,10 @@ use crate::Clock;
 pub struct RunId(String);
 
 impl RunId {
-    /// A new id: the instant to the second, then eight random hexadecimal digits, as in `20260131T120000Z-1f2e3d4c`.
+    /// A new id: the instant to the microsecond, then eight random hexadecimal digits, as in `20260131T120000123456Z-1f2e3d4c`.
     #[must_use]
     pub fn new(clock: &dyn Clock) -> Self {
-        let at = clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let at = clock.now().strftime("%Y%m%dT%H%M%S%6fZ").to_string();
         let random = uuid::Uuid::new_v4().simple().to_string();
         Self(format!("{at}-{}", &random[..8]))
     }
@@ -40,4 +40,20 @@ impl std::fmt::Display for RunId {
 #[must_use]
 pub fn new_writer_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FixedClock;
+
+    #[test]
+    fn run_ids_sort_by_time_within_a_second() {
+        let ids = ["12:00:00Z", "12:00:00.0001Z", "12:00:00.02Z", "12:00:01Z"].map(|time| {
+            let at = format!("2026-01-31T{time}").parse().expect("a time");
+            RunId::new(&FixedClock(at))
+        });
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert!(ids[1].as_str().starts_with("20260131T120000000100Z-"), "{}", ids[1]);
+    }
 }
