@@ -19,11 +19,10 @@ Prints a line on standard error after each step; what is in none of them is Pyth
 """
 
 import argparse
-import contextlib
 import pathlib
 import random
-import sys
-import time
+
+import duck
 
 # Each command imports what it needs and no more: imports count as its time and memory.
 
@@ -74,15 +73,15 @@ def main() -> None:
 
 
 def edges(args: argparse.Namespace, out: pathlib.Path) -> None:
-    db = duckdb(args)
+    db = duck.connect(args.threads)
     for name, path in SOURCES.items():
         db.execute(f"create view {name} as from read_parquet('{args.data}/{path}')")
-    with step("values"):
+    with duck.step("values"):
         db.execute(VALUES)
-    with step("edges"):
-        save(db, f"({EDGES})", out / "edges.parquet")
-    with step("nodes"):
-        save(db, "nodes", out / "nodes.parquet")
+    with duck.step("edges"):
+        duck.save(db, f"({EDGES})", out / "edges.parquet")
+    with duck.step("nodes"):
+        duck.save(db, "nodes", out / "nodes.parquet")
 
 
 def scipy(args: argparse.Namespace, out: pathlib.Path) -> None:
@@ -92,7 +91,7 @@ def scipy(args: argparse.Namespace, out: pathlib.Path) -> None:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    with step("labels"):
+    with duck.step("labels"):
         count = pq.read_metadata(out / "nodes.parquet").num_rows
         edges = pq.read_table(out / "edges.parquet")
         ends = edges["a"].to_numpy(), edges["b"].to_numpy()
@@ -106,8 +105,8 @@ def scipy(args: argparse.Namespace, out: pathlib.Path) -> None:
 def contraction(args: argparse.Namespace, out: pathlib.Path) -> None:
     """Each round maps all labels by a random bijection, each node takes the least of its own and its neighbours' new labels, and
     what has one label becomes one node. The way back joins the labels of the rounds."""
-    db, rng = duckdb(args), random.Random(1)
-    with step("labels"):
+    db, rng = duck.connect(args.threads), random.Random(1)
+    with duck.step("labels"):
         db.execute(f"""
             create temp table graph as
             select a::bigint as v, b::bigint as w from read_parquet('{out}/edges.parquet')
@@ -122,7 +121,7 @@ def contraction(args: argparse.Namespace, out: pathlib.Path) -> None:
             later_a, later_b = maps[number]
             a, b = a * later_a % PRIME, (a * later_b + b) % PRIME
             expand(db, number, a, b)
-        save(db, "(select v::int as node, rep as label from reps1)", out / "contraction.parquet")
+        duck.save(db, "(select v::int as node, rep as label from reps1)", out / "contraction.parquet")
 
 
 def contract(db, number: int, a: int, b: int) -> None:
@@ -154,49 +153,27 @@ def splink(args: argparse.Namespace, out: pathlib.Path) -> None:
     from splink import DuckDBAPI
     from splink.clustering import cluster_pairwise_predictions_at_threshold
 
-    db = duckdb(args)
-    with step("labels"):
+    db = duck.connect(args.threads)
+    with duck.step("labels"):
         clusters = cluster_pairwise_predictions_at_threshold(
             db.sql(f"select node from read_parquet('{out}/nodes.parquet')"),
             db.sql(f"select a, b from read_parquet('{out}/edges.parquet')"),
             DuckDBAPI(db),
             node_id_column_name="node", edge_id_column_name_left="a", edge_id_column_name_right="b",
         )
-        save(db, f"(select node, cluster_id as label from {clusters.physical_name})", out / "splink.parquet")
+        duck.save(db, f"(select node, cluster_id as label from {clusters.physical_name})", out / "splink.parquet")
 
 
 def tables(args: argparse.Namespace, out: pathlib.Path) -> None:
     """No tool that reads and writes as DuckDB does takes less time than the last two steps."""
-    db = duckdb(args)
-    written = sorted(path for path in args.result.iterdir() if not path.name.startswith("_") and any(path.glob("*.parquet")))
-    with step("held before"):
-        for path in written:
-            db.execute(f"create table held_{path.name} as from read_parquet('{path}/*.parquet')")
-    with step("read"):
+    db = duck.connect(args.threads)
+    with duck.step("held before"):
+        held = duck.hold(db, args.result)
+    with duck.step("read"):
         for path in SOURCES.values():
             db.execute(f"select count(*), sum(hash(columns(*))) from read_parquet('{args.data}/{path}')").fetchall()
-    with step("write"):
-        for path in written:
-            save(db, f"held_{path.name}", out / f"{path.name}.parquet")
-
-
-def duckdb(args: argparse.Namespace):
-    import duckdb
-
-    db = duckdb.connect(config={"threads": args.threads})
-    db.execute("set preserve_insertion_order = false")
-    return db
-
-
-def save(db, what: str, path: pathlib.Path) -> None:
-    db.execute(f"copy (from {what}) to '{path}' (compression zstd)")
-
-
-@contextlib.contextmanager
-def step(name: str):
-    begin = time.monotonic()
-    yield
-    print(f"{name}: done, {time.monotonic() - begin:.2f} s", file=sys.stderr)
+    with duck.step("write"):
+        duck.save_held(db, held, out)
 
 
 if __name__ == "__main__":

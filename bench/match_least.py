@@ -5,35 +5,29 @@ after each step; `held before` is the result, which is there before anything beg
 
 import pathlib
 import sys
-import time
 
-RULES = [
-    ["last_name", "born"], ["first_name", "postcode"], ["first_name", "last_name", "city"], ["street", "postcode"], ["email"],
-    ["born", "postcode"],
-]
-BROAD = [["last_name", "city"], ["first_name", "born"]]
-PASSES = [["last_name", "born"], ["first_name", "born"], ["email"]]
+import duck
+from match_rules import PASSES, rules
+
 STEPS = ["read", "pairs of passes", "pairs of rules", "write"]
 
 
 def main() -> None:
-    # Here, as match.py reads the steps: see measure.py.
-    import duckdb
-
     data, lake, out = map(pathlib.Path, sys.argv[1:4])
-    rules = RULES + (BROAD if "--broad" in sys.argv[4:] else [])
+    blocking = rules(sys.argv[4:])
     out.mkdir(parents=True, exist_ok=True)
-    db = duckdb.connect()
-    db.execute("set preserve_insertion_order = false")
-    written = sorted(path for path in lake.iterdir() if not path.name.startswith("_") and any(path.glob("*.parquet")))
-    step("held before", lambda: [db.execute(f"create table held_{path.name} as from read_parquet('{path}/*.parquet')") for path in written])
-    step("read", lambda: db.execute(f"create table people as from read_parquet('{data}/people.parquet')"))
-    step("pairs of passes", lambda: [db.execute(f"create table pass_{i} as {pairs(rule, [])}") for i, rule in enumerate(PASSES)])
-    of_rules = " union all ".join(pairs(rule, rules[:i]) for i, rule in enumerate(rules))
-    step("pairs of rules", lambda: db.execute(f"create table pairs as {of_rules}"))
-    step("write", lambda: [
-        db.execute(f"copy held_{path.name} to '{out}/{path.name}.parquet' (compression zstd)") for path in written
-    ])
+    db = duck.connect()
+    with duck.step("held before"):
+        held = duck.hold(db, lake)
+    with duck.step("read"):
+        db.execute(f"create table people as from read_parquet('{data}/people.parquet')")
+    with duck.step("pairs of passes"):
+        for i, rule in enumerate(PASSES):
+            db.execute(f"create table pass_{i} as {pairs(rule, [])}")
+    with duck.step("pairs of rules"):
+        db.execute("create table pairs as " + " union all ".join(pairs(rule, blocking[:i]) for i, rule in enumerate(blocking)))
+    with duck.step("write"):
+        duck.save_held(db, held, out)
 
 
 def pairs(rule: list[str], earlier: list[list[str]]) -> str:
@@ -44,12 +38,6 @@ def pairs(rule: list[str], earlier: list[list[str]]) -> str:
 
 def agree(rule: list[str]) -> str:
     return "(" + " and ".join(f"l.{name} = r.{name}" for name in rule) + ")"
-
-
-def step(name: str, work) -> None:
-    begin = time.monotonic()
-    work()
-    print(f"{name}: done, {time.monotonic() - begin:.2f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import duckdb
 import splink.comparison_library as cl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
+from match_rules import PASSES, rules
+
 
 def main() -> None:
     data, out = map(pathlib.Path, sys.argv[1:3])
-    broad = [block_on("last_name", "city"), block_on("first_name", "born")] if "--broad" in sys.argv[3:] else []
     out.mkdir(parents=True, exist_ok=True)
     settings = SettingsCreator(
         unique_id_column_name="id",
@@ -26,23 +27,15 @@ def main() -> None:
             cl.DamerauLevenshteinAtThresholds("postcode", [1]),
             cl.JaroWinklerAtThresholds("email", [0.92]),
         ],
-        blocking_rules_to_generate_predictions=[
-            block_on("last_name", "born"),
-            block_on("first_name", "postcode"),
-            block_on("first_name", "last_name", "city"),
-            block_on("street", "postcode"),
-            block_on("email"),
-            block_on("born", "postcode"),
-            *broad,
-        ],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in rules(sys.argv[3:])],
     )
     db = DuckDBAPI(connection=duckdb.connect(":memory:"))
     people = db.register(db.duckdb_con.sql(f"from read_parquet('{data}/people.parquet')"), dataset_display_name="people")
     linker = Linker(people, settings)
     linker.training.estimate_probability_two_random_records_match([block_on("first_name", "last_name", "born"), block_on("email")], recall=0.7)
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6)
-    for rule in (block_on("last_name", "born"), block_on("first_name", "born"), block_on("email")):
-        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    for rule in PASSES:
+        linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
     linker.inference.predict(threshold_match_probability=0.5).to_parquet(str(out / "pairs.parquet"), overwrite=True)
 
 

@@ -184,6 +184,7 @@ fn add_pairs(steps: &mut Steps, entity: &Entity, onward: bool) -> Option<Vec<usi
     }
     if let Some(query) = matching::pairs_bound(entity, matching) {
         if matching::is_bound_by_blocks(matching) {
+            // It does not wait for the table of keys, which is the last.
             keys.pop();
         }
         needs.steps.push(steps.add(Step {

@@ -326,8 +326,7 @@ impl Learner<'_> {
         Ok(Some(pairs))
     }
 
-    /// How many pairs each pass finds. `bound`: see [`Training::bound`]; only where that is more than is
-    /// learned from, pairs are counted.
+    /// How many pairs each pass finds. `bound`: see [`Training::bound`]; only where that is more than is learned from, pairs are counted.
     async fn sizes_of_passes(&self, bound: Option<&Query>) -> Result<Vec<u64>, AppError> {
         let engine = self.ready.engine.as_ref();
         let bounds = match bound {
