@@ -381,27 +381,29 @@ impl Feeder {
         if columns.len() != self.identifiers.len() || !found.are_of(&self.shared, &self.identifiers) {
             return Err(MISFIT);
         }
-        let (mut numbers, mut refs) = (vec![None; columns.len()], vec![]);
-        let mut push = |row: usize| {
-            numbers.iter_mut().zip(columns).for_each(|(number, column)| *number = column.number(row));
-            if !touched.wants(found, &numbers, &mut refs)? {
-                return Ok(());
+        let likely = match columns.iter().map(|column| column.all()).collect::<Option<Vec<_>>>() {
+            Some(all) => {
+                let mut likely = vec![];
+                found.each_row(&all, |row| likely.push(row))?;
+                likely
             }
-            for at in &refs {
+            None => (0..rows).collect(),
+        };
+        // Where values are lies anywhere in memory: the processor waits for many at once.
+        let numbers: Vec<Option<u32>> =
+            likely.iter().flat_map(|row| columns.iter().map(|column| column.number(*row))).collect();
+        let refs = found.places(&numbers)?;
+        let width = columns.len();
+        for ((row, numbers), refs) in likely.iter().zip(numbers.chunks_exact(width)).zip(refs.chunks_exact(width)) {
+            if !touched.wants(found, numbers, refs)? {
+                continue;
+            }
+            for at in refs {
                 self.push_placed(*at);
             }
-            self.end_row(first_seen.micros(row), last_seen.micros(row)).map(drop)
-        };
-        let mut done = Ok(());
-        match columns.iter().map(|column| column.all()).collect::<Option<Vec<_>>>() {
-            Some(all) => found.each_row(&all, |row| {
-                if done.is_ok() {
-                    done = push(row);
-                }
-            })?,
-            None => done = (0..rows).try_for_each(push),
+            self.end_row(first_seen.micros(*row), last_seen.micros(*row))?;
         }
-        done.map(|()| rows)
+        Ok(rows)
     }
 
     /// Puts a value that is there already, or none, into the row that waits.

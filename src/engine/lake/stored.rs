@@ -15,7 +15,7 @@ use futures::{FutureExt, StreamExt, TryFutureExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
+use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -35,9 +35,32 @@ use crate::types::reading_type;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
 
-type RowGroups = ParquetRecordBatchStream<Reader>;
+/// What is read of a file: one row group after the other, each by a reader of its own. One reader would be given the rows of all
+/// groups, and would copy those of all later groups for each of them.
+struct RowGroups {
+    reader: Reader,
+    metadata: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    /// Those to come, with the rows of each that are wanted; all, where there is no selection.
+    groups: std::vec::IntoIter<(usize, Option<RowSelection>)>,
+}
+
+impl RowGroups {
+    async fn next(&mut self) -> Result<Option<ParquetRecordBatchReader>, ParquetError> {
+        let Some((group, selection)) = self.groups.next() else { return Ok(None) };
+        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(self.reader.clone(), self.metadata.clone());
+        let builder =
+            builder.with_projection(self.mask.clone()).with_batch_size(BATCH_ROWS).with_row_groups(vec![group]);
+        let builder = match selection {
+            Some(selection) => builder.with_row_selection(selection),
+            None => builder,
+        };
+        builder.build()?.next_row_group().await
+    }
+}
 
 /// A file whose footer is known.
+#[derive(Clone)]
 struct Reader {
     store: Arc<dyn ObjectStore>,
     path: Path,
@@ -102,15 +125,10 @@ impl LakeEngine {
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(&footer), options.with_schema(Arc::clone(&shown)))
             .map_err(failed)?;
         let reader = Reader { store: Arc::clone(&dir.store), path: file.meta.location.clone(), footer };
-        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata);
         let mask = columns.iter().filter_map(|column| shown.index_of(column).ok());
-        let mask = ProjectionMask::roots(builder.parquet_schema(), mask);
-        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-        let builder = match places {
-            Some(places) => builder.with_row_selection(selection(places, file, table)?),
-            None => builder,
-        };
-        let groups = builder.build().map_err(failed)?;
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), mask);
+        let groups = groups(&reader.footer, places, file, table)?.into_iter();
+        let groups = RowGroups { reader, metadata, mask, groups };
         let to = Arc::clone(&schema);
         let batches = fetched_ahead(groups, what.clone()).map(move |batch| {
             let batch = batch?;
@@ -135,14 +153,31 @@ pub(crate) async fn stored(
     vectors::open(dir, files).await
 }
 
-fn selection(places: &RoaringTreemap, file: &StoredFile, table: &str) -> Result<RowSelection, EngineError> {
-    let rows = usize::try_from(file.rows).map_err(|_| bug(format!("a file of the table `{table}` is too large")))?;
+/// The row groups of a file, by number, that have rows at these places, and which; all of them where no places are told.
+fn groups(
+    footer: &ParquetMetaData,
+    places: Option<&RoaringTreemap>,
+    file: &StoredFile,
+    table: &str,
+) -> Result<Vec<(usize, Option<RowSelection>)>, EngineError> {
+    let Some(places) = places else { return Ok((0..footer.num_row_groups()).map(|group| (group, None)).collect()) };
     if places.max().is_some_and(|last| last >= file.rows) {
         return Err(bug(format!("a row is asked for that a file of the table `{table}` does not have")));
     }
-    // Smaller than `rows`, each of them.
-    let ranges = places.iter().filter_map(|place| usize::try_from(place).ok()).map(|place| place..place + 1);
-    Ok(RowSelection::from_consecutive_ranges(ranges, rows))
+    let too_large = || bug(format!("a file of the table `{table}` is too large"));
+    let (mut groups, mut places, mut start) = (vec![], places.iter().peekable(), 0);
+    for (number, group) in footer.row_groups().iter().enumerate() {
+        let rows = u64::try_from(group.num_rows()).map_err(|_| too_large())?;
+        let here = std::iter::from_fn(|| places.next_if(|place| *place < start + rows));
+        let here: Vec<usize> = here.filter_map(|place| usize::try_from(place - start).ok()).collect();
+        start += rows;
+        if !here.is_empty() {
+            let rows = usize::try_from(rows).map_err(|_| too_large())?;
+            let ranges = here.into_iter().map(|place| place..place + 1);
+            groups.push((number, Some(RowSelection::from_consecutive_ranges(ranges, rows))));
+        }
+    }
+    Ok(groups)
 }
 
 /// Files that were written, as the caller is told of them.
@@ -189,7 +224,7 @@ fn fetched_ahead(mut groups: RowGroups, what: String) -> BoxStream<'static, Resu
     fetching.spawn(async move {
         // No more than one waits: row groups are large.
         while let Ok(place) = sender.reserve().await {
-            match groups.next_row_group().await {
+            match groups.next().await {
                 Ok(None) => break,
                 Ok(Some(group)) => place.send(Ok(group)),
                 Err(e) => {

@@ -24,7 +24,7 @@ use crate::error::EngineError;
 use crate::failure::{bug, input};
 
 /// How many sources are read at the same time: while the last rows of one come in, the next is begun.
-const SOURCES_AT_ONCE: usize = 2;
+pub(super) const SOURCES_AT_ONCE: usize = 2;
 
 /// What those who feed the kernel share.
 pub(super) struct Feeding {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
 use kinfold_identity::{
     Earlier, Evidence, Graph, IdentityError, Looks, LooksFeeder, Novelty, NumberColumn, Pin, ProfileId, Resolution,
     Taken, Takes, TakesFeeder, TextColumn, Touched, Wanted,
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::columns::{Numbers, Text};
 use super::last::{self, Last};
 use super::matches::{self, Changed};
-use super::read::{self, Beside, Feeding};
+use super::read::{self, Beside, Feeding, SOURCES_AT_ONCE};
 use super::reuse::{self, Key, Reading};
 use super::tables::{self, Counts, Gone, RefusedCounts, Staying};
 use super::{LARGEST, Resolved, Whole, blocking, index, judge, keep_all, readings, rules, solve, usable};
@@ -35,6 +35,9 @@ const FEW: usize = 10;
 const MANY_FILES: usize = 64;
 const MANY_DELETED: u64 = 4;
 const WORTH_A_REWRITE: u64 = 100_000;
+
+/// Fewer wanted rows of a file are not worth a reader of their own.
+const WORTH_A_READER: usize = 1 << 16;
 
 /// Makes the tables of an entity's identity, as [`super::resolve`] does. None if that is not possible, or not worth it; nothing is written
 /// then.
@@ -246,11 +249,13 @@ struct Before<'a> {
 
 impl Run<'_> {
     async fn read_fresh(&self) -> Result<(), EngineError> {
-        for (source, reading) in self.readings.iter().enumerate() {
-            let Some(reading) = reading else { continue };
-            read::read_fresh(self.engine, self.work, source, reading, &self.evidence, &self.feeding).await?;
-        }
-        Ok(())
+        let readings =
+            self.readings.iter().enumerate().filter_map(|(source, reading)| Some((source, reading.as_ref()?)));
+        let reads = readings.map(|(source, reading)| {
+            read::read_fresh(self.engine, self.work, source, reading, &self.evidence, &self.feeding).boxed()
+        });
+        // All at once: of each there is little.
+        future::try_join_all(reads).await.map(drop)
     }
 
     /// None if new rows touch too much, or it cannot be told what they do.
@@ -271,17 +276,10 @@ impl Run<'_> {
         let takes = self.look(earlier.look()).await?;
         let touched = self.take(takes).await?;
         let touched = Arc::new(touched);
-        for (source, reading) in self.readings.iter().enumerate() {
-            let known = reading.iter().flat_map(|reading| &reading.known).filter(|_| touched.needs_rows());
-            for kept in known {
-                let kept = (kept, Novelty::Known);
-                read::read_kept(self.engine, self.work, source, kept, Some(&touched), &self.evidence, &self.feeding)
-                    .await?;
-            }
-            let evidence = Arc::clone(&self.evidence);
-            blocking(move || evidence.end(source)).await?.map_err(|e| self.explain(&e))?;
-        }
-        let earlier = Arc::new(self.earlier.last.profiles(self.engine, self.work).await?);
+        let kept: Vec<_> = (0..self.readings.len()).map(|source| self.read_kept(source, &touched).boxed()).collect();
+        let kept = stream::iter(kept).buffer_unordered(SOURCES_AT_ONCE).try_collect::<Vec<_>>();
+        let (profiles, _) = tokio::try_join!(self.earlier.last.profiles(self.engine, self.work), kept)?;
+        let earlier = Arc::new(profiles);
         let Self { engine, work, evidence, feeding, .. } = self;
         let touched = Arc::into_inner(touched).ok_or_else(|| bug("rows still come in"))?;
         let evidence = Arc::into_inner(evidence).ok_or_else(|| bug("rows still come in"))?;
@@ -352,6 +350,17 @@ impl Run<'_> {
         self.earlier.tables.identifiers.iter().zip(self.earlier.index).filter(move |_| is_needed)
     }
 
+    /// Reads those of the kept rows of a source that are touched.
+    async fn read_kept(&self, source: usize, touched: &Arc<Touched>) -> Result<(), EngineError> {
+        let known = self.readings[source].iter().flat_map(|reading| &reading.known);
+        for kept in known.filter(|_| touched.needs_rows()) {
+            let kept = (kept, Novelty::Known);
+            read::read_kept(self.engine, self.work, source, kept, Some(touched), &self.evidence, &self.feeding).await?;
+        }
+        let evidence = Arc::clone(&self.evidence);
+        blocking(move || evidence.end(source)).await?.map_err(|e| self.explain(&e))
+    }
+
     /// Finds which profiles the values of new rows have.
     async fn look(&self, looks: Looks) -> Result<Takes, EngineError> {
         for (file, kept) in self.files(looks.is_needed()) {
@@ -369,35 +378,51 @@ impl Run<'_> {
     async fn take(&self, takes: Takes) -> Result<Touched, EngineError> {
         let table = &self.work.tables.identifiers.output.name;
         let takes = Arc::new(takes);
+        let files = self.files(takes.is_needed()).enumerate();
+        let wanted: Vec<_> =
+            files.map(|(number, (file, kept))| self.wanted(number, file, kept, &takes).boxed()).collect();
+        let mut wanted = stream::iter(wanted).buffer_unordered(self.threads.max(1));
         let mut reads = JoinSet::new();
-        for (number, (file, kept)) in self.files(takes.is_needed()).enumerate() {
-            let mut tasks = JoinSet::new();
-            for stream in index::rows(self.engine, self.work, kept).await? {
-                let (deleted, sharing) = (Arc::clone(&file.deleted), self.sharing());
-                tasks.spawn(wanted_of(stream, Arc::clone(&takes), deleted, sharing));
+        while let Some((number, file, parts)) = wanted.try_next().await? {
+            for part in parts {
+                if reads.len() >= self.threads.max(1)
+                    && let Some(done) = reads.join_next().await
+                {
+                    read::joined(done)?;
+                }
+                let places: RoaringTreemap = part.rows.iter().map(|wanted| u64::from(wanted.place)).collect();
+                let rows = self.engine.stored_rows(table, file, &["identifier", "value"], Some(&places)).await?;
+                reads.spawn(feed_wanted(takes.feeder(number), part, rows, table.clone(), self.sharing()));
             }
-            let wanted = read::all(tasks).await?;
-            let mut wanted = InFile::new(wanted, &self.feeding);
-            if wanted.rows.is_empty() {
-                continue;
-            }
-            wanted.rows.sort_unstable_by_key(|wanted| wanted.place);
-            if wanted.rows.last().is_some_and(|last| u64::from(last.place) >= file.rows) {
-                return Err(self.explain(&IdentityError::BrokenKept));
-            }
-            if reads.len() >= self.threads.max(1)
-                && let Some(done) = reads.join_next().await
-            {
-                read::joined(done)?;
-            }
-            let places: RoaringTreemap = wanted.rows.iter().map(|wanted| u64::from(wanted.place)).collect();
-            let rows = self.engine.stored_rows(table, file, &["identifier", "value"], Some(&places)).await?;
-            reads.spawn(feed_wanted(takes.feeder(number), wanted, rows, table.clone(), self.sharing()));
         }
+        drop(wanted);
         read::all(reads).await?;
         let takes = Arc::into_inner(takes).ok_or_else(|| bug("rows still come in"))?;
         let threads = self.threads;
         blocking(move || takes.end(threads)).await?.map_err(|e| self.explain(&e))
+    }
+
+    /// Finds which rows of a file are to be taken: the number of the file, and the rows in parts for as many threads, each in order.
+    async fn wanted<'a>(
+        &self,
+        number: usize,
+        file: &'a StoredFile,
+        kept: &Kept,
+        takes: &Arc<Takes>,
+    ) -> Result<(usize, &'a StoredFile, Vec<InFile>), EngineError> {
+        let mut tasks = JoinSet::new();
+        for stream in index::rows(self.engine, self.work, kept).await? {
+            let (deleted, sharing) = (Arc::clone(&file.deleted), self.sharing());
+            tasks.spawn(wanted_of(stream, Arc::clone(takes), deleted, sharing));
+        }
+        let mut wanted = read::all(tasks).await?.concat();
+        wanted.sort_unstable_by_key(|wanted| wanted.place);
+        if wanted.last().is_some_and(|last| u64::from(last.place) >= file.rows) {
+            return Err(self.explain(&IdentityError::BrokenKept));
+        }
+        let rows = wanted.len().div_ceil(self.threads.max(1)).max(WORTH_A_READER);
+        let parts = wanted.chunks(rows).map(|rows| InFile::new(rows.to_vec(), &self.feeding));
+        Ok((number, file, parts.collect()))
     }
 
     fn sharing(&self) -> Sharing {
@@ -419,7 +444,7 @@ impl Sharing {
     }
 }
 
-/// The rows of a file that are wanted.
+/// Rows of a file that are wanted.
 struct InFile {
     rows: Vec<Wanted>,
     #[expect(dead_code, reason = "what is held counts until it is dropped")]
@@ -427,12 +452,9 @@ struct InFile {
 }
 
 impl InFile {
-    fn new(parts: Vec<Vec<Wanted>>, feeding: &Arc<Feeding>) -> Self {
+    fn new(rows: Vec<Wanted>, feeding: &Arc<Feeding>) -> Self {
         /// Beside the row itself: what tells a reader of files to read it.
         const PER_ROW: usize = size_of::<Wanted>() + 40;
-        let mut parts = parts.into_iter();
-        let mut rows = parts.next().unwrap_or_default();
-        parts.for_each(|part| rows.extend(part));
         let held = feeding.beside(rows.len() * PER_ROW);
         Self { rows, held }
     }

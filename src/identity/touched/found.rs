@@ -1,7 +1,7 @@
 //! Which values of kept rows are at hand.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fixedbitset::FixedBitSet;
 
@@ -23,8 +23,41 @@ pub struct Finds {
     digests: Arc<Digests>,
     count: u32,
     found: Mutex<Vec<(u32, Ref)>>,
-    /// The low half of each value's digest, if that is wanted.
-    lows: Vec<AtomicU64>,
+    lows: Lows,
+}
+
+/// The low half of each value's digest, by the values' numbers, if that is wanted.
+#[derive(Debug)]
+struct Lows {
+    /// Of [`LOWS_TOGETHER`] values each, made by whoever has the first value of one: no thread waits until there is room for all.
+    pieces: Vec<OnceLock<Vec<AtomicU64>>>,
+}
+
+const LOWS_TOGETHER: usize = 1 << 16;
+
+impl Lows {
+    /// Of so many values.
+    fn new(count: u32) -> Self {
+        Self { pieces: (0..(count as usize).div_ceil(LOWS_TOGETHER)).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// How much memory they come to hold.
+    fn bytes(&self) -> usize {
+        self.pieces.len() * LOWS_TOGETHER * size_of::<AtomicU64>()
+    }
+
+    /// `number`: one of those that there is to be room for.
+    fn note(&self, number: u32, low: u64) {
+        let piece = self.pieces[number as usize / LOWS_TOGETHER]
+            .get_or_init(|| (0..LOWS_TOGETHER).map(|_| AtomicU64::new(0)).collect());
+        piece[number as usize % LOWS_TOGETHER].store(low, Ordering::Relaxed);
+    }
+
+    /// 0 if it is not known.
+    fn get(&self, number: u32) -> u64 {
+        let piece = self.pieces.get(number as usize / LOWS_TOGETHER).and_then(OnceLock::get);
+        piece.map_or(0, |piece| piece[number as usize % LOWS_TOGETHER].load(Ordering::Relaxed))
+    }
 }
 
 /// One of the ways in of [`Finds`]. What it has found is lost unless it is finished.
@@ -43,7 +76,7 @@ pub struct FoundValues {
     has: Ranked,
     /// Where they are, in the order of numbers.
     refs: Vec<Ref>,
-    lows: Vec<AtomicU64>,
+    lows: Lows,
     /// How much memory is counted in `of`.
     bytes: usize,
 }
@@ -57,8 +90,8 @@ impl Finds {
         count: u32,
         needs_lows: bool,
     ) -> Self {
-        let lows: Vec<_> = (0..if needs_lows { count } else { 0 }).map(|_| AtomicU64::new(0)).collect();
-        of.grow(size_of_val(&lows[..]).cast_signed());
+        let lows = Lows::new(if needs_lows { count } else { 0 });
+        of.grow(lows.bytes().cast_signed());
         Self { identifiers, of, digests, count, found: Mutex::default(), lows }
     }
 
@@ -82,7 +115,7 @@ impl Finds {
         let refs: Vec<Ref> = found.into_iter().map(|(_, at)| at).collect();
         let own = count as usize / 8 + refs.capacity() * size_of::<Ref>();
         of.grow(own.cast_signed() - found_bytes.cast_signed());
-        let bytes = own + size_of_val(&lows[..]);
+        let bytes = own + lows.bytes();
         Ok(FoundValues { identifiers, of, count, has: Ranked::new(has), refs, lows, bytes })
     }
 }
@@ -102,9 +135,9 @@ impl FindsFeeder {
     ) -> Result<(), IdentityError> {
         let Finds { identifiers, digests, count, .. } = &*self.finds;
         let number = |row| numbers.number(row).filter(|number| number < count).ok_or(IdentityError::BrokenKept);
-        if !self.finds.lows.is_empty() {
+        if !self.finds.lows.pieces.is_empty() {
             for (row, low) in lows.iter().enumerate() {
-                self.finds.lows[number(row)? as usize].store(low.cast_unsigned(), Ordering::Relaxed);
+                self.finds.lows.note(number(row)?, low.cast_unsigned());
             }
         }
         let mut is_broken = false;
@@ -134,15 +167,17 @@ impl FoundValues {
         Arc::ptr_eq(&self.of, evidence) && self.identifiers == identifiers
     }
 
-    /// Where a value is; [`Ref::NONE`] if it is not at hand.
+    /// Where each of these values is; [`Ref::NONE`] where one is missing, or not at hand.
     ///
     /// # Errors
     /// When there is no such number.
-    pub(super) fn place(&self, number: u32) -> Result<Ref, IdentityError> {
-        if number >= self.count {
+    pub(crate) fn places(&self, numbers: &[Option<u32>]) -> Result<Vec<Ref>, IdentityError> {
+        if numbers.iter().flatten().any(|number| *number >= self.count) {
             return Err(IdentityError::BrokenKept);
         }
-        Ok(if self.has.contains(number) { self.refs[self.has.rank(number) as usize] } else { Ref::NONE })
+        let at_hand = |number: &u32| self.has.contains(*number);
+        let place = |number: u32| self.refs[self.has.rank(number) as usize];
+        Ok(numbers.iter().map(|number| number.filter(at_hand).map_or(Ref::NONE, place)).collect())
     }
 
     /// Calls `each` with the rows of which a value may be at hand, ascending. `columns`: numbers of values, all of one length.
@@ -162,7 +197,7 @@ impl FoundValues {
 
     /// The low half of the digest of the value with this number; 0 if that is not known.
     pub(super) fn low(&self, number: u32) -> u64 {
-        self.lows.get(number as usize).map_or(0, |low| low.load(Ordering::Relaxed))
+        self.lows.get(number)
     }
 
     /// The identifier of a column.

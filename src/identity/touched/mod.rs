@@ -100,7 +100,7 @@ impl Touched {
     }
 
     /// Whether a kept row is wanted: each of its values is at hand, and one of them is in a group. `numbers`: of its values, none where one
-    /// is missing; `refs` gets their places.
+    /// is missing; `refs`: where each is, [`Ref::NONE`] where it is not at hand, or missing.
     ///
     /// # Errors
     /// When it has a value of a group and one that is in none, which is not so in any result of Kinfold.
@@ -108,21 +108,14 @@ impl Touched {
         &self,
         known: &FoundValues,
         numbers: &[Option<u32>],
-        refs: &mut Vec<Ref>,
+        refs: &[Ref],
     ) -> Result<bool, IdentityError> {
-        refs.clear();
         let (mut is_strange, mut is_of_group, mut is_tallied) = (false, false, false);
-        for number in numbers {
-            let Some(number) = number else {
-                refs.push(Ref::NONE);
-                continue;
-            };
-            let at = known.place(*number)?;
-            refs.push(at);
-            if at == Ref::NONE {
-                is_strange = true;
-            } else if self.is_aside.contains(&at) {
-                is_tallied |= self.tallies.contains_key(&at);
+        for (number, at) in numbers.iter().zip(refs) {
+            if *at == Ref::NONE {
+                is_strange |= number.is_some();
+            } else if self.is_aside.contains(at) {
+                is_tallied |= self.tallies.contains_key(at);
             } else {
                 is_of_group = true;
             }
