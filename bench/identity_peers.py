@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What others have for the identity step: each peer is one command, a process that goes from disk to disk.
 
-    python3 bench/identity_peers.py edges|scipy|contraction|splink|tables --data DIR --out DIR [--result DIR] [--threads 2]
+    python3 bench/identity_peers.py edges|scipy|contraction|splink|tables|new_rows --data DIR --out DIR [--result DIR] [--new DIR]
 
 | command | reads | writes |
 |---|---|---|
@@ -10,6 +10,7 @@
 | `contraction` | edges | `contraction.parquet`, by DuckDB and randomised contraction |
 | `splink` | nodes, edges | `splink.parquet`, by Splink's own clustering over DuckDB |
 | `tables` | a result, then the sources | the tables of that result: what reading and writing take, if there is nothing to find out in between |
+| `new_rows` | new rows, a result without them, the sources | the values of the profiles that new rows touch, and the list of profiles: what fetching and writing take, if nothing is linked |
 
 Randomised contraction is that of Bögeholz, Brand, Todor: In-database connected component analysis, ICDE 2020.
 
@@ -26,9 +27,9 @@ import duck
 
 # Each command imports what it needs and no more: imports count as its time and memory.
 
-EMAIL = "'e' || nullif(lower(trim(email)), '')"
+EMAIL = "nullif(lower(trim(email)), '')"
 # As long as there is one country, a number is its last ten digits.
-PHONE = "'p+90' || right(regexp_replace(phone, '[^0-9]', '', 'g'), 10)"
+PHONE = "'+90' || right(regexp_replace(phone, '[^0-9]', '', 'g'), 10)"
 
 SOURCES = {
     "contacts": "crm/contacts.parquet", "orders": "shop/orders/*.parquet",
@@ -38,10 +39,10 @@ SOURCES = {
 # A first letter for each kind of identifier keeps equal values of different kinds apart. Rows of three values need two edges.
 VALUES = f"""
 create temp table linked as
-select 'u' || user_id as a, {EMAIL} as b, {PHONE} as c from contacts
-union select 'u' || user_id, {EMAIL}, {PHONE} from orders
+select 'u' || user_id as a, 'e' || {EMAIL} as b, 'p' || {PHONE} as c from contacts
+union select 'u' || user_id, 'e' || {EMAIL}, 'p' || {PHONE} from orders
 union all select distinct 'u' || user_id, 'k' || anonymous_id, null from sessions
-union all select distinct 'u' || user_id, {EMAIL}, 'd' || device_id from installs;
+union all select distinct 'u' || user_id, 'e' || {EMAIL}, 'd' || device_id from installs;
 
 create temp table nodes as
 select value, (row_number() over () - 1)::int as node
@@ -59,12 +60,13 @@ PRIME = 2_147_483_647
 
 
 def main() -> None:
-    commands = {"edges": edges, "scipy": scipy, "contraction": contraction, "splink": splink, "tables": tables}
+    commands = {"edges": edges, "scipy": scipy, "contraction": contraction, "splink": splink, "tables": tables, "new_rows": new_rows}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=commands)
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--result", type=pathlib.Path, help="tables of Kinfold's from one run alone; for `tables`")
+    parser.add_argument("--result", type=pathlib.Path, help="tables of Kinfold's from one run alone; for `tables` and `new_rows`")
+    parser.add_argument("--new", help="where orders and sessions have new rows alone; for `new_rows`")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     out = pathlib.Path(args.out)
@@ -174,6 +176,34 @@ def tables(args: argparse.Namespace, out: pathlib.Path) -> None:
             db.execute(f"select count(*), sum(hash(columns(*))) from read_parquet('{args.data}/{path}')").fetchall()
     with duck.step("write"):
         duck.save_held(db, held, out)
+
+
+def new_rows(args: argparse.Namespace, out: pathlib.Path) -> None:
+    """What a run over new rows cannot leave out: to find the profiles that they touch, to fetch their values and rows, to write what has
+    changed. Values of new rows stand for what has changed; limits, ids, clusters and history are left out."""
+    db = duck.connect(args.threads)
+    values = {
+        "contacts": f"user_id, {EMAIL}, {PHONE}", "orders": f"user_id, {EMAIL}, {PHONE}",
+        "sessions": "user_id, anonymous_id", "installs": f"user_id, {EMAIL}, device_id",
+    }
+    identifiers = f"read_parquet('{args.result}/customer_identifiers/*.parquet')"
+    with duck.step("held before"):
+        db.execute(f"create temp table profiles as select distinct profile_id from {identifiers}")
+    with duck.step("new rows"):
+        new = [f"select unnest([{values[name]}]) as value from read_parquet('{args.new}/{SOURCES[name]}')" for name in ("orders", "sessions")]
+        db.execute(f"create temp table new_values as select distinct value from ({' union all '.join(new)}) where value is not null")
+    with duck.step("their profiles"):
+        db.execute(f"create temp table touched as select distinct profile_id from {identifiers} semi join new_values using (value)")
+    with duck.step("their values"):
+        db.execute(f"create temp table wanted as select i.* from {identifiers} as i semi join touched using (profile_id)")
+    with duck.step("their rows"):
+        for name in SOURCES:
+            # A row's values are of one profile, but for the few that are shared or that limits keep apart: one of them will do.
+            source = f"read_parquet('{args.data}/{SOURCES[name]}') as s semi join wanted on wanted.value = coalesce({values[name]})"
+            db.execute(f"create temp table rows_of_{name} as select s.* from {source}")
+    with duck.step("write"):
+        duck.save(db, "(from wanted semi join new_values using (value))", out / "changed.parquet")
+        duck.save(db, "profiles", out / "profiles.parquet")
 
 
 if __name__ == "__main__":
