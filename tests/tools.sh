@@ -118,7 +118,7 @@ start_seaweedfs() {
     "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}\n' "$key" "$secret" > "$work/s3.json"
   "$cache/venv/bin/weed" server -dir="$work/seaweedfs" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.port="${ports[0]}" -master.port.grpc="${ports[1]}" -master.volumeSizeLimitMB=100 -master.telemetry=false \
-    -volume.port="${ports[2]}" -volume.port.grpc="${ports[3]}" -volume.max=100 \
+    -volume.port="${ports[2]}" -volume.port.grpc="${ports[3]}" -volume.max=100 -volume.minFreeSpace=256MiB \
     -filer -filer.port="${ports[4]}" -filer.port.grpc="${ports[5]}" \
     -s3 -s3.port="${ports[6]}" -s3.port.grpc="${ports[7]}" -s3.port.iceberg=0 -s3.port.lance=0 -s3.iam=false \
     -s3.config="$work/s3.json" > "$work/seaweedfs.log" 2>&1 &
@@ -158,26 +158,30 @@ start_azurite() {
   echo "Azurite on port $port"
 }
 
-# wait_for NAME LOG PID COMMAND...: until the command succeeds; shows the log if the server ends or takes over a minute.
+# wait_for NAME LOG PID COMMAND...: until the command succeeds; shows the log if the server ends or takes over two minutes. One try
+# is cut off after ten seconds, as a client may try again by itself for as long as the server has nothing to say.
 wait_for() {
-  local name="$1" log="$2" pid="$3"
+  local name="$1" log="$2" pid="$3" until=$((SECONDS + 120))
   shift 3
-  for _ in $(seq 300); do
-    "$@" > /dev/null 2>&1 && return
+  while ((SECONDS < until)); do
+    timeout 10 "$@" > /dev/null 2>&1 && return
     kill -0 "$pid" 2> /dev/null || break
     sleep 0.2
   done
-  echo "$name did not start; the end of its log:" >&2
+  echo "$name did not start; $(df -h --output=avail "$work" | tail -1 | tr -d ' ') of disk are free; the end of its log:" >&2
   tail -20 "$log" >&2
   exit 1
 }
 
+# Asks the servers to end, and ends those that have not after ten seconds.
 stop_servers() {
-  local pid port
+  local pid port until=$((SECONDS + 10))
   for pid in $postgres_pid $seaweedfs_pid $gcs_pid $azurite_pid; do
     kill -INT "$pid" 2> /dev/null || true
   done
   for pid in $postgres_pid $seaweedfs_pid $gcs_pid $azurite_pid; do
+    while kill -0 "$pid" 2> /dev/null && ((SECONDS < until)); do sleep 0.1; done
+    kill -KILL "$pid" 2> /dev/null || true
     wait "$pid" 2> /dev/null || true
   done
   # Its sockets are made in /tmp, whatever the folder, and named by port.
